@@ -1,0 +1,133 @@
+"""Files that hold weights and training states: safetensors with a digest, written whole or not at all.
+
+A file names what it belongs to in its metadata and carries the SHA-256 of its tensors, so a torn, damaged or foreign one is
+refused by name. Pickles are never read.
+"""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from srlib.errors import InputError
+
+Tensors = dict[str, torch.Tensor]
+
+
+def write_atomically(path: str | Path, content: bytes | str) -> None:
+    """Write a file under a temporary name, flush it to the disk and rename it: readers see the old or the new one, whole."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def save_tensors(path: str | Path, tensors: Tensors, metadata: dict[str, Any]) -> str:
+    """Write tensors and JSON-able metadata atomically; returns the digest of the tensors."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    sha256 = digest(tensors)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        save_file(tensors, temporary, {"srlib": json.dumps({**metadata, "sha256": sha256})})
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return sha256
+
+
+def load_tensors(path: str | Path) -> tuple[Tensors, dict[str, Any]]:
+    """Read what `save_tensors` wrote.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, torn, not ours, or its tensors do not match its digest.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+            metadata = json.loads((file.metadata() or {}).get("srlib", "{}"))
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist.") from None
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{path} is damaged or no safetensors file ({error}): delete or replace it.") from None
+    if "sha256" not in metadata:
+        raise InputError(f"{path} was not written by srlib (no digest in it): give a file from a record.")
+    if digest(tensors) != metadata["sha256"]:
+        raise InputError(f"{path} is damaged: its tensors do not match their SHA-256; delete or replace it.")
+    return tensors, metadata
+
+
+def digest(tensors: Tensors) -> str:
+    """SHA-256 over names, types, shapes and bytes."""
+    sha256 = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        sha256.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        sha256.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return sha256.hexdigest()
+
+
+def load_weights(model: nn.Module, path: str | Path) -> nn.Module:
+    """Load weights into `model`: our `.safetensors`, or VDSR's release as `.npz` (`weight0..19` OIHW, `bias0..19`).
+
+    Raises
+    ------
+    InputError
+        If the file does not belong to this architecture, or holds a NaN or infinity.
+    """
+    path = Path(path)
+    if path.suffix == ".npz":
+        tensors = _vdsr_release(path)
+    elif path.suffix == ".safetensors":
+        tensors, _ = load_tensors(path)
+        tensors = {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}
+    else:
+        raise InputError(f"{path} is of no known kind: give a .safetensors file, or VDSR weights as .npz.")
+    wanted = {name: tuple(t.shape) for name, t in model.state_dict().items()}
+    given = {name: tuple(t.shape) for name, t in tensors.items()}
+    if wanted != given:
+        differing = sorted(name for name in wanted | given if wanted.get(name) != given.get(name))
+        name = differing[0]
+        raise InputError(
+            f"{path} does not fit {type(model).__name__}: {len(differing)} tensors differ, the first is {name} "
+            f"(file: {given.get(name, 'absent')}, model: {wanted.get(name, 'absent')})."
+        )
+    if not all(torch.isfinite(t).all() for t in tensors.values()):
+        raise InputError(f"{path} holds NaN or infinite weights: it is of no use.")
+    model.load_state_dict(tensors)
+    return model
+
+
+def _vdsr_release(path: Path) -> Tensors:
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            pairs = {name: torch.from_numpy(arrays[name].astype(np.float32)) for name in arrays.files}
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist.") from None
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"{path} cannot be read as .npz ({error}): replace it.") from None
+    tensors = {}
+    for name, tensor in pairs.items():
+        kind = "weight" if name.startswith("weight") else "bias"
+        number = name.removeprefix(kind)
+        tensors[f"convs.{number}.{kind}"] = tensor if kind == "weight" else tensor.reshape(-1)
+    return tensors

@@ -1,0 +1,297 @@
+"""Datasets: where each image comes from, and proof that it is that image.
+
+Images live in one folder per dataset under `SRLIB_DATA` (default: the user's cache). Every file of the registry
+(`datasets.json`: repository, commit, path, SHA-256) is checked each time it is read, so a damaged file is named, never used.
+Any other folder of images is a dataset too. `Sample`, the photographs inside the scikit-image wheel, stands in where no
+dataset is at hand: it shows that everything runs and reproduces no number.
+"""
+
+import hashlib
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import skimage
+from tqdm import tqdm
+
+from srlib.errors import InputError
+from srlib.images import SUFFIXES, read_image
+
+DIV2K_URL = "https://data.vision.ee.ethz.ch/cvl/DIV2K/"
+MANIFEST = "manifest.json"  # of an unpacked archive: file -> SHA-256
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One entry of the registry: `files` by name with SHA-256 and size, or one `archive`, or `parts` that make it up."""
+
+    name: str
+    count: int
+    role: str
+    licence: str
+    source: str  # for people
+    url: str = ""  # the folder that holds the files, or the archive
+    files: dict[str, tuple[str, int]] = field(default_factory=dict, repr=False)
+    sha256: str = ""  # of the archive
+    parts: tuple[str, ...] = ()
+    folder: Path | None = None  # fixed place, if not below SRLIB_DATA
+
+
+_RESEARCH = "research use; not redistributed here"
+
+
+def _github(name: str, role: str, licence: str = _RESEARCH) -> Dataset:
+    entry = _REGISTRY[name]
+    repository, commit, path = (entry[key] for key in ("repository", "commit", "path"))
+    return Dataset(
+        name,
+        len(entry["files"]),
+        role,
+        licence,
+        source=f"github.com/{repository} at {commit[:7]}, {path}",
+        url=f"https://raw.githubusercontent.com/{repository}/{commit}/{path}/",
+        files={file: (sha256, size) for file, (sha256, size) in entry["files"].items()},
+    )
+
+
+def _sample(name: str, role: str, *files: str) -> Dataset:
+    folder = Path(skimage.__file__).parent / "data"
+    licence = "as scikit-image distributes them (CC0, public domain, CC BY)"
+    return Dataset(name, len(files), role, licence, "the scikit-image wheel", files=dict.fromkeys(files, ("", 0)), folder=folder)
+
+
+_REGISTRY = json.loads((Path(__file__).parent / "datasets.json").read_text())
+_BSDS = "non-commercial research and education (Berkeley)"
+
+DATASETS: dict[str, Dataset] = {
+    dataset.name: dataset
+    for dataset in (
+        _github("Set5", "test"),
+        _github("Set14", "test; bridge is grey"),
+        _github("BSD100", "test", _BSDS),
+        _github("Urban100", "test, full size"),
+        Dataset("Manga109", 109, "test", "on request from manga109.org; not redistributable", "bring your own"),
+        _github("T91", "training"),
+        _github("BSDS200", "training", _BSDS),
+        Dataset("T291", 291, "training", _BSDS, "T91 and BSDS200", parts=("T91", "BSDS200")),
+        Dataset(
+            "DIV2K",
+            800,
+            "training",
+            "academic research",
+            DIV2K_URL,
+            url=DIV2K_URL + "DIV2K_train_HR.zip",
+            sha256="9d0b9c463f6e35b6c62cc6a930ee2224f670b34c1df841a57670f9acf0f6c335",
+        ),
+        Dataset(
+            "DIV2K_valid",
+            100,
+            "test",
+            "academic research",
+            DIV2K_URL,
+            url=DIV2K_URL + "DIV2K_valid_HR.zip",
+            sha256="20dd31fd84d777bc1cf5d6b7654a3f569c0aec74458ae094122ad1d0489900fc",
+        ),
+        _github("BSDS500_test", "validation pool, held out from training and test", _BSDS),
+        _sample("Sample", "stand-in for a test set", "astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg"),
+        _sample("SampleTrain", "stand-in for a training set", "motorcycle_left.png", "hubble_deep_field.jpg", "ihc.png"),
+    )
+}
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Images at hand: iterate for `(name, image)`, `uint8` grey or RGB, each checked as it is read."""
+
+    name: str
+    paths: tuple[Path, ...]
+    sha256: tuple[str, ...]  # expected digests; '' where none is known
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __iter__(self) -> Iterator[tuple[str, np.ndarray]]:
+        return ((image_name(path), self.read(k)) for k, path in enumerate(self.paths))
+
+    def read(self, index: int) -> np.ndarray:
+        """Read one image; an `InputError` names the file if its bytes are not the registry's."""
+        path, expected = self.paths[index], self.sha256[index]
+        if expected and (found := _digest(path)) != expected:
+            raise InputError(
+                f"{path} is damaged: its SHA-256 begins with {found[:12]}, the registry's with {expected[:12]}; "
+                f"delete it and run: python -m srlib fetch {self.name}"
+            )
+        return read_image(path)
+
+    def digest(self) -> str:
+        """SHA-256 over the names and digests of all files: what a record keeps."""
+        lines = (f"{path.name} {sha256 or _digest(path)}\n" for path, sha256 in zip(self.paths, self.sha256, strict=True))
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def image_name(path: Path) -> str:
+    """The image's name in tables: the file's stem without the suffixes that its source added."""
+    return path.stem.removesuffix("_GT").removesuffix("_SRF_4_HR")
+
+
+def data_folder() -> Path:
+    """`SRLIB_DATA`, or `~/.cache/srlib`."""
+    return Path(os.environ.get("SRLIB_DATA") or "~/.cache/srlib").expanduser()
+
+
+def get_dataset(name: str) -> Dataset:
+    """The registry's entry called `name`, or an `InputError` that lists them."""
+    if name not in DATASETS:
+        raise InputError(f"Dataset {name!r} is unknown: choose one of {', '.join(DATASETS)}, or give a folder of images.")
+    return DATASETS[name]
+
+
+def open_images(name_or_folder: str | Path) -> ImageSet:
+    """A dataset of the registry by name, or any folder of images.
+
+    Raises
+    ------
+    InputError
+        If files are missing (says which and how to get them), or a folder holds no image.
+    """
+    if str(name_or_folder) not in DATASETS:
+        folder = Path(name_or_folder)
+        if not folder.is_dir():
+            get_dataset(str(name_or_folder))  # raises, with the list of names
+        paths = tuple(sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES))
+        if not paths:
+            raise InputError(f"{folder} holds no image ({', '.join(SUFFIXES)}): give a folder of images.")
+        return ImageSet(folder.name, paths, ("",) * len(paths))
+
+    dataset = get_dataset(str(name_or_folder))
+    if dataset.parts:
+        parts = [open_images(part) for part in dataset.parts]
+        return ImageSet(dataset.name, sum((p.paths for p in parts), ()), sum((p.sha256 for p in parts), ()))
+    folder = _folder(dataset)
+    if dataset.files:
+        digests = {name: sha256 for name, (sha256, _) in sorted(dataset.files.items())}
+    else:
+        digests = _images_in(folder)
+    missing = [name for name in digests if not (folder / name).exists()]
+    if missing or len(digests) != dataset.count:
+        have = len(digests) - len(missing)
+        raise InputError(f"{dataset.name} is not complete in {folder} ({have} of {dataset.count} images): {_advice(dataset)}")
+    return ImageSet(dataset.name, tuple(folder / name for name in digests), tuple(digests.values()))
+
+
+def at_hand(name: str) -> bool:
+    """Whether all files of a dataset are there (their content is checked when they are read)."""
+    try:
+        open_images(name)
+    except InputError:
+        return False
+    return True
+
+
+def first_at_hand(*names: str, otherwise: str = "Sample") -> str:
+    """The first dataset that is there, else the stand-in: what a notebook or a test run uses by default."""
+    return next((name for name in names if at_hand(name)), otherwise)
+
+
+def fetch(dataset: Dataset | str, mirror: str | None = None) -> Path:
+    """Download what is missing or damaged, verify it, and return the folder.
+
+    Parameters
+    ----------
+    dataset : Dataset or str
+        An entry of the registry.
+    mirror : str, optional
+        Base URL of a server that holds the files as `SRLIB_DATA` does, `<mirror>/<dataset>/<file>`; default: the environment's
+        `SRLIB_MIRROR`, else the dataset's own source.
+
+    Notes
+    -----
+    Each file is written under a temporary name, verified and then renamed, so an interrupted download leaves only whole files
+    and goes on where it stopped. A complete folder needs no network.
+    """
+    dataset = get_dataset(dataset) if isinstance(dataset, str) else dataset
+    for part in dataset.parts:
+        fetch(part, mirror)
+    if dataset.parts or dataset.folder:
+        return _folder(dataset)
+    mirror = mirror or os.environ.get("SRLIB_MIRROR")
+    folder = _folder(dataset)
+    if not dataset.url:
+        open_images(dataset.name)
+    elif dataset.files:
+        url = f"{mirror.rstrip('/')}/{dataset.name}/" if mirror else dataset.url
+        wanted = {name: entry for name, entry in dataset.files.items() if _digest(folder / name) != entry[0]}
+        with tqdm(total=sum(size for _, size in wanted.values()), unit="B", unit_scale=True, desc=dataset.name) as bar:
+            for name, (sha256, size) in sorted(wanted.items()):
+                _download(url + name, sha256, folder / name)
+                bar.update(size)
+    elif len(_images_in(folder)) != dataset.count:
+        if folder.exists():
+            raise InputError(f"{folder} exists, but does not hold {dataset.count} images: move it away, then fetch again.")
+        archive = dataset.url.rsplit("/", 1)[1]
+        url = f"{mirror.rstrip('/')}/{dataset.name}/{archive}" if mirror else dataset.url
+        _download(url, dataset.sha256, folder.parent / archive, progress=True)
+        _unpack(folder.parent / archive, folder)
+    return folder
+
+
+def _folder(dataset: Dataset) -> Path:
+    return dataset.folder or data_folder() / dataset.name
+
+
+def _advice(dataset: Dataset) -> str:
+    if dataset.url:
+        return f"run python -m srlib fetch {dataset.name}, or set SRLIB_DATA to the folder that holds it."
+    return f"it is on request from its authors (manga109.org); put the {dataset.count} images there."
+
+
+def _digest(path: Path) -> str:
+    """SHA-256 of a file, '' if there is none."""
+    if not path.exists():
+        return ""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _download(url: str, sha256: str, path: Path, progress: bool = False) -> None:
+    import pooch  # here, so that training on a bare machine needs it not
+
+    pooch.get_logger().setLevel("ERROR")  # its messages and the bar would mix
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        downloader = pooch.HTTPDownloader(progressbar=progress, timeout=60)
+        store = pooch.create(path.parent, "", registry={path.name: sha256}, urls={path.name: url}, retry_if_failed=2)
+        store.fetch(path.name, downloader=downloader)
+    except PermissionError as error:
+        raise InputError(f"{path.parent} cannot be written to ({error}): set SRLIB_DATA to a folder of yours.") from None
+    except (OSError, ValueError) as error:  # requests' errors are OSErrors; pooch raises ValueError on a wrong digest
+        reason = "the server sent other bytes than the registry expects" if isinstance(error, ValueError) else str(error)
+        raise InputError(f"{url} could not be fetched ({reason}): try again, or give another --mirror.") from None
+
+
+def _images_in(folder: Path) -> dict[str, str]:
+    """The images of an unpacked archive with their digests; '' where the user unpacked it."""
+    manifest = folder / MANIFEST
+    if manifest.exists():
+        return json.loads(manifest.read_text())
+    return dict.fromkeys(sorted(path.name for path in folder.glob("*") if path.suffix.lower() in SUFFIXES), "")
+
+
+def _unpack(archive: Path, folder: Path) -> None:
+    """Unpack the images of a verified archive beside it and move the folder into place at once."""
+    with tempfile.TemporaryDirectory(dir=folder.parent) as temporary, zipfile.ZipFile(archive) as source:
+        target = Path(temporary) / folder.name
+        target.mkdir()
+        digests = {}
+        for member in tqdm([m for m in source.namelist() if Path(m).suffix.lower() in SUFFIXES], desc=f"unpacking {folder.name}"):
+            path = target / Path(member).name
+            path.write_bytes(source.read(member))
+            digests[path.name] = _digest(path)
+        (target / MANIFEST).write_text(json.dumps(dict(sorted(digests.items())), indent=1) + "\n")
+        target.rename(folder)
+    archive.unlink()

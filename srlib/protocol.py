@@ -1,0 +1,175 @@
+"""Protocols: how a high-resolution image becomes the low-resolution input, and how the result becomes a score.
+
+"Your number is not the paper's number" nearly always means another protocol. Each one used by the four papers is an object
+here, with three functions: `degrade` makes the LR image, `interpolate` the bicubic image, `score` the numbers. A fourth,
+`evaluate`, chains them for any method.
+
+====================  ==============================================================================================
+`drrn`                luma first, LR not rounded, scored on rounded Y. DRRN's released code; IFC of DRRN and RL-CSC
+`vdsr`                as `drrn`, bicubic clipped to the studio range. The bicubic PSNR and SSIM that the papers cite
+`lapsrn`              RGB, LR not rounded, MATLAB's built-in SSIM, IFC of luma in 0..1. DSRN's Table 1
+`rgb_floaty`          8-bit RGB, scored on unrounded Y. EDSR-lineage scripts; probably DRN's own rows (unproven)
+`selfexsr`            8-bit RGB LR files of the older MATLAB. SelfExSR's released tables
+`div2k_rgb`           8-bit RGB, scored on RGB, scale + 6 pixels shaved. DSRN's Table 2 (NTIRE 2017)
+====================  ==============================================================================================
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from srlib.errors import InputError
+from srlib.images import imresize, modcrop, rgb_to_luma, round_uint8, shave, to_float
+from srlib.metrics import ifc, psnr, ssim
+
+SCALES = (2, 3, 4)
+METRICS = ("psnr", "ssim", "ifc")
+
+
+class Score(NamedTuple):
+    """One image's numbers: PSNR in dB, SSIM, IFC in bits per pixel; `nan` where not asked for."""
+
+    psnr: float
+    ssim: float
+    ifc: float
+
+
+# A method takes (lr, ilr, scale) and returns the SR image, float in 0..1 or uint8, of ilr's size and colour.
+Method = Callable[[np.ndarray, np.ndarray, int], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """One way to score; see the module's table and the book's chapter on protocols."""
+
+    name: str
+    used_for: str
+    colour: str  # what is resized: 'luma' (the rounded Y of an RGB file) or 'rgb'
+    border: str  # of imresize: 'symmetric' or 'replicate'
+    lr_uint8: bool = False  # whether LR (and so bicubic) is a rounded 8-bit image
+    clip_ilr: bool = False  # bicubic clipped to [16, 235] / 255
+    score_on: str = "Y8"  # of the image rounded to 8 bits: 'Y8' its rounded luma, 'Y' its luma, 'Y/255', or 'rgb'
+    ssim_border: str = "valid"
+    extra_shave: int = 0  # beyond the scale
+    ifc_variant: "Protocol | None" = None  # where IFC was measured on other images than PSNR and SSIM
+
+    def reference(self, hr: np.ndarray, scale: int) -> np.ndarray:
+        """The HR image as this protocol sees it: cropped to a multiple of scale, luma or RGB.
+
+        Parameters
+        ----------
+        hr : numpy.ndarray
+            `uint8`, `(H, W)` or `(H, W, 3)`.
+        scale : int
+            2, 3 or 4.
+        """
+        if scale not in SCALES:
+            raise InputError(f"Scale {scale} is not defined by the papers: choose 2, 3 or 4.")
+        if hr.dtype != np.uint8 or hr.ndim not in (2, 3) or (hr.ndim == 3 and hr.shape[2] != 3):
+            raise InputError(f"An 8-bit grey or RGB image is wanted, but got {hr.dtype} of shape {hr.shape}.")
+        if self.colour == "luma":
+            hr = round_uint8(rgb_to_luma(hr))
+        elif hr.ndim == 2:
+            hr = np.repeat(hr[..., None], 3, axis=2)
+        return modcrop(hr, scale)
+
+    def degrade(self, hr: np.ndarray, scale: int) -> np.ndarray:
+        """The LR image: `uint8` where the protocol stores it in 8 bits, else `float64` in about 0..1, never rounded."""
+        reference = self.reference(hr, scale)
+        return imresize(reference if self.lr_uint8 else to_float(reference), 1 / scale, self.border)
+
+    def interpolate(self, lr: np.ndarray, scale: int) -> np.ndarray:
+        """The bicubic image (ILR), of the LR image's dtype and range; also the input of the ILR networks."""
+        ilr = imresize(lr, scale, self.border)
+        return np.clip(ilr, 16 / 255, 235 / 255) if self.clip_ilr else ilr
+
+    def score(self, hr: np.ndarray, sr: np.ndarray, scale: int, metrics: tuple[str, ...] = METRICS) -> Score:
+        """Score a super-resolved image.
+
+        Parameters
+        ----------
+        hr : numpy.ndarray
+            The original `uint8` image, grey or RGB, uncropped.
+        sr : numpy.ndarray
+            The result, `float` in 0..1 or `uint8`; luma `(H, W)` or RGB `(H, W, 3)` as `interpolate` returns it.
+        scale : int
+            2, 3 or 4; as many pixels (and `extra_shave`) are removed from every side.
+        metrics : tuple of str
+            The numbers wanted, among 'psnr', 'ssim', 'ifc'; IFC takes most of the time.
+        """
+        x, y = (self._scored(image, scale) for image in (self.reference(hr, scale), sr))
+        if x.shape != y.shape:
+            raise InputError(f"The result is {sr.shape}, but the cropped original {self.reference(hr, scale).shape}.")
+        channels = [(x[..., c], y[..., c]) for c in range(x.shape[2])] if x.ndim == 3 else [(x, y)]
+        luma = (rgb_to_luma(x), rgb_to_luma(y)) if x.ndim == 3 else (x, y)
+        return Score(
+            psnr(x, y) if "psnr" in metrics else np.nan,
+            float(np.mean([ssim(a, b, self.ssim_border) for a, b in channels])) if "ssim" in metrics else np.nan,
+            ifc(*luma) if "ifc" in metrics else np.nan,
+        )
+
+    def _scored(self, image: np.ndarray, scale: int) -> np.ndarray:
+        """What is compared: rounded, converted and shaved as the protocol says; on 0..255 except for 'Y/255'."""
+        image = image if image.dtype == np.uint8 else round_uint8(255 * image)
+        if self.score_on != "rgb":
+            image = rgb_to_luma(image)
+        if self.score_on == "Y8":
+            image = round_uint8(image)
+        if self.score_on == "Y/255":
+            image = image / 255
+        return shave(image, scale + self.extra_shave)
+
+    def evaluate(self, hr: np.ndarray, scale: int, method: Method | None = None, metrics: tuple[str, ...] = METRICS) -> Score:
+        """Degrade `hr`, run `method` on the LR image and score the result.
+
+        Parameters
+        ----------
+        hr : numpy.ndarray
+            `uint8`, grey or RGB.
+        scale : int
+            2, 3 or 4.
+        method : callable, optional
+            `method(lr, ilr, scale) -> sr`; bicubic if omitted.
+        metrics : tuple of str
+            As for `score`.
+        """
+        if self.ifc_variant is not None and "ifc" in metrics:
+            rest = tuple(m for m in metrics if m != "ifc")
+            here = self.evaluate(hr, scale, method, rest) if rest else Score(np.nan, np.nan, np.nan)
+            return here._replace(ifc=self.ifc_variant.evaluate(hr, scale, method, ("ifc",)).ifc)
+        lr = self.degrade(hr, scale)
+        ilr = self.interpolate(lr, scale)
+        sr = ilr if method is None else method(lr, ilr, scale)
+        return self.score(hr, sr, scale, metrics)
+
+
+_DRRN = Protocol("drrn", "DRRN and RL-CSC: IFC, and the papers' own rows", colour="luma", border="symmetric")
+_LAPSRN_IFC = Protocol("lapsrn", "IFC of DSRN Table 1", colour="rgb", border="symmetric", score_on="Y/255")
+
+PROTOCOLS: dict[str, Protocol] = {
+    protocol.name: protocol
+    for protocol in (
+        _DRRN,
+        replace(_DRRN, name="vdsr", used_for="bicubic PSNR and SSIM of DRRN, RL-CSC and DRN", clip_ilr=True),
+        replace(
+            _LAPSRN_IFC,
+            used_for="DSRN Table 1",
+            border="replicate",
+            score_on="Y8",
+            ssim_border="replicate",
+            ifc_variant=_LAPSRN_IFC,
+        ),
+        Protocol("rgb_floaty", "EDSR-lineage scripts; probably DRN's own rows (unproven)", "rgb", "symmetric", True, score_on="Y"),
+        Protocol("selfexsr", "SelfExSR's released tables", "rgb", "replicate", True),
+        Protocol("div2k_rgb", "DSRN Table 2 (NTIRE 2017)", "rgb", "symmetric", True, score_on="rgb", extra_shave=6),
+    )
+}
+
+
+def get_protocol(name: str) -> Protocol:
+    """The protocol called `name`, or an `InputError` that lists them."""
+    if name not in PROTOCOLS:
+        raise InputError(f"Protocol {name!r} is unknown: choose one of {', '.join(PROTOCOLS)}.")
+    return PROTOCOLS[name]
