@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as serialise
 from torch import nn
 
 from srlib.errors import InputError
@@ -38,18 +38,9 @@ def write_atomically(path: str | Path, content: bytes | str) -> None:
 
 def save_tensors(path: str | Path, tensors: Tensors, metadata: dict[str, Any]) -> str:
     """Write tensors and JSON-able metadata atomically; returns the digest of the tensors."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     sha256 = digest(tensors)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        save_file(tensors, temporary, {"srlib": json.dumps({**metadata, "sha256": sha256})})
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_atomically(path, serialise(tensors, {"srlib": json.dumps({**metadata, "sha256": sha256})}))
     return sha256
 
 

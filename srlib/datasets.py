@@ -62,7 +62,9 @@ def _github(name: str, role: str, licence: str = _RESEARCH) -> Dataset:
 def _sample(name: str, role: str, *files: str) -> Dataset:
     folder = Path(skimage.__file__).parent / "data"
     licence = "as scikit-image distributes them (CC0, public domain, CC BY)"
-    return Dataset(name, len(files), role, licence, "the scikit-image wheel", files=dict.fromkeys(files, ("", 0)), folder=folder)
+    return Dataset(
+        name, len(files), role, licence, "the scikit-image wheel", files=dict.fromkeys(files, ("", 0)), folder=folder
+    )
 
 
 _REGISTRY = json.loads((Path(__file__).parent / "datasets.json").read_text())
@@ -116,7 +118,11 @@ class ImageSet:
         return len(self.paths)
 
     def __iter__(self) -> Iterator[tuple[str, np.ndarray]]:
-        return ((image_name(path), self.read(k)) for k, path in enumerate(self.paths))
+        return ((self.name_of(k), self.read(k)) for k in range(len(self)))
+
+    def name_of(self, index: int) -> str:
+        """The image's name in tables: the file's stem without the suffixes that its source added."""
+        return self.paths[index].stem.removesuffix("_GT").removesuffix("_SRF_4_HR")
 
     def read(self, index: int) -> np.ndarray:
         """Read one image; an `InputError` names the file if its bytes are not the registry's."""
@@ -132,11 +138,6 @@ class ImageSet:
         """SHA-256 over the names and digests of all files: what a record keeps."""
         lines = (f"{path.name} {sha256 or _digest(path)}\n" for path, sha256 in zip(self.paths, self.sha256, strict=True))
         return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
-def image_name(path: Path) -> str:
-    """The image's name in tables: the file's stem without the suffixes that its source added."""
-    return path.stem.removesuffix("_GT").removesuffix("_SRF_4_HR")
 
 
 def data_folder() -> Path:
@@ -288,7 +289,9 @@ def _unpack(archive: Path, folder: Path) -> None:
         target = Path(temporary) / folder.name
         target.mkdir()
         digests = {}
-        for member in tqdm([m for m in source.namelist() if Path(m).suffix.lower() in SUFFIXES], desc=f"unpacking {folder.name}"):
+        for member in tqdm(
+            [m for m in source.namelist() if Path(m).suffix.lower() in SUFFIXES], desc=f"unpacking {folder.name}"
+        ):
             path = target / Path(member).name
             path.write_bytes(source.read(member))
             digests[path.name] = _digest(path)

@@ -159,23 +159,24 @@ def _correlate(image: np.ndarray, quadrant: np.ndarray, odd_axis: int | None = N
     height, width = ((n + step - 1) // step for n in image.shape)
     padded = np.pad(image, radius, mode="reflect")
 
-    def fold(x: np.ndarray, distance: int, length: int, odd: bool) -> np.ndarray:
-        def at(offset: int) -> np.ndarray:
-            return x[radius + offset : radius + offset + step * (length - 1) + 1 : step]
+    def fold(x: np.ndarray, distance: int, odd: bool, out: np.ndarray) -> None:
+        """Write to `out` the sum (odd: difference) of the rows at +-distance from each kept row of `x`."""
+        last = step * (len(out) - 1) + 1
+        ahead, behind = (x[radius + d : radius + d + last : step] for d in (distance, -distance))
+        if distance:
+            (np.subtract if odd else np.add)(ahead, behind, out=out)
+        else:
+            out[:] = ahead
 
-        if distance == 0:
-            return at(0)
-        return at(distance) - at(-distance) if odd else at(distance) + at(-distance)
-
-    out = np.zeros((height, width))
-    for i in range(radius + 1):
-        if not quadrant[i].any():
-            continue
-        rows = fold(padded, i, height, odd_axis == 0)
-        for j in range(radius + 1):
-            if quadrant[i, j]:
-                out += quadrant[i, j] * fold(rows.T, j, width, odd_axis == 1).T
-    return out
+    total = np.zeros((height, width))
+    rows, product = np.empty((height, padded.shape[1])), np.empty((height, width))  # reused: large temporaries cost page faults
+    for i in np.flatnonzero(quadrant.any(axis=1)):
+        fold(padded, i, odd_axis == 0, rows)
+        for j in np.flatnonzero(quadrant[i]):
+            fold(rows.T, j, odd_axis == 1, product.T)
+            product *= quadrant[i, j]
+            total += product
+    return total
 
 
 def _subband_information(x: np.ndarray, y: np.ndarray, window: int) -> float:
@@ -186,9 +187,12 @@ def _subband_information(x: np.ndarray, y: np.ndarray, window: int) -> float:
     gain, noise = _gain_and_noise(x, y, window, m)
 
     # Covariance of all overlapping 3 x 3 neighbourhoods, mean removed.
-    shifted = np.stack([x[i : height - m + 1 + i, j : width - m + 1 + j].ravel() for j in range(m) for i in range(m)])
-    centred = shifted - shifted.mean(axis=1, keepdims=True)
-    covariance = centred @ centred.T / shifted.shape[1]
+    shifted = np.empty((m * m, height - m + 1, width - m + 1))
+    for k in range(m * m):
+        shifted[k] = x[k % m : height - m + 1 + k % m, k // m : width - m + 1 + k // m]
+        shifted[k] -= shifted[k].mean()
+    shifted = shifted.reshape(m * m, -1)
+    covariance = shifted @ shifted.T / shifted.shape[1]
     eigenvalues = np.linalg.eigvalsh(covariance)
     if not eigenvalues[0] > 1e-12 * max(eigenvalues[-1], 1e-12):
         raise InputError("IFC is undefined for a flat image (the covariance of its subbands is singular): use a natural image.")
@@ -201,7 +205,10 @@ def _subband_information(x: np.ndarray, y: np.ndarray, window: int) -> float:
     edge = -(-((window - 1) // 2) // m)
     inner = (slice(edge, -edge), slice(edge, -edge))
     ratio = (gain**2 / (noise + 1e-10) * energy)[inner]
-    return sum(np.log2(1 + ratio * eigenvalue).sum() for eigenvalue in eigenvalues)
+    product = np.ones_like(ratio)  # one logarithm of nine factors (each below 1e25) in place of nine
+    for eigenvalue in eigenvalues:
+        product *= 1 + ratio * eigenvalue
+    return float(np.log2(product).sum())
 
 
 def _gain_and_noise(x: np.ndarray, y: np.ndarray, window: int, m: int) -> tuple[np.ndarray, np.ndarray]:
@@ -214,7 +221,9 @@ def _gain_and_noise(x: np.ndarray, y: np.ndarray, window: int, m: int) -> tuple[
             z = np.moveaxis(z, axis, 0)
             padded = np.pad(z, [(radius, radius), (0, 0)], mode="reflect")
             count = z.shape[0] // m
-            z = sum(padded[centre + k : centre + k + m * (count - 1) + 1 : m] for k in range(window))
+            z = padded[centre : centre + m * (count - 1) + 1 : m].copy()
+            for k in range(1, window):
+                z += padded[centre + k : centre + k + m * (count - 1) + 1 : m]
             z = np.moveaxis(z, 0, axis)
         return z
 

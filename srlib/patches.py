@@ -1,8 +1,8 @@
 """Training pairs: every patch of every image, drawn by index from whole images that stay in memory.
 
-A patch is never stored. Images lie end to end in one flat tensor; a batch is one gather, and rotation, flipping and the choice of
-scale are arithmetic on the indices. Which patches make up iteration t is a pure function of the seed and t, so resuming needs
-no sampler state.
+A patch is never stored. Images lie end to end in one flat tensor; a batch is one gather, and rotation, flipping and the choice
+of scale are arithmetic on the indices. Which patches make up iteration t is a pure function of the seed and t, so resuming
+needs no sampler state.
 """
 
 from collections.abc import Iterable

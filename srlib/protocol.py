@@ -48,6 +48,7 @@ class Protocol:
     used_for: str
     colour: str  # what is resized: 'luma' (the rounded Y of an RGB file) or 'rgb'
     border: str  # of imresize: 'symmetric' or 'replicate'
+    grey_as_rgb: bool = False  # whether a grey file is made RGB (and so squeezed into 16..235 when Y is taken) or is Y itself
     lr_uint8: bool = False  # whether LR (and so bicubic) is a rounded 8-bit image
     clip_ilr: bool = False  # bicubic clipped to [16, 235] / 255
     score_on: str = "Y8"  # of the image rounded to 8 bits: 'Y8' its rounded luma, 'Y' its luma, 'Y/255', or 'rgb'
@@ -71,7 +72,7 @@ class Protocol:
             raise InputError(f"An 8-bit grey or RGB image is wanted, but got {hr.dtype} of shape {hr.shape}.")
         if self.colour == "luma":
             hr = round_uint8(rgb_to_luma(hr))
-        elif hr.ndim == 2:
+        elif hr.ndim == 2 and self.grey_as_rgb:
             hr = np.repeat(hr[..., None], 3, axis=2)
         return modcrop(hr, scale)
 
@@ -145,8 +146,8 @@ class Protocol:
         return self.score(hr, sr, scale, metrics)
 
 
-_DRRN = Protocol("drrn", "DRRN and RL-CSC: IFC, and the papers' own rows", colour="luma", border="symmetric")
-_LAPSRN_IFC = Protocol("lapsrn", "IFC of DSRN Table 1", colour="rgb", border="symmetric", score_on="Y/255")
+_DRRN = Protocol("drrn", "DRRN and RL-CSC: IFC, and the papers' own rows", "luma", "symmetric")
+_LAPSRN_IFC = Protocol("lapsrn", "IFC of DSRN Table 1", "rgb", "symmetric", grey_as_rgb=True, score_on="Y/255")
 
 PROTOCOLS: dict[str, Protocol] = {
     protocol.name: protocol
@@ -161,9 +162,26 @@ PROTOCOLS: dict[str, Protocol] = {
             ssim_border="replicate",
             ifc_variant=_LAPSRN_IFC,
         ),
-        Protocol("rgb_floaty", "EDSR-lineage scripts; probably DRN's own rows (unproven)", "rgb", "symmetric", True, score_on="Y"),
-        Protocol("selfexsr", "SelfExSR's released tables", "rgb", "replicate", True),
-        Protocol("div2k_rgb", "DSRN Table 2 (NTIRE 2017)", "rgb", "symmetric", True, score_on="rgb", extra_shave=6),
+        Protocol(
+            "rgb_floaty",
+            "EDSR-lineage scripts; probably DRN's own rows (unproven)",
+            colour="rgb",
+            border="symmetric",
+            grey_as_rgb=True,
+            lr_uint8=True,
+            score_on="Y",
+        ),
+        Protocol("selfexsr", "SelfExSR's released tables", colour="rgb", border="replicate", lr_uint8=True),
+        Protocol(
+            "div2k_rgb",
+            "DSRN Table 2 (NTIRE 2017)",
+            colour="rgb",
+            border="symmetric",
+            grey_as_rgb=True,
+            lr_uint8=True,
+            score_on="rgb",
+            extra_shave=6,
+        ),
     )
 }
 

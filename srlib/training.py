@@ -25,12 +25,12 @@ from srlib.datasets import ImageSet, at_hand, open_images
 from srlib.errors import InputError
 from srlib.experiment import Experiment, Recipe
 from srlib.inference import as_method
-from srlib.metrics import psnr
 from srlib.patches import Patches, make_patches
 from srlib.protocol import PROTOCOLS
 
 VALIDATION = "BSDS500_test"  # disjoint from every training and test set
 VALIDATIONS = 12  # points of a curve
+SAVE_EVERY = 60  # seconds between checkpoints
 
 
 @dataclass
@@ -65,7 +65,7 @@ def train(
     experiment : Experiment
         What to train.
     folder : path
-        Receives `checkpoint.safetensors` on the way, `curve.csv` and `weights.safetensors`. A checkpoint found there is resumed.
+        Receives `checkpoint.safetensors`, `curve.csv` and `weights.safetensors`; a checkpoint found there is resumed.
     recipe : str
         Name of one of the experiment's recipes.
     seed : int
@@ -114,7 +114,7 @@ def train(
     if checkpoint.exists():
         restore(state, checkpoint, config)
     patches = make_patches(images, how.scales, how.patch, how.stride, device)
-    validate = validation(max(how.scales[0], 3 if 3 in how.scales else how.scales[0]))
+    validate = validation(3 if 3 in how.scales else how.scales[0])
     autocast = torch.autocast(device, torch.bfloat16) if precision == "bf16" else nullcontext()
     began, saved, before = time.monotonic(), time.monotonic(), state.seconds
     with tqdm(total=total, initial=state.iteration, desc=experiment.name, unit="it", disable=not progress) as bar:
@@ -124,21 +124,27 @@ def train(
             now = time.monotonic()
             state.seconds = before + now - began
             last = state.iteration == total or (minutes is not None and now - began > 60 * minutes)
-            if last or state.iteration % max(1, total // VALIDATIONS) == 0:
-                point = {"iteration": state.iteration, "lr": how.rate(state.iteration - 1, total), "loss": loss.item()}
-                if not math.isfinite(point["loss"]):
-                    raise InputError(
-                        f"{experiment.name} diverged: the loss at iteration {state.iteration} is {point['loss']}. The last good "
-                        f"checkpoint is {checkpoint if checkpoint.exists() else 'not written yet'}; try a lower rate."
-                    )
-                state.curve.append(point | {"psnr": validate(state.average)})
-                bar.set_postfix_str(f"loss {point['loss']:.3f}, validation {state.curve[-1]['psnr']:.2f} dB")
-            if last or now - saved > 60:
+            point_due = last or state.iteration % max(1, total // VALIDATIONS) == 0
+            save_due = last or now - saved > SAVE_EVERY
+            if not (point_due or save_due):
+                continue
+            if not math.isfinite(value := loss.item()):
+                good = f"is {checkpoint}" if checkpoint.exists() else "was not written yet"
+                raise InputError(
+                    f"{experiment.name} diverged: the loss of iteration {state.iteration} is {value}. The last good checkpoint "
+                    f"{good}; try another seed or recipe."
+                )
+            if point_due:
+                rate, decibel = how.rate(state.iteration - 1, total), validate(state.average)
+                state.curve.append({"iteration": state.iteration, "lr": rate, "loss": value, "psnr": decibel})
+                bar.set_postfix_str(f"loss {value:.3f}, validation {decibel:.2f} dB")
+            if save_due:
                 save(state, checkpoint, config)
-                saved = time.monotonic()
+                saved = now
             if last:
                 break
-    write_atomically(folder / "curve.csv", pd.DataFrame(state.curve).to_csv(index=False, float_format="%.6g", lineterminator="\n"))
+    curve = pd.DataFrame(state.curve).to_csv(index=False, float_format="%.6g", lineterminator="\n")
+    write_atomically(folder / "curve.csv", curve)
     weights_sha256 = save_tensors(folder / "weights.safetensors", state.average.state_dict(), {"experiment": experiment.name})
     return config | {
         "iterations_done": state.iteration,
@@ -191,9 +197,7 @@ def step(state: State, patches: Patches, recipe: Recipe, total: int, seed: int, 
     if recipe.ema:
         decay = min(recipe.ema, (1 + state.iteration) / (10 + state.iteration))
         with torch.no_grad():
-            ours, theirs = (
-                [t for t in m.state_dict().values() if t.is_floating_point()] for m in (state.average, state.model)
-            )
+            ours, theirs = ([t for t in m.state_dict().values() if t.is_floating_point()] for m in (state.average, state.model))
             torch._foreach_lerp_(ours, theirs, 1 - decay)
     return loss.detach()
 

@@ -6,6 +6,8 @@ its released weights are this project's learned witness: they must score what th
 Readings: none; the released weights fix the architecture. Parameters: 664,704 weights; depth 20.
 """
 
+from itertools import pairwise
+
 import torch
 from torch import nn
 
@@ -28,9 +30,7 @@ class VDSR(nn.Module):
         super().__init__()
         widths = [1] + [width] * (depth - 1) + [1]
         self.depth = depth
-        self.convs = nn.ModuleList(
-            nn.Conv2d(n_in, n_out, 3, padding=1) for n_in, n_out in zip(widths[:-1], widths[1:], strict=True)
-        )
+        self.convs = nn.ModuleList(nn.Conv2d(n_in, n_out, 3, padding=1) for n_in, n_out in pairwise(widths))
         for conv in self.convs:
             nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
             nn.init.zeros_(conv.bias)

@@ -4,6 +4,7 @@ The published recipe follows the text and, where the text is silent, the release
 data and loss, and replaces optimiser and schedule; every number says which of the two made it.
 """
 
+import re
 from dataclasses import replace
 
 from srlib.experiment import Experiment, Recipe
@@ -40,7 +41,7 @@ FAST = Recipe(
     last_gain=0.01,  # the network starts at bicubic interpolation
 )
 # For a CPU: one scale, small batches. 20,000 iterations of a 16-filter B1U3 take a few minutes on two cores.
-FAST_NARROW = replace(FAST, iterations=20_000, batch=16, scales=(3,))
+FAST_NARROW = replace(FAST, lr=3e-3, iterations=20_000, batch=16, scales=(3,))
 
 # Figure 6: B or U fixed to 3, and three structures of 52 layers.
 GRID = ((1, 3), (2, 3), (3, 3), (4, 3), (3, 1), (3, 2), (3, 4), (1, 25), (17, 1), (3, 8), (1, 9))
@@ -53,6 +54,12 @@ def experiment(B: int, U: int, width: int = 128) -> Experiment:
         published = replace(PUBLISHED, iterations=660_136) if (B, U) == (1, 25) else PUBLISHED  # released snapshot 101
         return Experiment(f"drrn_b{B}u{U}", "drrn", "drrn", arguments, "T291", (published, FAST))
     return Experiment(f"drrn_b{B}u{U}_w{width}", "drrn", "drrn", arguments, "T91", (FAST_NARROW,))
+
+
+def parse(name: str) -> Experiment | None:
+    """The experiment that a name like `drrn_b1u9` or `drrn_b2u3_w32` spells, if it is one."""
+    match = re.fullmatch(r"drrn_b([1-9]\d*)u(\d+)(?:_w([1-9]\d*))?", name)
+    return experiment(*(int(number) for number in match.groups(default="128"))) if match else None
 
 
 EXPERIMENTS = tuple(experiment(B, U) for B, U in GRID)

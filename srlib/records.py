@@ -1,0 +1,201 @@
+"""Records: our numbers and how they came to be.
+
+A record is a folder, `results/<paper>/<experiment>/seed<k>/`:
+
+* `record.json`: experiment, recipe, seed, budget, hardware, commit, versions and hashes;
+* `scores.csv`: one row per image, scale and protocol (means are computed, never stored);
+* `curve.csv`, `weights.safetensors`: what training left, for a trained model.
+"""
+
+import json
+import os
+import platform
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from torch import nn
+from tqdm import tqdm
+
+from srlib.checkpoint import load_tensors, load_weights, write_atomically
+from srlib.datasets import ImageSet
+from srlib.errors import InputError
+from srlib.experiment import Experiment
+from srlib.inference import as_method
+from srlib.models import MODELS
+from srlib.papers import PAPERS
+from srlib.protocol import METRICS, PROTOCOLS, Method, Protocol
+from srlib.training import train
+
+ROOT = Path(__file__).parent.parent
+COLUMNS = ["dataset", "scale", "image", "protocol", "psnr", "ssim", "ifc"]
+DIGITS = "%.8f"  # of committed scores
+
+
+def results_folder() -> Path:
+    """`SRLIB_RESULTS`, or `results` beside the package."""
+    return Path(os.environ.get("SRLIB_RESULTS") or ROOT / "results")
+
+
+@dataclass(frozen=True)
+class Record:
+    """One record on disk; its parts are read, and checked, when they are asked for."""
+
+    folder: Path
+
+    @cached_property
+    def info(self) -> dict[str, Any]:
+        """The content of `record.json`."""
+        path = self.folder / "record.json"
+        try:
+            info = json.loads(path.read_text())
+            return info | {"experiment": info["experiment"], "commit": info["commit"]}
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(f"{path} is missing or damaged ({error}): restore it from version control.") from None
+
+    @cached_property
+    def scores(self) -> pd.DataFrame:
+        """Per-image scores; empty if none were computed."""
+        path = self.folder / "scores.csv"
+        if not path.exists():
+            return pd.DataFrame(columns=COLUMNS)
+        return pd.read_csv(path, dtype={"image": str})
+
+    @cached_property
+    def curve(self) -> pd.DataFrame:
+        """The training curve: iteration, lr, loss, psnr on the validation pool."""
+        return pd.read_csv(self.folder / "curve.csv")
+
+    def mean(self, dataset: str, scale: int, metric: str, protocol: str) -> float | None:
+        """Mean over a dataset's images; `None` if it was not scored so."""
+        s = self.scores
+        chosen = s[(s.dataset == dataset) & (s.scale == scale) & (s.protocol == protocol)][metric]
+        return None if chosen.empty or chosen.isna().any() else float(chosen.mean())
+
+    def model(self) -> nn.Module:
+        """The trained network; an `InputError` if the weights are not those of the record."""
+        path = self.folder / "weights.safetensors"
+        _, metadata = load_tensors(path)
+        if metadata["sha256"] != self.info["weights_sha256"]:
+            raise InputError(f"{path} is not the file its record describes: restore it from version control.")
+        return load_weights(MODELS[self.info["model"]](**self.info["arguments"]), path)
+
+
+def find_records(root: Path | None = None) -> list[Record]:
+    """All records below `root` (default: the committed ones), in the order of the papers."""
+    root = root or results_folder()
+    folders = sorted(path.parent for path in root.glob("*/*/*/record.json") if path.relative_to(root).parts[0] != "runs")
+    order = {paper: k for k, paper in enumerate(("baselines", *PAPERS))}
+    return [Record(f) for f in sorted(folders, key=lambda f: (order.get(f.parts[-3], 9), f))]
+
+
+def find_record(experiment: str, root: Path | None = None) -> Record | None:
+    """The record of an experiment (seed 0 first), if there is one."""
+    return next((record for record in find_records(root) if record.folder.parts[-2] == experiment), None)
+
+
+def record_folder(paper: str, experiment: str, seed: int, root: Path | None = None) -> Path:
+    """Where a record belongs."""
+    return (root or results_folder()) / paper / experiment / f"seed{seed}"
+
+
+def write_record(folder: Path, info: dict[str, Any], scores: pd.DataFrame | None = None) -> Record:
+    """Write a record atomically, with where, when and with what it was made."""
+    info = info | {"commit": commit(), "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), "environment": environment()}
+    if scores is not None:
+        table = scores[COLUMNS].to_csv(index=False, float_format=DIGITS, lineterminator="\n")
+        write_atomically(folder / "scores.csv", table)
+    write_atomically(folder / "record.json", json.dumps(info, indent=1) + "\n")
+    return Record(folder)
+
+
+def score_images(
+    images: ImageSet,
+    scale: int,
+    protocol: Protocol,
+    method: Method | None = None,
+    metrics: tuple[str, ...] = METRICS,
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Score a method on every image of a set.
+
+    Parameters
+    ----------
+    images : ImageSet
+        From `srlib.datasets.open_images`.
+    scale : int
+        2, 3 or 4.
+    protocol : Protocol
+        One of `PROTOCOLS`.
+    method : callable, optional
+        `method(lr, ilr, scale) -> sr`; bicubic if omitted, several images at once.
+    metrics : tuple of str
+        Among 'psnr', 'ssim', 'ifc'; the others are NaN.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The columns of `scores.csv`.
+    """
+
+    def row(index: int) -> list[Any]:
+        name, image = images.name_of(index), images.read(index)
+        try:
+            return [images.name, scale, name, protocol.name, *protocol.evaluate(image, scale, method, metrics)]
+        except InputError as error:
+            raise InputError(f"{images.paths[index]}: {error}") from None
+
+    with ThreadPoolExecutor(1 if method else os.cpu_count()) as pool:
+        title = f"{images.name} x{scale} {protocol.name}"
+        rows = list(tqdm(pool.map(row, range(len(images))), total=len(images), desc=title, leave=False, disable=not progress))
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def run(experiment: Experiment, root: Path | None = None, seed: int = 0, **options: Any) -> Record:
+    """Train an experiment (see `srlib.training.train` for the options) and write its record, without scores."""
+    folder = record_folder(experiment.paper, experiment.name, seed, root)
+    if (folder / "record.json").exists() and (record := Record(folder)).info["finished"]:
+        was = {"recipe": record.info["recipe"]["name"], **{key: record.info[key] for key in ("budget", "precision")}}
+        now = {"recipe": "fast", "budget": 1.0, "precision": "fp32"} | {key: options[key] for key in was if key in options}
+        if was != now:
+            raise InputError(f"{folder} holds another finished run ({was}, not {now}): move it away or give another folder.")
+        return record
+    return write_record(folder, {"kind": "training"} | train(experiment, folder, seed=seed, **options))
+
+
+def add_scores(record: Record, images: ImageSet, scales: tuple[int, ...], protocols: tuple[str, ...], **options: Any) -> Record:
+    """Score a trained record on a dataset, keeping what is there already."""
+    method, have = as_method(record.model()), record.scores
+    for scale in scales:
+        for name in protocols:
+            if record.mean(images.name, scale, "psnr", name) is None:
+                new = score_images(images, scale, PROTOCOLS[name], method, **options)
+                have = new if have.empty else pd.concat([have, new])
+    table = have[COLUMNS].to_csv(index=False, float_format=DIGITS, lineterminator="\n")
+    write_atomically(record.folder / "scores.csv", table)
+    return Record(record.folder)
+
+
+def commit() -> str:
+    """The commit of this checkout, `+` appended if files differ from it; `unknown` outside one (or `SRLIB_COMMIT`)."""
+    if "SRLIB_COMMIT" in os.environ:
+        return os.environ["SRLIB_COMMIT"]
+    try:
+        git = ["git", "-C", str(ROOT)]
+        head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+        changed = subprocess.run([*git, "status", "--porcelain", "srlib"], capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return head + ("+" if changed.strip() else "")
+
+
+def environment() -> dict[str, str]:
+    """Versions of what the numbers depend on."""
+    packages = ("torch", "numpy", "scipy", "scikit-image", "pillow")
+    return {"python": platform.python_version(), "platform": platform.platform()} | {name: version(name) for name in packages}
