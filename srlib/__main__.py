@@ -17,6 +17,7 @@ import pandas as pd
 from PIL import Image
 
 from srlib import __version__
+from srlib.baselines import TEST_SETS
 from srlib.checkpoint import load_weights, write_atomically
 from srlib.datasets import DATASETS, at_hand, data_folder, fetch, first_at_hand, open_images
 from srlib.errors import InputError
@@ -26,7 +27,7 @@ from srlib.models import MODELS, params, params_total
 from srlib.papers import EXPERIMENTS, get_experiment
 from srlib.protocol import METRICS, PROTOCOLS, SCALES, Method, get_protocol
 from srlib.records import add_scores, find_record, run, score_images
-from srlib.verify import TEST_SETS, verify
+from srlib.verify import verify
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -151,7 +152,7 @@ def train_command(options: argparse.Namespace) -> None:
     )
     info = record.info
     print(
-        f"{experiment.name}: {info['iterations_done']} of {info['iterations']} iterations, {info['seconds']} s, in {record.folder}"
+        f"{experiment.name}: {info['iterations_done']} of {info['iterations']} iterations in {info['seconds']} s, {record.folder}"
     )
     if not info["finished"]:
         print("Not finished: run the same command again to go on.")

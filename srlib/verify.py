@@ -20,8 +20,6 @@ from srlib.papers import PAPERS, TOLERANCES, claims
 from srlib.protocol import PROTOCOLS, SCALES
 from srlib.records import find_records, score_images
 
-TEST_SETS = ("Set5", "Set14", "BSD100", "Urban100")
-
 
 @dataclass(frozen=True)
 class Check:

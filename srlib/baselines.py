@@ -1,0 +1,65 @@
+"""The two methods that need no training: bicubic interpolation, and VDSR with its released weights.
+
+    python -m srlib.baselines [--vdsr-weights FILE.npz]
+
+scores them on every test set at hand and writes `results/baselines/`. Bicubic proves the protocols; VDSR proves them for a
+learned network.
+"""
+
+import argparse
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from srlib.checkpoint import digest, load_weights
+from srlib.datasets import at_hand, open_images
+from srlib.inference import as_method
+from srlib.models import vdsr
+from srlib.protocol import METRICS, PROTOCOLS, SCALES
+from srlib.records import Record, record_folder, score_images, write_record
+
+TEST_SETS = ("Set5", "Set14", "BSD100", "Urban100")
+# The protocols behind the published rows, and the metrics that each is known to give.
+PUBLISHED = {"vdsr": ("psnr", "ssim"), "drrn": METRICS, "lapsrn": METRICS}
+
+
+def score_bicubic(sets: Iterable[str], progress: bool = True) -> pd.DataFrame:
+    """Bicubic at all scales in the three protocols behind the published rows; the columns of `scores.csv`."""
+    tables = [
+        score_images(open_images(name), scale, PROTOCOLS[protocol], None, metrics, progress)
+        for name in sets
+        for scale in SCALES
+        for protocol, metrics in PUBLISHED.items()
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+def score_vdsr(weights: str | Path, sets: Iterable[str], progress: bool = True) -> pd.DataFrame:
+    """The released VDSR network at all scales under `drrn`; the columns of `scores.csv`."""
+    method = as_method(load_weights(vdsr(), weights))
+    tables = [
+        score_images(open_images(name), scale, PROTOCOLS["drrn"], method, METRICS, progress)
+        for name in sets
+        for scale in SCALES
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+def write_baseline(name: str, scores: pd.DataFrame, **info: str) -> Record:
+    """Write a baseline's record with the digests of the datasets that it was scored on."""
+    data = {dataset: open_images(dataset).digest() for dataset in scores.dataset.unique()}
+    info = {"kind": "evaluation", "experiment": name, "data_sha256": data} | info
+    return write_record(record_folder("baselines", name, 0), info, scores)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser("python -m srlib.baselines", description=__doc__.splitlines()[0])
+    parser.add_argument("--vdsr-weights", type=Path)
+    options = parser.parse_args()
+    sets = [name for name in TEST_SETS if at_hand(name)]
+    print(write_baseline("bicubic", score_bicubic(sets)).folder)
+    if options.vdsr_weights:
+        weights = digest(load_weights(vdsr(), options.vdsr_weights).state_dict())
+        scores = score_vdsr(options.vdsr_weights, sets)
+        print(write_baseline("vdsr_official", scores, weights_sha256=weights).folder)

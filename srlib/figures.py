@@ -1,0 +1,132 @@
+"""One look for every figure and table of the book.
+
+Colour-blind-safe colours (seaborn's `colorblind`), a method's colour the same everywhere, published points hollow and ours
+filled, units on the axes, legible at half width.
+"""
+
+from collections.abc import Iterable
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from srlib.papers import Claim
+
+_PALETTE = sns.color_palette("colorblind")
+COLOURS = {"bicubic": _PALETTE[7], "vdsr": _PALETTE[0], "drrn": _PALETTE[3], "dsrn": _PALETTE[2], "rlcsc": _PALETTE[1]}
+COLOURS |= {"drn": _PALETTE[4]}
+
+
+def use_style() -> None:
+    """Set matplotlib's defaults for the book."""
+    sns.set_theme(context="notebook", style="whitegrid", palette="colorblind")
+    plt.rcParams |= {
+        "figure.figsize": (7.5, 4.0),
+        "figure.dpi": 110,
+        "savefig.bbox": "tight",
+        "axes.titlesize": "medium",
+        "grid.linewidth": 0.6,
+        "svg.hashsalt": "srlib",  # the same figure gives the same file
+    }
+
+
+def depth_contours(axes: Axes, depths: Iterable[int] = (10, 20, 30, 50)) -> None:
+    """Lines of equal depth d = (1 + 2U)B + 1 in the plane of U and B (DRRN, Figure 6)."""
+    B = np.linspace(*axes.get_ylim(), 200)
+    for d in depths:
+        with np.errstate(divide="ignore"):
+            U = ((d - 1) / B - 1) / 2
+        axes.plot(U, B, color="0.6", linewidth=1, linestyle="--", zorder=0)
+        inside = np.flatnonzero((U >= axes.get_xlim()[0]) & (U <= axes.get_xlim()[1]))
+        if inside.size:
+            k = inside[len(inside) * 4 // 5]
+            axes.annotate(f"d = {d}", (U[k], B[k]), color="0.35", fontsize="small", ha="center", va="center",
+                          bbox={"facecolor": "white", "edgecolor": "none", "pad": 1, "alpha": 0.8})  # fmt: skip
+
+
+def grid_figure(points: pd.DataFrame, titles: dict[str, str]) -> Figure:
+    """DRRN's Figure 6: the grid of B and U, coloured by PSNR, one panel per group as their levels differ.
+
+    Parameters
+    ----------
+    points : pandas.DataFrame
+        Columns `panel`, `source` ('published', 'record' or 'this run'), `B`, `U`, `psnr` (dB).
+    titles : dict
+        Panel name to title, in order; a panel without points says so.
+    """
+    figure, axes_of = plt.subplots(1, len(titles), figsize=(5.2 * len(titles), 4.4), layout="constrained", squeeze=False)
+    markers = {"published": ("s", 120), "record": ("o", 120), "this run": ("D", 70)}
+    for axes, (panel, title) in zip(axes_of[0], titles.items(), strict=True):
+        here = points[points.panel == panel]
+        axes.set(title=title, xlabel="U (residual units a block)", ylabel="B (recursive blocks)")
+        if here.empty:
+            axes.text(0.5, 0.5, "no run yet", transform=axes.transAxes, ha="center", color="0.4")
+            axes.set(xlim=(0, 5), ylim=(0, 5))
+            continue
+        wide = max(here.U.max(), here.B.max()) > 10
+        if wide:
+            axes.set(xscale="log", yscale="log", xlim=(0.7, 40), ylim=(0.7, 25))
+            ticks = (1, 2, 3, 5, 10, 20)
+            axes.set_xticks(ticks, ticks)
+            axes.set_yticks(ticks, ticks)
+            axes.minorticks_off()
+        else:
+            axes.set(xlim=(0.4, here.U.max() + 0.8), ylim=(0.4, here.B.max() + 0.8))
+            axes.set_xticks(range(1, int(here.U.max()) + 1))
+            axes.set_yticks(range(1, int(here.B.max()) + 1))
+        depth_contours(axes)
+        colour = plt.Normalize(here.psnr.min(), max(here.psnr.max(), here.psnr.min() + 0.01))
+        for source, group in here.groupby("source", sort=False):
+            marker, size = markers[source]
+            drawn = axes.scatter(
+                group.U, group.B, c=group.psnr, cmap="viridis", norm=colour, marker=marker, s=size, label=source
+            )
+            drawn.set_edgecolor("black")
+        for point in here.itertuples():
+            axes.annotate(
+                f"{point.psnr:.2f}", (point.U, point.B), (0, -15), textcoords="offset points", ha="center", size="small"
+            )
+        figure.colorbar(drawn, ax=axes, label="PSNR on Set5 x3 (dB)")
+        axes.legend(loc="upper right")
+    return figure
+
+
+def comparison(cells: Iterable[tuple[Claim, float | None]], caption: str) -> "pd.io.formats.style.Styler":
+    """A table of published numbers beside ours: difference, and whether ours rounds to the printed digits.
+
+    Parameters
+    ----------
+    cells : iterable of (Claim, float or None)
+        Our number for each claim, `None` where it is not at hand.
+    caption : str
+        Shown above the table.
+    """
+    rows = [
+        {
+            "dataset": claim.dataset,
+            "scale": f"×{claim.scale}",
+            "metric": claim.metric.upper(),
+            "published": claim.value,
+            "ours": "–" if ours is None else f"{ours:.{len(claim.value.partition('.')[2]) + 1}f}",
+            "difference": "–" if ours is None else f"{claim.gap(ours):+.4f}",
+            "printed alike": "not at hand" if ours is None else "yes" if claim.printed_alike(ours) else "no",
+            "note": claim.note,
+        }
+        for claim, ours in cells
+    ]
+    return table(pd.DataFrame(rows), caption)
+
+
+def table(frame: pd.DataFrame, caption: str) -> "pd.io.formats.style.Styler":
+    """A table in the book's look: a caption, no index, numbers to the right."""
+    numbers = [name for name in frame.columns if name not in ("dataset", "metric", "note", "image")]
+    return (
+        frame.style.hide(axis="index")
+        .set_caption(caption)
+        .set_table_attributes('class="srlib-table"')
+        .set_properties(subset=numbers, **{"text-align": "right"})
+        .format(na_rep="–")
+    )

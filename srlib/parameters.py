@@ -1,0 +1,59 @@
+"""Notebook parameters that are checked: papermill runs the defaults when a name is misspelt, and takes any type.
+
+The first cell after the parameters calls `check_parameters(globals())`. The parameters cell annotates each name
+(`width: int = 16  # filters`), which also feeds `papermill --help-notebook`.
+"""
+
+import ast
+import difflib
+from typing import Any, get_args, get_origin
+
+from srlib.errors import InputError
+
+
+def check_parameters(namespace: dict[str, Any]) -> None:
+    """Refuse unknown names and wrong types, and turn text such as `1,2` into the list that is declared.
+
+    Parameters
+    ----------
+    namespace : dict
+        The notebook's `globals()`; values of declared parameters are replaced by their converted ones.
+
+    Raises
+    ------
+    InputError
+        Naming the parameter, what was given and what is wanted.
+    """
+    declared: dict[str, Any] = namespace.get("__annotations__", {})
+    for name in _injected(namespace.get("In", [])):
+        if name not in declared:
+            close = difflib.get_close_matches(name, declared, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"choose one of {', '.join(declared)}."
+            raise InputError(f"Parameter {name!r} is unknown to this notebook: {hint}")
+    for name, kind in declared.items():
+        namespace[name] = _convert(name, kind, namespace[name])
+
+
+def _injected(cells: list[str]) -> list[str]:
+    """Names assigned in the cell that papermill adds."""
+    names = []
+    for cell in cells:
+        if cell.startswith("# Parameters"):
+            names += [target.id for node in ast.parse(cell).body if isinstance(node, ast.Assign) for target in node.targets]
+    return names
+
+
+def _convert(name: str, kind: Any, value: Any) -> Any:
+    if get_origin(kind) is list:
+        items = value.strip("[] ").split(",") if isinstance(value, str) else value if isinstance(value, list) else [value]
+        return [_convert(name, get_args(kind)[0], item) for item in items if item != ""]
+    try:
+        if kind in (int, float) and isinstance(value, (int, float, str)) and not isinstance(value, bool):
+            converted = kind(value)
+            if converted == float(value):
+                return converted
+    except ValueError:
+        pass
+    if kind in (bool, str) and isinstance(value, kind):
+        return value.strip() if kind is str else value
+    raise InputError(f"Parameter {name!r} is {value!r}, but a value of type {kind.__name__} is wanted.")
