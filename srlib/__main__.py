@@ -151,9 +151,7 @@ def train_command(options: argparse.Namespace) -> None:
         minutes=options.minutes,
     )
     info = record.info
-    print(
-        f"{experiment.name}: {info['iterations_done']} of {info['iterations']} iterations in {info['seconds']} s, {record.folder}"
-    )
+    print(f"{record.folder}: {info['iterations_done']} of {info['iterations']} iterations in {info['seconds']} s")
     if not info["finished"]:
         print("Not finished: run the same command again to go on.")
         return

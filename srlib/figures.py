@@ -40,7 +40,8 @@ def depth_contours(axes: Axes, depths: Iterable[int] = (10, 20, 30, 50)) -> None
         with np.errstate(divide="ignore"):
             U = ((d - 1) / B - 1) / 2
         axes.plot(U, B, color="0.6", linewidth=1, linestyle="--", zorder=0)
-        inside = np.flatnonzero((U >= axes.get_xlim()[0]) & (U <= axes.get_xlim()[1]))
+        left, right = axes.get_xlim()
+        inside = np.flatnonzero((left <= U) & (right >= U))
         if inside.size:
             k = inside[len(inside) * 4 // 5]
             axes.annotate(f"d = {d}", (U[k], B[k]), color="0.35", fontsize="small", ha="center", va="center",
