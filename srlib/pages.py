@@ -48,18 +48,14 @@ def scoreboard() -> str:
     rows = []
     for paper in PAPERS:
         own = [verdict(c, *ours(c)) for c in claims(paper) if c.kind == "measured"]
-        bicubic = [
-            c.printed_alike(value) for c in claims(paper) if c.experiment == "bicubic" and (value := ours(c)[0]) is not None
-        ]
-        total = sum(c.experiment == "bicubic" for c in claims(paper))
+        bicubic = [(c, ours(c)[0]) for c in claims(paper) if c.experiment == "bicubic"]
+        alike = [c.printed_alike(value) for c, value in bicubic if value is not None]
         rows.append(
             {
                 "paper": TITLES[paper],
-                "bicubic, to the printed digit": f"{sum(bicubic)} of {total}",
-                "its own numbers so far transcribed": len(own),
-                "reproduced": own.count("reproduced"),
-                "still training": own.count("still training") + own.count("short of it"),
-                "not attempted": own.count("not attempted"),
+                "bicubic, to the printed digit": f"{sum(alike)} of {len(alike)}",
+                "own numbers": len(own),
+                **{kind: own.count(kind) for kind in ("reproduced", "still training", "short of it", "not attempted")},
             }
         )
     return _markdown(pd.DataFrame(rows))

@@ -97,7 +97,7 @@ def make_patches(
     """
     protocol = PROTOCOLS["drrn"]
     hr, ilr, start, width, offset = [], [], [], [], 0
-    for name, image in tqdm(images, desc="interpolating training images", leave=False):
+    for name, image in tqdm(images, desc="interpolating training images", leave=False, disable=None):
         for scale in scales:
             luma = protocol.reference(image, scale)
             rows, columns = (np.arange(0, n - size + 1, stride) for n in luma.shape)

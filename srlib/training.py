@@ -7,6 +7,7 @@ is in one checkpoint, and nothing else decides what the next iteration does.
 import copy
 import math
 import platform
+import sys
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -117,7 +118,10 @@ def train(
     validate = validation(3 if 3 in how.scales else how.scales[0])
     autocast = torch.autocast(device, torch.bfloat16) if precision == "bf16" else nullcontext()
     began, saved, before = time.monotonic(), time.monotonic(), state.seconds
-    with tqdm(total=total, initial=state.iteration, desc=experiment.name, unit="it", disable=not progress) as bar:
+    often = 0.1 if sys.stderr.isatty() else 10  # seconds: a log keeps every line
+    with tqdm(
+        total=total, initial=state.iteration, desc=experiment.name, unit="it", disable=not progress, mininterval=often
+    ) as bar:
         while state.iteration < total:
             loss = step(state, patches, how, total, seed, autocast)
             bar.update()
@@ -137,7 +141,7 @@ def train(
             if point_due:
                 rate, decibel = how.rate(state.iteration - 1, total), validate(state.average)
                 state.curve.append({"iteration": state.iteration, "lr": rate, "loss": value, "psnr": decibel})
-                bar.set_postfix_str(f"loss {value:.3f}, validation {decibel:.2f} dB")
+                bar.set_postfix_str(f"loss {value:.3f}, validation {decibel:.2f} dB", refresh=False)
             if save_due:
                 save(state, checkpoint, config)
                 saved = now

@@ -1,0 +1,32 @@
+"""The `{generated}` directive: Markdown that `srlib.pages` computes while the book is built.
+
+```{generated} scoreboard
+```
+"""
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+from srlib import pages
+
+PAGES = {"scoreboard": pages.scoreboard, "protocols": pages.protocols, "status": pages.status}
+
+
+class Generated(SphinxDirective):
+    """Insert one of `PAGES`."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        """Parse the generated Markdown in place."""
+        if self.arguments[0] not in PAGES:
+            raise self.error(f"{self.arguments[0]!r} is unknown: choose one of {', '.join(PAGES)}.")
+        self.env.note_reread()  # records may change without the page's source
+        return self.parse_text_to_nodes(PAGES[self.arguments[0]](), allow_section_headings=True)
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Register the directive."""
+    app.add_directive("generated", Generated)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
