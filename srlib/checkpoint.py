@@ -5,8 +5,10 @@ refused by name. Pickles are never read.
 """
 
 import hashlib
+import io
 import json
 import os
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -110,11 +112,11 @@ def load_weights(model: nn.Module, path: str | Path) -> nn.Module:
 
 def _vdsr_release(path: Path) -> Tensors:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
             pairs = {name: torch.from_numpy(arrays[name].astype(np.float32)) for name in arrays.files}
     except FileNotFoundError:
         raise InputError(f"{path} does not exist.") from None
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
         raise InputError(f"{path} cannot be read as .npz ({error}): replace it.") from None
     tensors = {}
     for name, tensor in pairs.items():

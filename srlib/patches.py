@@ -71,7 +71,8 @@ class Patches:
 
 
 def _generator(seed: int, stream: int) -> torch.Generator:
-    return torch.Generator().manual_seed((seed << 32) + stream)
+    # torch's CPU generator keeps 32 bits of its seed, so the two numbers are hashed, not shifted together.
+    return torch.Generator().manual_seed(int(np.random.SeedSequence([seed, stream]).generate_state(1)[0]))
 
 
 def make_patches(

@@ -1,4 +1,4 @@
-"""Fixtures: data and outside witnesses where they are at hand. In CI their absence is a failure, elsewhere a skip with the reason."""
+"""Fixtures: data and outside witnesses where they are at hand; elsewhere a skip with the reason, but in CI a failure."""
 
 import os
 from pathlib import Path
