@@ -1,0 +1,104 @@
+"""The house: pins that agree, documents that are there, modules that stay small and point one way."""
+
+import ast
+import re
+import sys
+import tomllib
+
+import pytest
+import yaml
+
+import srlib
+from srlib.records import ROOT
+
+PINS = dict(re.findall(r"^([\w.-]+)==(\S+)$", (ROOT / "constraints.txt").read_text(), re.MULTILINE))
+PINS = {name.lower().replace("_", "-"): version for name, version in PINS.items()}
+# Lowest first; a module imports only from those before it.
+ORDER = [
+    "errors",
+    "images",
+    "metrics",
+    "protocol",
+    "datasets",
+    "models",
+    "checkpoint",
+    "inference",
+    "patches",
+    "experiment",
+    "training",
+    "papers",
+    "records",
+    "baselines",
+    "verify",
+    "parameters",
+    "figures",
+    "pages",
+    "__main__",
+]
+
+
+def test_conda_wraps_the_same_pins():
+    """environment.yml and constraints.txt name one version of each package."""
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    lines = environment["dependencies"][-1]["pip"]
+    assert "-c constraints.txt" in lines
+    pinned = dict(line.split("==") for line in lines if "==" in line)
+    assert len(pinned) >= 10
+    assert {name: PINS[name] for name in pinned} == pinned
+
+
+def test_every_dependency_is_pinned():
+    """What pyproject.toml asks for has an exact version in constraints.txt."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [*project["dependencies"], *(line for extra in project["optional-dependencies"].values() for line in extra)]
+    names = {re.match(r"[\w.-]+", line)[0].lower() for line in wanted}
+    assert names <= PINS.keys()
+    assert PINS["torch"] == "2.13.0"
+
+
+def test_this_environment_has_the_pinned_torch_or_a_supported_one():
+    """Scores were proven on torch 2.11 to 2.13."""
+    import torch
+
+    assert (2, 11) <= tuple(int(n) for n in torch.__version__.split(".")[:2]) <= (2, 13)
+    assert sys.version_info >= (3, 11)
+
+
+def test_versions_agree():
+    """Package and citation carry one version."""
+    assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"] == srlib.__version__
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "srlib").rglob("*.py")), ids=lambda p: str(p.relative_to(ROOT)))
+def test_modules_are_documented_short_and_import_downwards(path):
+    """A module docstring, docstrings on what is public, at most 300 lines, and no import from above."""
+    text = path.read_text()
+    tree = ast.parse(text)
+    assert ast.get_docstring(tree)
+    assert text.count("\n") <= 300
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_"):
+            nested = any(node in ast.walk(f) for f in ast.walk(tree) if isinstance(f, ast.FunctionDef) and f is not node)
+            assert nested or ast.get_docstring(node), f"{path.name}: {node.name} has no docstring"
+    noun = path.relative_to(ROOT / "srlib").parts[0].removesuffix(".py")
+    imported = {
+        node.module.split(".")[1]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("srlib.")
+    }
+    if noun != "__init__":
+        above = {name for name in imported - {noun} if ORDER.index(name) >= ORDER.index(noun)}
+        assert not above, f"{noun} imports from above: {above}"
+
+
+def test_the_book_lists_pages_that_exist_and_all_of_them():
+    """The table of contents, the pages and the notebooks are one set."""
+    toc = yaml.safe_load((ROOT / "book" / "_toc.yml").read_text())
+    pages = {toc["root"], *(chapter["file"] for part in toc["parts"] for chapter in part["chapters"])}
+    here = {p.stem for p in (ROOT / "book").glob("*.md")} | {
+        f"notebooks/{p.stem}" for p in (ROOT / "notebooks").glob("*.ipynb")
+    }
+    assert pages == here
+    assert set(re.findall(r'"(\w+)"', re.search(r"NOTEBOOKS = (\[.*\])", (ROOT / "Snakefile").read_text())[1])) == {
+        p.removeprefix("notebooks/") for p in pages if p.startswith("notebooks/")
+    }

@@ -1,0 +1,85 @@
+"""The transcription against the texts, and verdicts against their rule."""
+
+from dataclasses import replace
+
+import pytest
+
+from srlib.errors import InputError
+from srlib.papers import EXPERIMENTS, PAPERS, Claim, claims, get_experiment, verdict
+from srlib.papers.transcribe import transcribe
+from srlib.protocol import PROTOCOLS
+
+CLAIM = Claim("drrn.x", "Table 2", "drrn.txt:1", "drrn_b1u9", "Set5", 3, "psnr", "33.93", "drrn", "measured", "")
+
+
+@pytest.mark.parametrize("paper", PAPERS)
+def test_the_committed_numbers_are_those_of_the_text(papers, paper):
+    """Witness: the papers' texts, transcribed again."""
+    fresh = transcribe(paper, papers).astype(str).to_dict("records")
+    committed = [{key: str(value) for key, value in vars(claim).items()} for claim in claims(paper)]
+    assert fresh == committed
+
+
+@pytest.mark.parametrize(("paper", "own", "bicubic"), [("drrn", 71, 33), ("dsrn", 36, 36), ("rlcsc", 33, 33), ("drn", 14, 10)])
+def test_the_numbers_are_complete(paper, own, bicubic):
+    """By hand: DRRN 2 x 24 + 18 + 5 (Figure 6); DSRN 12 x 3; RL-CSC 24 + 9; DRN 7 x 2; and a bicubic column each."""
+    assert sum(c.kind == "measured" for c in claims(paper)) == own
+    assert sum(c.experiment == "bicubic" for c in claims(paper)) == bicubic
+
+
+@pytest.mark.parametrize("paper", PAPERS)
+def test_every_number_is_usable(paper):
+    """Identity: one id each, a number as printed, a known protocol or none."""
+    rows = claims(paper)
+    assert len({c.id for c in rows}) == len(rows)
+    for c in rows:
+        assert float(c.value) > 0
+        assert c.protocol in {*PROTOCOLS, ""}
+        assert c.metric in {"psnr", "ssim", "ifc"}
+        assert c.scale in {2, 3, 4}
+        assert c.paper == paper
+
+
+def test_rlcsc_quotes_drrn_with_one_slip():
+    """A finding: of DRRN_B1U25's numbers that RL-CSC quotes in Table 1, one differs (Set14 x4 SSIM)."""
+    drrn = {
+        (c.dataset, c.scale, c.metric): c.value for c in claims("drrn") if c.experiment == "drrn_b1u25" and c.where == "Table 2"
+    }
+    quoted = {(c.dataset, c.scale, c.metric): c.value for c in claims("rlcsc") if c.experiment == "drrn"}
+    assert {key for key in quoted if quoted[key] != drrn[key]} == {("Set14", 4, "ssim")}
+
+
+@pytest.mark.parametrize(
+    ("ours", "budget", "said"),
+    [
+        (None, 1.0, "not attempted"),
+        (33.93, 1.0, "reproduced"),
+        (33.881, 0.01, "reproduced"),
+        (33.87, 1.0, "short of it"),
+        (33.87, 0.5, "still training"),
+        (34.5, 1.0, "reproduced"),
+    ],
+)
+def test_verdicts_follow_the_rule(ours, budget, said):
+    """The rule: at most 0.05 dB below is reproduced at any budget; below that the budget decides."""
+    assert verdict(CLAIM, ours, budget) == said
+
+
+def test_printed_alike_compares_printed_digits():
+    """By hand, with as many digits as the paper prints."""
+    assert CLAIM.printed_alike(33.9251)
+    assert not CLAIM.printed_alike(33.9249)
+    assert replace(CLAIM, value="0.9299").printed_alike(0.92988)
+    assert not replace(CLAIM, value="3.580").printed_alike(3.5791)
+
+
+def test_experiments_are_figure_6_and_can_be_spelt():
+    """Witness: Section 4.3: B or U fixed to 3 and the other from 1 to 4, three structures of 52 layers, and B1U9."""
+    assert {e.name.removeprefix("drrn_") for e in EXPERIMENTS.values()} == {
+        *("b1u3", "b2u3", "b3u3", "b4u3", "b3u1", "b3u2", "b3u4", "b1u25", "b17u1", "b3u8", "b1u9")
+    }
+    narrow = get_experiment("drrn_b2u3_w16")
+    assert narrow.arguments == {"B": 2, "U": 3, "width": 16}
+    for name in ("drrn_b0u3", "drrn", "drrn_b1u9_w", "edsr"):
+        with pytest.raises(InputError, match=f"'{name}' is unknown: choose one of drrn_b1u3"):
+            get_experiment(name)

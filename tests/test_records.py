@@ -1,0 +1,83 @@
+"""Records: provenance, damage, scores; the committed ones and fresh ones."""
+
+import pytest
+
+from srlib import pages
+from srlib.checkpoint import load_tensors, save_tensors
+from srlib.datasets import open_images
+from srlib.errors import InputError
+from srlib.papers import get_experiment
+from srlib.records import ROOT, Record, add_scores, find_record, find_records, run
+
+COMMITTED = find_records(ROOT / "results")
+
+
+@pytest.fixture
+def record(results):
+    """A tiny run on the stand-in images, scored."""
+    done = run(get_experiment("drrn_b1u1_w4"), budget=0.0005, data="SampleTrain", device="cpu", progress=False)
+    return add_scores(done, open_images("Sample"), (3,), ("drrn",), metrics=("psnr",), progress=False)
+
+
+def test_a_record_says_how_it_came_to_be(record, results):
+    """Its place, and everything that a reader needs to judge the number."""
+    assert record.folder == results / "drrn" / "drrn_b1u1_w4" / "seed0"
+    info = record.info
+    for key in ("recipe", "seed", "budget", "iterations", "data_sha256", "device", "precision", "seconds", "commit", "date"):
+        assert info[key] not in ("", None), key
+    assert info["environment"]["torch"]
+    assert info["weights_sha256"] == load_tensors(record.folder / "weights.safetensors")[1]["sha256"]
+    assert find_record("drrn_b1u1_w4").info == info
+    assert len(record.curve) >= 1
+
+
+def test_means_are_computed_from_the_images(record):
+    """Identity; and what was not scored is None, not a number."""
+    assert record.mean("Sample", 3, "psnr", "drrn") == pytest.approx(record.scores.psnr.mean())
+    assert len(record.scores) == 4
+    assert record.mean("Sample", 2, "psnr", "drrn") is None
+    assert record.mean("Sample", 3, "ifc", "drrn") is None
+
+
+def test_a_finished_run_is_not_run_again_nor_overwritten(record):
+    """The same call returns the record; another budget in the same place is refused."""
+    experiment, before = get_experiment("drrn_b1u1_w4"), record.info
+    options = {"data": "SampleTrain", "device": "cpu", "progress": False}
+    assert run(experiment, budget=0.0005, **options).info == before
+    with pytest.raises(InputError, match="holds another finished run"):
+        run(experiment, budget=0.001, **options)
+
+
+def test_damage_is_named(record):
+    """A record that cannot be read, and weights that are not the record's."""
+    tensors, _ = load_tensors(record.folder / "weights.safetensors")
+    save_tensors(record.folder / "weights.safetensors", {name: t + 1 for name, t in tensors.items()}, {})
+    with pytest.raises(InputError, match=r"weights.safetensors is not the file its record describes"):
+        Record(record.folder).model()
+    (record.folder / "record.json").write_text("{")
+    with pytest.raises(InputError, match=r"record.json is missing or damaged"):
+        _ = Record(record.folder).info
+
+
+@pytest.mark.parametrize("committed", COMMITTED, ids=lambda r: "/".join(r.folder.parts[-3:]))
+def test_committed_records_hold(committed):
+    """Provenance: hashes, a clean commit, a finished run, scores that are there."""
+    assert not committed.info["commit"].endswith("+")
+    assert len(committed.info["commit"]) == 40
+    assert len(committed.scores)
+    if committed.info["kind"] == "training":
+        committed.model()
+        assert committed.info["finished"]
+
+
+def test_the_readmes_scoreboard_is_the_records():
+    """Identity: `make scoreboard` would change nothing."""
+    text = (ROOT / "README.md").read_text()
+    assert pages.insert_scoreboard(text) == text
+
+
+def test_generated_pages_stand_without_records(results):
+    """The first build of a fork has nothing to show, and shows that."""
+    assert "not attempted" in pages.scoreboard()
+    assert pages.records() == "There is no record yet."
+    assert pages.protocols().count("\n") == 7
