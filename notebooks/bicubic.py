@@ -18,12 +18,12 @@
 # The rows differ between papers, and the differences tell which protocol each paper used.
 
 # %% tags=["parameters"]
-train: bool = False  # unused: bicubic has nothing to train (every notebook takes these four)
-budget: float = 1.0  # unused
-seed: int = 0  # unused
-device: str = "cpu"  # unused: scores are computed on the CPU
-datasets: list[str] = ["Set5", "Set14", "BSD100", "Urban100"]  # test sets to score; those not at hand are left out
-vdsr_weights: str = ""  # VDSR's released weights (.npz); default: $SRLIB_VDSR_WEIGHTS, else the committed scores
+train: bool = False  # unused here: there is nothing to train
+budget: float = 1.0  # unused here
+seed: int = 0  # unused here
+device: str = "cpu"  # unused here: scores are computed on the CPU
+datasets: list[str] = ["Set5", "Set14", "BSD100", "Urban100"]  # to score
+vdsr_weights: str = ""  # VDSR's .npz; default: SRLIB_VDSR_WEIGHTS
 
 # %%
 from srlib.parameters import check_parameters
@@ -41,7 +41,7 @@ from IPython.display import Markdown, display
 
 from srlib.baselines import score_bicubic, score_vdsr
 from srlib.datasets import at_hand, data_folder
-from srlib.figures import COLOURS, comparison, table, use_style
+from srlib.figures import COLOURS, comparison, notes, table, use_style
 from srlib.papers import TITLES, claims
 from srlib.protocol import SCALES
 from srlib.records import find_record
@@ -67,7 +67,8 @@ if missing := [name for name in datasets if name not in here]:
 if not here:
     print("No test set is at hand: the Sample photographs of scikit-image are scored to show that everything runs.")
 computed = score_bicubic(here or ["Sample"], progress=False)
-computed.groupby(["dataset", "scale", "protocol"], sort=False)[["psnr", "ssim", "ifc"]].mean().round(4)
+overview = computed.groupby(["dataset", "scale", "protocol"], sort=False)[["psnr", "ssim", "ifc"]].mean()
+table(overview.reset_index(), "Bicubic, computed here: PSNR (dB), SSIM, IFC (bits per pixel)")
 
 # %% [markdown]
 # The committed record of the same scores serves where a test set is not at hand, and as a check where it is.
@@ -96,6 +97,7 @@ def show(paper):
     known = [c.printed_alike(value) for c, value in cells if value is not None]
     display(Markdown(f"**{TITLES[paper]}: {sum(known)} of {len(known)} numbers equal to the printed digit.**"))
     display(comparison(cells, f"Bicubic in {TITLES[paper]}: published and ours"))
+    display(Markdown(notes(cells)))
 
 
 # %% [markdown]
@@ -163,7 +165,7 @@ if "Set14" in sets:
     by_image = scores[(scores.dataset == "Set14") & (scores.scale == 3)].pivot(index="image", columns="protocol", values="psnr")
     by_image["lapsrn - drrn"] = by_image["lapsrn"] - by_image["drrn"]
     order = by_image["lapsrn - drrn"].abs().sort_values(ascending=False).index
-    display(table(by_image.loc[order[:4]].round(3).astype(str).reset_index(), "Set14 ×3, PSNR (dB): the images that move most"))
+    display(table(by_image.loc[order[:4]].reset_index(), "Set14 ×3, PSNR (dB): the images that move most"))
 
 # %% [markdown]
 # ## A learned witness: the released VDSR

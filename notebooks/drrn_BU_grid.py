@@ -18,15 +18,15 @@
 # The paper trains eleven structures and colours the grid by the PSNR on Set5 at ×3.
 
 # %% tags=["parameters"]
-train: bool = False  # True: train the structures below, here and now; False: show the committed records
-budget: float = 0.1  # fraction of the recipe's iterations; 0.1 takes a few minutes on two cores, 0.01 is a smoke test
+train: bool = False  # True: train here and now; False: show the records
+budget: float = 0.1  # fraction of the recipe's iterations
 seed: int = 0  # of weights, patch order and augmentation
 device: str = "auto"  # cpu, cuda or auto
 B: list[int] = [1, 2]  # recursive blocks; each is combined with each U
 U: list[int] = [1, 3]  # residual units a block
-width: int = 16  # filters; 128 as in the paper, fewer for a CPU
-data: str = ""  # training set or folder; default: T91 for narrow models, T291 for 128 filters, SampleTrain if not at hand
-runs: str = ""  # folder for fresh records; default: results/runs/drrn_BU_grid. An interrupted run found there is resumed
+width: int = 16  # filters: 128 as in the paper, fewer for a CPU
+data: str = ""  # training set or folder; default: the experiment's
+runs: str = ""  # records of this run; default: below results/runs
 
 # %%
 from srlib.parameters import check_parameters
@@ -56,6 +56,7 @@ use_style()
 # `srlib.models.drrn` is the network, `srlib.papers.drrn` the recipe.
 # The `fast` recipe keeps the architecture, the data and the loss (Eq. 10) and replaces SGD's four days by Adam with a cosine
 # schedule; `budget` scales its iterations.
+# With `budget` 0.1 the four narrow structures below take a few minutes on two CPU cores.
 # Narrow variants (16 filters in place of 128, T91 alone, ×3 alone) make the experiment small enough for two CPU cores.
 # They show the mechanism; their level is not the paper's, so they have a panel of their own.
 

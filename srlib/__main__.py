@@ -199,7 +199,7 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("--mirror", help="base URL of a server that holds <dataset>/<file> (default: SRLIB_MIRROR, or the source)")
 
     add = command("evaluate", evaluate_command)
-    add.add_argument("model", help=f"bicubic, {', '.join(MODELS)}, or an experiment with a record")
+    add.add_argument("model", help="bicubic, vdsr (with --weights), or an experiment: see `list`")
     add.add_argument("--data", help="dataset or folder (default: Set5, or Sample where it is not at hand)")
     add.add_argument("--scale", type=int, choices=SCALES, default=3)
     add.add_argument("--protocol", default="drrn", help=f"one of {', '.join(PROTOCOLS)} (default: drrn)")
@@ -211,7 +211,7 @@ def _parser() -> argparse.ArgumentParser:
     add = command("upscale", upscale_command)
     add.add_argument("input", type=Path)
     add.add_argument("output", type=Path)
-    add.add_argument("--model", required=True)
+    add.add_argument("--model", required=True, help="as for evaluate")
     add.add_argument("--scale", type=int, choices=SCALES, required=True)
     add.add_argument("--weights", type=Path, help=".safetensors, or VDSR's release as .npz")
 

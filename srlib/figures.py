@@ -12,6 +12,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from pandas.io.formats.style import Styler
 
 from srlib.papers import Claim
 
@@ -95,39 +96,50 @@ def grid_figure(points: pd.DataFrame, titles: dict[str, str]) -> Figure:
     return figure
 
 
-def comparison(cells: Iterable[tuple[Claim, float | None]], caption: str) -> "pd.io.formats.style.Styler":
-    """A table of published numbers beside ours: difference, and whether ours rounds to the printed digits.
+def comparison(cells: Iterable[tuple[Claim, float | None]], caption: str) -> Styler:
+    """A table like the papers': a row per dataset and scale, and for each metric published, ours and the difference Δ.
 
     Parameters
     ----------
     cells : iterable of (Claim, float or None)
-        Our number for each claim, `None` where it is not at hand.
+        Our number for each claim, `None` where it is not at hand. Ours is shown with a digit more than printed; `≠` marks one
+        that does not round to the printed number.
     caption : str
         Shown above the table.
     """
-    rows = [
-        {
-            "dataset": claim.dataset,
-            "scale": f"×{claim.scale}",
-            "metric": claim.metric.upper(),
-            "published": claim.value,
-            "ours": "–" if ours is None else f"{ours:.{len(claim.value.partition('.')[2]) + 1}f}",
-            "difference": "–" if ours is None else f"{claim.gap(ours):+.4f}",
-            "printed alike": "not at hand" if ours is None else "yes" if claim.printed_alike(ours) else "no",
-            "note": claim.note,
-        }
-        for claim, ours in cells
-    ]
-    return table(pd.DataFrame(rows), caption)
+    rows: dict[tuple[str, str], dict[tuple[str, str], str]] = {}
+    for claim, value in cells:
+        row = rows.setdefault((claim.dataset, f"×{claim.scale}"), {})
+        row["", "dataset"], row["", "scale"] = claim.dataset, f"×{claim.scale}"
+        differs = value is not None and not claim.printed_alike(value)
+        digits = len(claim.value.partition(".")[2]) + (2 if differs else 1)
+        row[claim.metric.upper(), "published"] = claim.value
+        row[claim.metric.upper(), "ours"] = "–" if value is None else f"{'≠ ' * differs}{value:.{digits}f}"
+        row[claim.metric.upper(), "Δ"] = "–" if value is None else f"{claim.gap(value):+.{digits}f}"
+    frame = pd.DataFrame(rows.values())
+    frame.columns = pd.MultiIndex.from_tuples(frame.columns)
+    return table(frame, caption)
 
 
-def table(frame: pd.DataFrame, caption: str) -> "pd.io.formats.style.Styler":
+def notes(cells: Iterable[tuple[Claim, float | None]]) -> str:
+    """What is known about the numbers that do not come out as printed: a Markdown list."""
+    return "\n".join(
+        f"* {c.dataset} ×{c.scale} {c.metric.upper()}, printed {c.value}: {c.note or 'not explained'}."
+        for c, value in cells
+        if value is not None and not c.printed_alike(value)
+    )
+
+
+def table(frame: pd.DataFrame, caption: str) -> Styler:
     """A table in the book's look: a caption, no index, numbers to the right."""
-    numbers = [name for name in frame.columns if name not in ("dataset", "metric", "note", "image")]
+    texts = [
+        name for name in frame.columns if (name[-1] if isinstance(name, tuple) else name) in ("dataset", "image", "structure")
+    ]
     return (
         frame.style.hide(axis="index")
         .set_caption(caption)
         .set_table_attributes('class="srlib-table"')
-        .set_properties(subset=numbers, **{"text-align": "right"})
-        .format(na_rep="–")
+        .set_properties(**{"text-align": "right"})
+        .set_properties(subset=texts, **{"text-align": "left"})
+        .format(na_rep="–", precision=4)
     )

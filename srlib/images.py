@@ -39,9 +39,13 @@ def read_image(path: str | Path) -> np.ndarray:
     """
     try:
         with Image.open(path) as image:
-            if image.mode not in ("L", "RGB"):
-                kinds = {"P": "a palette", "RGBA": "RGB with transparency", "LA": "grey with transparency", "1": "1-bit"}
-                kind = kinds.get(image.mode, "16-bit" if image.mode.startswith("I") else f"of kind {image.mode}")
+            kinds = {"P": "a palette", "RGBA": "a transparent", "LA": "a transparent", "1": "a 1-bit", "CMYK": "a CMYK"}
+            kind = kinds.get(image.mode, "" if image.mode in ("L", "RGB") else f"a {image.mode}")
+            if "transparency" in image.info and not kind:
+                kind = "a transparent"
+            if image.mode.startswith("I") or any(";16" in str(tile[3]) for tile in image.tile):
+                kind = "a 16-bit"  # PIL would drop the lower eight bits of 16-bit RGB without a word
+            if kind:
                 raise InputError(f"{path} is {kind} image, but 8-bit grey or RGB is wanted: convert it and try again.")
             return np.asarray(image)
     except FileNotFoundError:

@@ -5,8 +5,8 @@
 writes the scoreboard into the README between its markers.
 """
 
+import argparse
 import platform
-import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -138,5 +138,7 @@ def insert_scoreboard(text: str) -> str:
 
 
 if __name__ == "__main__":
-    readme = Path(sys.argv[1])
-    write_atomically(readme, insert_scoreboard(readme.read_text()))
+    parser = argparse.ArgumentParser("python -m srlib.pages", description="Refresh the scoreboard of a README.")
+    parser.add_argument("readme", type=Path)
+    path = parser.parse_args().readme
+    write_atomically(path, insert_scoreboard(path.read_text()))

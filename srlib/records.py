@@ -24,7 +24,7 @@ from torch import nn
 from tqdm import tqdm
 
 from srlib.checkpoint import load_tensors, load_weights, write_atomically
-from srlib.datasets import ImageSet
+from srlib.datasets import ImageSet, open_images
 from srlib.errors import InputError
 from srlib.experiment import Experiment
 from srlib.inference import as_method
@@ -161,8 +161,9 @@ def run(experiment: Experiment, root: Path | None = None, seed: int = 0, **optio
     """Train an experiment (see `srlib.training.train` for the options) and write its record, without scores."""
     folder = record_folder(experiment.paper, experiment.name, seed, root)
     if (folder / "record.json").exists() and (record := Record(folder)).info["finished"]:
-        was = {"recipe": record.info["recipe"]["name"], **{key: record.info[key] for key in ("budget", "precision")}}
+        was = {"recipe": record.info["recipe"]["name"], **{key: record.info[key] for key in ("budget", "precision", "data")}}
         now = {"recipe": "fast", "budget": 1.0, "precision": "fp32"} | {key: options[key] for key in was if key in options}
+        now["data"] = open_images(options.get("data") or experiment.data).name
         if was != now:
             raise InputError(f"{folder} holds another finished run ({was}, not {now}): move it away or give another folder.")
         return record

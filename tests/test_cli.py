@@ -155,7 +155,7 @@ def test_bad_usage_is_status_2(arguments, capsys):
     ("make", "said"),
     [
         (lambda: Image.new("I;16", (90, 90)), "16-bit"),
-        (lambda: Image.new("RGBA", (90, 90)), "transparency"),
+        (lambda: Image.new("RGBA", (90, 90)), "transparent"),
         (lambda: Image.new("P", (90, 90)), "palette"),
         (lambda: Image.new("RGB", (40, 90), (9, 99, 3)), "at least 72 pixels a side"),
         (lambda: Image.new("RGB", (90, 90), (9, 99, 3)), "undefined for a flat image"),

@@ -1,5 +1,8 @@
 """Images against MATLAB's files, PIL, scikit-image and identities."""
 
+import struct
+import zlib
+
 import numpy as np
 import pytest
 import skimage.color
@@ -87,13 +90,27 @@ def test_modcrop_keeps_the_top_left_and_shave_removes_every_side():
 
 
 @pytest.mark.parametrize(
-    ("mode", "said"), [("P", "palette"), ("RGBA", "transparency"), ("I;16", "16-bit"), ("LA", "transparency"), ("1", "1-bit")]
+    ("mode", "said"), [("P", "palette"), ("RGBA", "transparent"), ("I;16", "16-bit"), ("LA", "transparent"), ("1", "1-bit")]
 )
 def test_an_image_of_another_kind_is_refused_by_name(tmp_path, mode, said):
     """The sentence names the file, what it is and what is wanted."""
     path = tmp_path / "image.png"
     Image.new(mode, (20, 20)).save(path)
     with pytest.raises(InputError, match=rf"image.png is .*{said}.*8-bit grey or RGB is wanted"):
+        read_image(path)
+
+
+def test_16_bit_colour_is_refused_though_pil_would_truncate_it(tmp_path):
+    """PIL opens a 16-bit RGB PNG as 8-bit without a word; here the file is written by hand."""
+
+    def chunk(kind, body):
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    header = struct.pack(">IIBBBBB", 8, 8, 16, 2, 0, 0, 0)
+    pixels = zlib.compress(b"".join(b"\0" + bytes(range(48)) for _ in range(8)))
+    path = tmp_path / "deep.png"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b""))
+    with pytest.raises(InputError, match=r"deep.png is a 16-bit image"):
         read_image(path)
 
 

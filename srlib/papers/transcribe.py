@@ -6,8 +6,8 @@ A number is copied as printed, misprints included; what is known about it stands
 transcribes again wherever the texts are at hand.
 """
 
+import argparse
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -135,7 +135,10 @@ def transcribe(paper: str, texts: Path) -> pd.DataFrame:
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser("python -m srlib.papers.transcribe", description=__doc__.splitlines()[0])
+    parser.add_argument("texts", type=Path, help="folder that holds drrn.txt, dsrn.txt, rlcsc.txt and drn.txt")
+    options = parser.parse_args()
     for paper in OWN:
-        table = transcribe(paper, Path(sys.argv[1]))
+        table = transcribe(paper, options.texts)
         table.to_csv(Path(__file__).with_name(f"{paper}.csv"), index=False, lineterminator="\n")
         print(f"{paper}.csv: {len(table)} numbers")
