@@ -14,7 +14,7 @@ import pandas as pd
 
 from srlib.checkpoint import write_atomically
 from srlib.datasets import DATASETS, at_hand
-from srlib.papers import PAPERS, TITLES, Claim, claims, verdict
+from srlib.papers import PAPERS, TITLES, TOLERANCES, Claim, claims, verdict
 from srlib.protocol import PROTOCOLS
 from srlib.records import commit, find_record, find_records
 from srlib.training import device_name
@@ -44,7 +44,7 @@ def ours(claim: Claim) -> tuple[float | None, float]:
 
 
 def scoreboard() -> str:
-    """What replicates, by paper, as a Markdown table; counted from the published numbers and the committed records."""
+    """What replicates, by paper, as Markdown; counted from the published numbers and the committed records."""
     rows = []
     for paper in PAPERS:
         own = [verdict(c, *ours(c)) for c in claims(paper) if c.kind == "measured"]
@@ -58,7 +58,9 @@ def scoreboard() -> str:
                 **{kind: own.count(kind) for kind in ("reproduced", "still training", "short of it", "not attempted")},
             }
         )
-    return _markdown(pd.DataFrame(rows))
+    limits = "{psnr} dB, {ssim} SSIM or {ifc} IFC".format(**TOLERANCES)
+    rule = f"*Reproduced*: at most {limits} below the published number, under the protocol behind it."
+    return f"{_markdown(pd.DataFrame(rows))}\n\n{rule}"
 
 
 def protocols() -> str:
@@ -93,7 +95,8 @@ def status() -> str:
     machine = f"Python {platform.python_version()} on {platform.system()} {platform.machine()}, {device_name('cpu')}"
     return "\n\n".join(
         [
-            f"Built from commit `{commit()[:12]}` with {machine}.",
+            "## Build",
+            f"Commit `{commit()[:12]}`; {machine}.",
             "## Software",
             _markdown(pd.DataFrame(versions)),
             "## Data on the building machine",
