@@ -6,7 +6,7 @@ here, with three functions: `degrade` makes the LR image, `interpolate` the bicu
 
 ====================  ==============================================================================================
 `drrn`                luma first, LR not rounded, scored on rounded Y. DRRN's released code; IFC of DRRN and RL-CSC
-`vdsr`                as `drrn`, bicubic clipped to the studio range. The bicubic PSNR and SSIM that the papers cite
+`vdsr`                as `drrn`, bicubic clipped to the studio range. Bicubic and VDSR as the papers cite them
 `lapsrn`              RGB, LR not rounded, MATLAB's built-in SSIM, IFC of luma in 0..1. DSRN's Table 1
 `rgb_floaty`          8-bit RGB, scored on unrounded Y. EDSR-lineage scripts; probably DRN's own rows (unproven)
 `selfexsr`            8-bit RGB LR files of the older MATLAB. SelfExSR's released tables
@@ -153,7 +153,7 @@ PROTOCOLS: dict[str, Protocol] = {
     protocol.name: protocol
     for protocol in (
         _DRRN,
-        replace(_DRRN, name="vdsr", used_for="bicubic PSNR and SSIM of DRRN, RL-CSC and DRN", clip_ilr=True),
+        replace(_DRRN, name="vdsr", used_for="bicubic and VDSR (PSNR, SSIM) in DRRN, RL-CSC and DRN", clip_ilr=True),
         replace(
             _LAPSRN_IFC,
             used_for="DSRN Table 1",

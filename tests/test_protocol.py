@@ -12,6 +12,7 @@ from srlib.papers import PAPERS, claims
 from srlib.protocol import PROTOCOLS, get_protocol
 from srlib.records import score_images
 
+SLOW = [("Set5", 3), ("Set5", 4), ("Set14", 2), ("Set14", 3), ("Set14", 4)]
 BICUBIC = [c for paper in PAPERS for c in claims(paper) if c.experiment == "bicubic" and c.dataset != "Manga109"]
 
 
@@ -27,12 +28,12 @@ def test_bicubic_rows_come_out_to_the_printed_digit(dataset, name):
     assert wrong == {c.id for c in wanted if c.note}
 
 
-@pytest.mark.parametrize("scale", [2, pytest.param(3, marks=pytest.mark.slow), pytest.param(4, marks=pytest.mark.slow)])
-def test_released_vdsr_scores_what_is_published(dataset, reference, scale):
+@pytest.mark.parametrize(("name", "scale"), [("Set5", 2), *(pytest.param(n, s, marks=pytest.mark.slow) for n, s in SLOW)])
+def test_released_vdsr_scores_what_is_published(dataset, reference, name, scale):
     """Witness: VDSR's released weights; DRRN's Table 2 prints their scores."""
     method = as_method(load_weights(vdsr(), reference / "vdsr_official.npz"))
-    scores = score_images(dataset("Set5"), scale, PROTOCOLS["drrn"], method, ("psnr", "ssim"), progress=False)
-    published = [c for c in claims("drrn") if c.id.startswith(f"drrn.t2.set5.x{scale}.vdsr.")]
+    scores = score_images(dataset(name), scale, PROTOCOLS["vdsr"], method, ("psnr", "ssim"), progress=False)
+    published = [c for c in claims("drrn") if c.id.startswith(f"drrn.t2.{name.lower()}.x{scale}.vdsr.")]
     assert len(published) == 2
     for claim in published:
         assert abs(claim.gap(scores[claim.metric].mean())) < {"psnr": 0.01, "ssim": 1e-4}[claim.metric]

@@ -43,7 +43,7 @@ def protocol_of(paper: str, method: str, metric: str) -> str:
         return {"drrn": "drrn", "dsrn": ""}.get(method, "lapsrn")
     if paper == "drn" and method in OWN["drn"]:
         return ""
-    return "vdsr" if method == "bicubic" and metric != "ifc" else "drrn"
+    return "vdsr" if method in ("bicubic", "vdsr") and metric != "ifc" else "drrn"
 
 
 def cell(paper: str, table: int, line: int, dataset: str, scale: str, method: str, metric: str, value: str) -> Row:
