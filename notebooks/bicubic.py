@@ -40,7 +40,7 @@ import pandas as pd
 from IPython.display import Markdown, display
 
 from srlib.baselines import VDSR, score_bicubic, score_vdsr
-from srlib.datasets import at_hand, data_folder
+from srlib.datasets import at_hand, data_folder, get_dataset
 from srlib.figures import COLOURS, comparison, notes, table, use_style
 from srlib.papers import TITLES, claims
 from srlib.protocol import SCALES
@@ -60,7 +60,7 @@ use_style()
 # * `lapsrn` for all three metrics of DSRN's Table 1: the RGB channels are resized, SSIM is MATLAB's built-in.
 
 # %%
-here = [name for name in datasets if at_hand(name)]
+here = [name for name in datasets if at_hand(get_dataset(name).name)]
 if missing := [name for name in datasets if name not in here]:
     print(f"Not at hand in {data_folder()}: {', '.join(missing)}.")
     print("Their committed scores are shown instead; to compute them here: python -m srlib fetch", *missing)

@@ -23,17 +23,36 @@ from srlib.errors import InputError
 Tensors = dict[str, torch.Tensor]
 
 
+def check_output(path: str | Path) -> Path:
+    """The file that a path leads to, links followed; an `InputError` if it is a folder, a device, or below a file."""
+    target = Path(os.path.realpath(path))
+    if target.exists() and not target.is_file():
+        raise InputError(f"{path} is not a file: give the name of a file to write.")
+    parent = next(folder for folder in target.parents if folder.exists())
+    if not parent.is_dir():
+        raise InputError(f"{path} cannot be written: {parent} is not a folder.")
+    return target
+
+
 def write_atomically(path: str | Path, content: bytes | str) -> None:
-    """Write a file under a temporary name, flush it to the disk and rename it: readers see the old or the new one, whole."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    """Write a file under a temporary name, flush it to the disk and rename it: readers see the old or the new one, whole.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written; what was there before stays.
+    """
+    target = check_output(path)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}")
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as file:
             file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
+        temporary.replace(target)
+    except OSError as error:
+        raise InputError(f"{path} cannot be written ({error}).") from None
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -57,14 +76,17 @@ def load_tensors(path: str | Path) -> tuple[Tensors, dict[str, Any]]:
     try:
         with safe_open(path, "pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-            metadata = json.loads((file.metadata() or {}).get("srlib", "{}"))
+            text = (file.metadata() or {}).get("srlib", "")
     except FileNotFoundError:
         raise InputError(f"{path} does not exist.") from None
     except (SafetensorError, OSError) as error:
         raise InputError(f"{path} is damaged or no safetensors file ({error}): delete or replace it.") from None
-    if "sha256" not in metadata:
-        raise InputError(f"{path} was not written by srlib (no digest in it): give a file from a record.")
-    if digest(tensors) != metadata["sha256"]:
+    try:
+        metadata = json.loads(text)
+        expected = metadata["sha256"]
+    except (ValueError, KeyError, TypeError):
+        raise InputError(f"{path} was not written by srlib (no digest in it): give a file from a record.") from None
+    if digest(tensors) != expected:
         raise InputError(f"{path} is damaged: its tensors do not match their SHA-256; delete or replace it.")
     return tensors, metadata
 
@@ -113,10 +135,10 @@ def load_weights(model: nn.Module, path: str | Path) -> nn.Module:
 def _vdsr_release(path: Path) -> Tensors:
     try:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
-            pairs = {name: torch.from_numpy(arrays[name].astype(np.float32)) for name in arrays.files}
+            pairs = {name: torch.from_numpy(arrays[name].astype(np.float32, casting="same_kind")) for name in arrays.files}
     except FileNotFoundError:
         raise InputError(f"{path} does not exist.") from None
-    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, EOFError, TypeError, AttributeError, zipfile.BadZipFile) as error:
         raise InputError(f"{path} cannot be read as .npz ({error}): replace it.") from None
     tensors = {}
     for name, tensor in pairs.items():

@@ -59,6 +59,10 @@ def _github(name: str, role: str, licence: str = _RESEARCH) -> Dataset:
     )
 
 
+def _div2k(name: str, count: int, role: str, part: str, sha256: str) -> Dataset:
+    return Dataset(name, count, role, "academic research", DIV2K_URL, f"{DIV2K_URL}DIV2K_{part}_HR.zip", sha256=sha256)
+
+
 def _sample(name: str, role: str, *files: str) -> Dataset:
     folder = Path(skimage.__file__).parent / "data"
     licence = "as scikit-image distributes them (CC0, public domain, CC BY)"
@@ -81,24 +85,8 @@ DATASETS: dict[str, Dataset] = {
         _github("T91", "training"),
         _github("BSDS200", "training", _BSDS),
         Dataset("T291", 291, "training", _BSDS, "T91 and BSDS200", parts=("T91", "BSDS200")),
-        Dataset(
-            "DIV2K",
-            800,
-            "training",
-            "academic research",
-            DIV2K_URL,
-            url=DIV2K_URL + "DIV2K_train_HR.zip",
-            sha256="9d0b9c463f6e35b6c62cc6a930ee2224f670b34c1df841a57670f9acf0f6c335",
-        ),
-        Dataset(
-            "DIV2K_valid",
-            100,
-            "test",
-            "academic research",
-            DIV2K_URL,
-            url=DIV2K_URL + "DIV2K_valid_HR.zip",
-            sha256="20dd31fd84d777bc1cf5d6b7654a3f569c0aec74458ae094122ad1d0489900fc",
-        ),
+        _div2k("DIV2K", 800, "training", "train", "9d0b9c463f6e35b6c62cc6a930ee2224f670b34c1df841a57670f9acf0f6c335"),
+        _div2k("DIV2K_valid", 100, "test", "valid", "20dd31fd84d777bc1cf5d6b7654a3f569c0aec74458ae094122ad1d0489900fc"),
         _github("BSDS500_test", "validation pool, held out from training and test", _BSDS),
         _sample("Sample", "stand-in for a test set", "astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg"),
         _sample("SampleTrain", "stand-in for a training set", "motorcycle_left.png", "hubble_deep_field.jpg", "ihc.png"),
@@ -121,8 +109,9 @@ class ImageSet:
         return ((self.name_of(k), self.read(k)) for k in range(len(self)))
 
     def name_of(self, index: int) -> str:
-        """The image's name in tables: the file's stem without the suffixes that its source added."""
-        return self.paths[index].stem.removesuffix("_GT").removesuffix("_SRF_4_HR")
+        """The image's name in tables: the file's stem, in the registry's sets without the suffix that its source added."""
+        stem = self.paths[index].stem
+        return stem.removesuffix("_GT").removesuffix("_SRF_4_HR") if self.name in DATASETS else stem
 
     def read(self, index: int) -> np.ndarray:
         """Read one image; an `InputError` names the file if its bytes are not the registry's."""
@@ -164,10 +153,10 @@ def open_images(name_or_folder: str | Path) -> ImageSet:
         folder = Path(name_or_folder)
         if not folder.is_dir():
             get_dataset(str(name_or_folder))  # raises, with the list of names
-        paths = tuple(sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES))
+        paths = tuple(sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.name[0] != "."))
         if not paths:
             raise InputError(f"{folder} holds no image ({', '.join(SUFFIXES)}): give a folder of images.")
-        return ImageSet(folder.name, paths, ("",) * len(paths))
+        return ImageSet(str(name_or_folder), paths, ("",) * len(paths))
 
     dataset = get_dataset(str(name_or_folder))
     if dataset.parts:
@@ -260,8 +249,10 @@ def _digest(path: Path) -> str:
 
 
 def _download(url: str, sha256: str, path: Path, progress: bool = False) -> None:
-    import pooch  # here, so that training on a bare machine needs it not
-
+    try:
+        import pooch  # here, so that training on a bare machine needs it not
+    except ImportError:
+        raise InputError("Downloading needs the package pooch: pip install pooch, or copy the files by hand.") from None
     pooch.get_logger().setLevel("ERROR")  # its messages and the bar would mix
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

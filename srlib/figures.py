@@ -91,7 +91,7 @@ def grid_figure(points: pd.DataFrame, titles: dict[str, str]) -> Figure:
             axes.annotate(
                 f"{point.psnr:.2f}", (point.U, point.B), (0, -15), textcoords="offset points", ha="center", size="small"
             )
-        figure.colorbar(drawn, ax=axes, label="PSNR on Set5 x3 (dB)")
+        figure.colorbar(drawn, ax=axes, label="PSNR at ×3 (dB)")
         axes.legend(loc="upper right")
     return figure
 

@@ -50,7 +50,7 @@ def read_image(path: str | Path) -> np.ndarray:
             return np.asarray(image)
     except FileNotFoundError:
         raise InputError(f"{path} does not exist: give the path of an image file.") from None
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError) as error:
         raise InputError(f"{path} cannot be read as an image ({error}): the file may be damaged; replace it.") from None
 
 
@@ -137,7 +137,7 @@ def imresize(image: np.ndarray, scale: float, border: str = "symmetric") -> np.n
     Notes
     -----
     Keys' kernel with a = -0.5, stretched by 1/scale when reducing. Equal to MATLAB's own files bit for bit (`uint8`) and to
-    2e-13 (double); torch, OpenCV and PIL "bicubic" differ by up to 1 dB.
+    2e-13 (double); the "bicubic" of torch and OpenCV is another kernel and differs by up to 1 dB.
     """
     if border not in ("symmetric", "replicate"):
         raise InputError(f"border {border!r} is unknown: choose 'symmetric' or 'replicate'.")

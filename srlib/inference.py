@@ -11,7 +11,7 @@ from srlib.images import rgb_to_ycbcr, to_float, ycbcr_to_rgb
 from srlib.protocol import Method
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def run_luma(model: nn.Module, luma: np.ndarray) -> np.ndarray:
     """Run a luma network on one image.
 

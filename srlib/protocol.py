@@ -113,6 +113,8 @@ class Protocol:
 
     def _scored(self, image: np.ndarray, scale: int) -> np.ndarray:
         """What is compared: rounded, converted and shaved as the protocol says; on 0..255 except for 'Y/255'."""
+        if not np.isfinite(image).all():
+            raise InputError("The result holds NaN or infinite pixels: it cannot be scored.")
         image = image if image.dtype == np.uint8 else round_uint8(255 * image)
         if self.score_on != "rgb":
             image = rgb_to_luma(image)

@@ -39,8 +39,9 @@ DIGITS = "%.8f"  # of committed scores
 
 
 def results_folder() -> Path:
-    """`SRLIB_RESULTS`, or `results` beside the package."""
-    return Path(os.environ.get("SRLIB_RESULTS") or ROOT / "results")
+    """`SRLIB_RESULTS`, or `results` of this checkout; of the working directory where srlib is installed without one."""
+    here = ROOT if (ROOT / "pyproject.toml").exists() else Path.cwd()
+    return Path(os.environ.get("SRLIB_RESULTS") or here / "results")
 
 
 @dataclass(frozen=True)
@@ -161,9 +162,12 @@ def run(experiment: Experiment, root: Path | None = None, seed: int = 0, **optio
     """Train an experiment (see `srlib.training.train` for the options) and write its record, without scores."""
     folder = record_folder(experiment.paper, experiment.name, seed, root)
     if (folder / "record.json").exists() and (record := Record(folder)).info["finished"]:
-        was = {"recipe": record.info["recipe"]["name"], **{key: record.info[key] for key in ("budget", "precision", "data")}}
+        was = {
+            "recipe": record.info["recipe"]["name"],
+            **{key: record.info[key] for key in ("budget", "precision", "data_sha256")},
+        }
         now = {"recipe": "fast", "budget": 1.0, "precision": "fp32"} | {key: options[key] for key in was if key in options}
-        now["data"] = open_images(options.get("data") or experiment.data).name
+        now["data_sha256"] = open_images(options.get("data") or experiment.data).digest()
         if was != now:
             raise InputError(f"{folder} holds another finished run ({was}, not {now}): move it away or give another folder.")
         return record
@@ -187,6 +191,8 @@ def commit() -> str:
     """The commit of this checkout, `+` appended if files differ from it; `unknown` outside one (or `SRLIB_COMMIT`)."""
     if "SRLIB_COMMIT" in os.environ:
         return os.environ["SRLIB_COMMIT"]
+    if not (ROOT / ".git").exists():  # installed, perhaps inside another checkout
+        return "unknown"
     try:
         git = ["git", "-C", str(ROOT)]
         head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()

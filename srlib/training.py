@@ -4,14 +4,15 @@ The loop is the simple, right core: `Patches.batch` -> loss (Eq. 10 of DRRN) -> 
 is in one checkpoint, and nothing else decides what the next iteration does.
 """
 
-import copy
 import math
 import platform
+import signal
 import sys
+import threading
 import time
-from collections.abc import Callable
-from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,29 +22,18 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from srlib.checkpoint import Tensors, load_tensors, save_tensors, write_atomically
+from srlib.checkpoint import check_output, save_tensors, write_atomically
 from srlib.datasets import ImageSet, at_hand, open_images
 from srlib.errors import InputError
 from srlib.experiment import Experiment, Recipe
 from srlib.inference import as_method
 from srlib.patches import Patches, make_patches
 from srlib.protocol import PROTOCOLS
+from srlib.state import State, is_finite, restore, save, start
 
 VALIDATION = "BSDS500_test"  # disjoint from every training and test set
 VALIDATIONS = 12  # points of a curve
 SAVE_EVERY = 60  # seconds between checkpoints
-
-
-@dataclass
-class State:
-    """Everything that changes from one iteration to the next."""
-
-    model: nn.Module
-    average: nn.Module  # moving average of the weights: what is validated and kept
-    optimiser: torch.optim.Optimizer
-    iteration: int = 0
-    seconds: float = 0.0
-    curve: list[dict[str, float]] = field(default_factory=list)
 
 
 def train(
@@ -84,18 +74,28 @@ def train(
     progress : bool
         Show a progress bar with the time left.
 
+    Raises
+    ------
+    KeyboardInterrupt
+        After Ctrl-C or SIGTERM, when the current step is done and everything is saved.
+
     Returns
     -------
     dict
         What a record keeps: configuration, iterations done, seconds, hashes, hardware; `finished` tells whether the budget is
         spent.
     """
-    if not budget > 0:
-        raise InputError(f"budget {budget} is not above 0: give a fraction of the recipe's iterations, such as 0.01.")
+    if not 0 < budget <= 100:
+        raise InputError(f"budget {budget} is not above 0 (and at most 100): give a fraction of the iterations, such as 0.01.")
+    if not 0 <= seed < 2**63:
+        raise InputError(f"seed {seed} is out of range: give a whole number from 0 on.")
+    if minutes is not None and not minutes >= 0:
+        raise InputError(f"minutes {minutes} is not a span of time: give 0 or more.")
     if precision not in ("fp32", "bf16"):
         raise InputError(f"precision {precision!r} is unknown: choose fp32 or bf16.")
     device = choose_device(device)
     how, folder = experiment.recipe(recipe), Path(folder)
+    check_output(folder / "checkpoint.safetensors")
     total = max(1, round(budget * how.iterations))
     images = open_images(data or experiment.data)
     config = {
@@ -117,26 +117,26 @@ def train(
     patches = make_patches(images, how.scales, how.patch, how.stride, device)
     validate = validation(3 if 3 in how.scales else how.scales[0])
     autocast = torch.autocast(device, torch.bfloat16) if precision == "bf16" else nullcontext()
-    began, saved, before = time.monotonic(), time.monotonic(), state.seconds
+    began = saved = time.monotonic()
+    before = state.seconds
     often = 0.1 if sys.stderr.isatty() else 10  # seconds: a log keeps every line
-    with tqdm(
-        total=total, initial=state.iteration, desc=experiment.name, unit="it", disable=not progress, mininterval=often
-    ) as bar:
+    bar = tqdm(total=total, initial=state.iteration, desc=experiment.name, unit="it", disable=not progress, mininterval=often)
+    with bar, _interruptions() as interruptions:
         while state.iteration < total:
             loss = step(state, patches, how, total, seed, autocast)
             bar.update()
             now = time.monotonic()
             state.seconds = before + now - began
-            last = state.iteration == total or (minutes is not None and now - began > 60 * minutes)
+            out_of_time = minutes is not None and now - began > 60 * minutes
+            last = state.iteration == total or out_of_time or bool(interruptions)
             point_due = last or state.iteration % max(1, total // VALIDATIONS) == 0
             save_due = last or now - saved > SAVE_EVERY
             if not (point_due or save_due):
                 continue
-            if not math.isfinite(value := loss.item()):
-                good = f"is {checkpoint}" if checkpoint.exists() else "was not written yet"
+            if not (math.isfinite(value := loss.item()) and is_finite(state)):
+                good = f"the last good one is {checkpoint}" if checkpoint.exists() else "there is no checkpoint yet"
                 raise InputError(
-                    f"{experiment.name} diverged: the loss of iteration {state.iteration} is {value}. The last good checkpoint "
-                    f"{good}; try another seed or recipe."
+                    f"{experiment.name} diverged by iteration {state.iteration} (loss {value}); {good}; try another seed."
                 )
             if point_due:
                 rate, decibel = how.rate(state.iteration - 1, total), validate(state.average)
@@ -147,6 +147,8 @@ def train(
                 saved = now
             if last:
                 break
+    if interruptions:
+        raise KeyboardInterrupt(f"stopped at iteration {state.iteration} of {total}; {checkpoint} holds everything.")
     curve = pd.DataFrame(state.curve).to_csv(index=False, float_format="%.6g", lineterminator="\n")
     write_atomically(folder / "curve.csv", curve)
     weights_sha256 = save_tensors(folder / "weights.safetensors", state.average.state_dict(), {"experiment": experiment.name})
@@ -157,27 +159,6 @@ def train(
         "device": device_name(device),
         "weights_sha256": weights_sha256,
     }
-
-
-def start(experiment: Experiment, recipe: Recipe, seed: int, device: str) -> State:
-    """The state before the first iteration; a function of the seed alone."""
-    torch.manual_seed(seed)
-    model = experiment.make()
-    with torch.no_grad():
-        model.reconstruction.weight *= recipe.last_gain
-    for module in model.modules():
-        if isinstance(module, nn.BatchNorm2d) and recipe.bn_momentum is not None:
-            module.momentum = recipe.bn_momentum
-    model = model.to(device, memory_format=torch.channels_last).train()
-    average = copy.deepcopy(model).eval().requires_grad_(False) if recipe.ema else model
-    biases = [m.bias for m in model.modules() if isinstance(m, nn.Conv2d) and m.bias is not None]
-    others = [p for p in model.parameters() if all(p is not b for b in biases)]
-    groups = [{"params": others, "factor": 1.0}, {"params": biases, "factor": recipe.bias_lr}]
-    if recipe.optimiser == "sgd":
-        optimiser = torch.optim.SGD(groups, recipe.lr, momentum=recipe.momentum, weight_decay=recipe.weight_decay)
-    else:
-        optimiser = torch.optim.AdamW(groups, recipe.lr, weight_decay=recipe.weight_decay)
-    return State(model, average, optimiser)
 
 
 def step(state: State, patches: Patches, recipe: Recipe, total: int, seed: int, autocast: Any) -> torch.Tensor:
@@ -206,6 +187,22 @@ def step(state: State, patches: Patches, recipe: Recipe, total: int, seed: int, 
     return loss.detach()
 
 
+@contextmanager
+def _interruptions() -> Iterator[list[int]]:
+    """Collect Ctrl-C and SIGTERM instead of dying of them half way through a step."""
+    signals: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield signals
+        return
+    kinds = (signal.SIGINT, signal.SIGTERM)
+    handlers = [signal.signal(kind, lambda number, frame: signals.append(number)) for kind in kinds]
+    try:
+        yield signals
+    finally:
+        for kind, handler in zip(kinds, handlers, strict=True):
+            signal.signal(kind, handler)
+
+
 def validation(scale: int) -> Callable[[nn.Module], float]:
     """A function that scores a model on ten crops of the held-out pool, in dB; NaN where the pool is not at hand."""
     if not at_hand(VALIDATION):
@@ -221,37 +218,6 @@ def validation(scale: int) -> Callable[[nn.Module], float]:
         return float(np.mean(scores))
 
     return validate
-
-
-def save(state: State, path: Path, config: dict[str, Any]) -> None:
-    """Write the whole state atomically."""
-    tensors: Tensors = {f"model.{name}": t for name, t in state.model.state_dict().items()}
-    if state.average is not state.model:
-        tensors |= {f"average.{name}": t for name, t in state.average.state_dict().items()}
-    for index, slots in state.optimiser.state_dict()["state"].items():
-        tensors |= {f"optimiser.{index}.{slot}": torch.as_tensor(value) for slot, value in slots.items() if value is not None}
-    extra = {"iteration": state.iteration, "seconds": state.seconds, "curve": state.curve}
-    save_tensors(path, tensors, {"config": config} | extra)
-
-
-def restore(state: State, path: Path, config: dict[str, Any]) -> None:
-    """Read a checkpoint into `state`; an `InputError` names one that is damaged or of another configuration."""
-    tensors, metadata = load_tensors(path)
-    differing = [key for key in config if metadata.get("config", {}).get(key) != config[key]]
-    if differing:
-        was, now = (c.get(differing[0]) for c in (metadata.get("config", {}), config))
-        raise InputError(f"{path} belongs to another run ({differing[0]} was {was}, now {now}): choose another folder.")
-    for prefix, module in (("model.", state.model), ("average.", state.average)):
-        part = {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
-        if part:
-            module.load_state_dict(part)
-    slots: dict[int, Tensors] = {}
-    for name, tensor in tensors.items():
-        if name.startswith("optimiser."):
-            _, index, slot = name.split(".")
-            slots.setdefault(int(index), {})[slot] = tensor
-    state.optimiser.load_state_dict({"state": slots, "param_groups": state.optimiser.state_dict()["param_groups"]})
-    state.iteration, state.seconds, state.curve = (metadata[key] for key in ("iteration", "seconds", "curve"))
 
 
 def choose_device(device: str) -> str:

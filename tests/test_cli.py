@@ -10,6 +10,7 @@ from PIL import Image
 from srlib.__main__ import main
 from srlib.images import read_image
 from srlib.protocol import PROTOCOLS
+from srlib.records import find_records
 
 
 @pytest.fixture
@@ -99,7 +100,7 @@ def test_train_then_evaluate_then_upscale(folder, results, capsys):
         main(["upscale", str(folder / "b.png"), str(folder.parent / "sr.png"), "--model", "drrn_b1u1_w4", "--scale", "3"]) == 0
     )
     assert main(["evaluate", "drrn_b1u1_w4", "--data", str(folder), "--scale", "2"]) == 2
-    assert "was trained for scale 3, not 2" in capsys.readouterr().err
+    assert "is trained for scale 3, not 2" in capsys.readouterr().err
 
 
 def test_vdsr_takes_its_released_weights(folder, reference, capsys):
@@ -129,6 +130,7 @@ def test_vdsr_takes_its_released_weights(folder, reference, capsys):
         (["fetch", "Set6"], "'Set6' is unknown"),
         (["upscale", "none.png", "out.png", "--model", "bicubic", "--scale", "2"], "none.png does not exist"),
         (["degrade", "{folder}/b.png", "out.xyz", "--scale", "2"], "no known image suffix"),
+        (["degrade", "{folder}/b.png", "out.jpg", "--scale", "2"], "JPEG would change the LR image"),
     ],
 )
 def test_bad_input_is_one_sentence_and_status_2(arguments, said, folder, results, capsys, monkeypatch):
@@ -140,6 +142,48 @@ def test_bad_input_is_one_sentence_and_status_2(arguments, said, folder, results
     assert said in captured.err
     assert captured.err.strip().count("\n") <= 1
     assert sorted(folder.parent.rglob("*")) == before
+
+
+@pytest.mark.parametrize("name", ["taken", "below/a.png/x.csv"])
+def test_an_output_that_cannot_be_written_is_refused_before_the_work(folder, tmp_path, capsys, name):
+    """A folder in its place, and a file where a folder should be."""
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below" / "a.png").write_bytes(b"")
+    assert main(["evaluate", "bicubic", "--data", str(folder), "--csv", str(tmp_path / name)]) == 2
+    assert "srlib:" in capsys.readouterr().err
+
+
+def test_csv_to_the_output(folder, capsys):
+    """`--csv -` is for pipes."""
+    assert main(["evaluate", "bicubic", "--data", str(folder), "--metrics", "psnr", "--csv", "-"]) == 0
+    assert capsys.readouterr().out.startswith("image,psnr,ssim,ifc\na,")
+
+
+def test_a_set_that_cannot_be_scored_is_refused_before_training(folder, results, capsys):
+    """An image too small for the metrics costs a second, not a night."""
+    Image.new("RGB", (60, 60)).save(folder / "small.png")
+    assert main(["train", "drrn_b1u1_w4", "--data", "SampleTrain", "--score", str(folder)]) == 2
+    assert "small.png is too small to be scored" in capsys.readouterr().err
+    assert not results.exists()
+
+
+def test_training_without_its_data_uses_the_stand_in_and_says_so(results, monkeypatch, tmp_path, capsys):
+    """And its record does not stand among those that the book shows."""
+    monkeypatch.setenv("SRLIB_DATA", str(tmp_path / "nowhere"))
+    assert main(["train", "drrn_b1u1_w4", "--budget", "0.0002", "--device", "cpu"]) == 0
+    captured = capsys.readouterr()
+    assert "SampleTrain stands in for it" in captured.err
+    assert "Sample x3:" in captured.out
+    assert (results / "runs" / "drrn" / "drrn_b1u1_w4" / "seed0" / "record.json").exists()
+    assert not find_records(results)
+
+
+@pytest.mark.parametrize("option", ["--reference", "--vdsr-weights"])
+def test_verify_refuses_a_witness_that_is_not_there(option, capsys):
+    """A path that was given is not skipped."""
+    assert main(["verify", option, "/nonexistent"]) == 2
+    assert "/nonexistent does not exist" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("arguments", [["evaluate", "bicubic", "--scale", "5"], ["frobnicate"], []])

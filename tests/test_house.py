@@ -25,6 +25,7 @@ ORDER = [
     "inference",
     "patches",
     "experiment",
+    "state",
     "training",
     "papers",
     "records",
@@ -33,6 +34,7 @@ ORDER = [
     "parameters",
     "figures",
     "pages",
+    "commands",
     "__main__",
 ]
 

@@ -6,7 +6,10 @@ import torch
 
 from srlib.checkpoint import load_weights
 from srlib.errors import InputError
+from srlib.inference import as_method
 from srlib.models import drrn, drrn_b1u9, drrn_b1u25, get_model, params, params_total, vdsr
+from srlib.papers.drrn import experiment
+from srlib.protocol import PROTOCOLS
 
 
 @pytest.mark.parametrize(
@@ -21,7 +24,7 @@ def test_drrn_counts_are_the_papers(B, U, weights, depth):
 
 
 def test_drrn_b2u3_contradicts_the_papers_count():
-    """Section 4.3 prints k = 784K for B2U3; its own formula gives 740K (two digits swapped)."""
+    """Section 4.3 prints k = 784K for B2U3; its own formula gives 740K."""
     assert round(params(drrn(2, 3)) / 1000) == 740
 
 
@@ -79,6 +82,21 @@ def test_a_model_keeps_the_size_and_every_parameter_learns(model):
     assert y.shape == x.shape
     y.square().sum().backward()
     assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in model.parameters())
+
+
+def test_scoring_a_model_leaves_it_trainable(photo):
+    """A model that has been scored can still be trained."""
+    model = drrn(1, 1, 4)
+    PROTOCOLS["drrn"].evaluate(photo, 3, as_method(model), ("psnr",))
+    model.train()(torch.rand(1, 1, 8, 8)).sum().backward()
+    assert model.reconstruction.weight.grad is not None
+
+
+def test_there_is_no_drrn_without_a_block():
+    """The sentence says what is possible."""
+    for B, U, width in ((0, 1, 16), (1, -1, 16), (1, 1, 0)):
+        with pytest.raises(InputError, match="There is no DRRN with"):
+            experiment(B, U, width)
 
 
 def test_vdsr_loads_its_release_and_names_what_does_not_fit(reference, tmp_path):

@@ -71,6 +71,10 @@ def test_a_result_of_another_size_or_kind_is_an_error(photo):
     protocol = PROTOCOLS["drrn"]
     with pytest.raises(InputError, match=r"The result is \(30, 30\), but"):
         protocol.score(photo, np.zeros((30, 30)), 3)
+    nan = PROTOCOLS["drrn"].reference(photo, 3) / 255
+    nan[5, 5] = np.nan
+    with pytest.raises(InputError, match="NaN or infinite pixels"):
+        protocol.score(photo, nan, 3)
     with pytest.raises(InputError, match="Scale 5 is not defined"):
         protocol.degrade(photo, 5)
     with pytest.raises(InputError, match="8-bit grey or RGB image is wanted, but got float64"):

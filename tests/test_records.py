@@ -1,6 +1,7 @@
 """Records: provenance, damage, scores; the committed ones and fresh ones."""
 
 import pytest
+from PIL import Image
 
 from srlib import pages
 from srlib.checkpoint import load_tensors, save_tensors
@@ -46,6 +47,20 @@ def test_a_finished_run_is_not_run_again_nor_overwritten(record):
     assert run(experiment, budget=0.0005, **options).info == before
     with pytest.raises(InputError, match="holds another finished run"):
         run(experiment, budget=0.001, **options)
+
+
+def test_other_data_under_the_same_name_is_other_data(results, tmp_path, photo):
+    """A run is known by the digest of its images, not by the folder's name."""
+    experiment, options = get_experiment("drrn_b1u1_w4"), {"budget": 0.0005, "device": "cpu", "progress": False}
+    for name, image in (("a", photo), ("b", photo[::-1])):
+        (tmp_path / name / "train").mkdir(parents=True)
+        Image.fromarray(image).save(tmp_path / name / "train" / "x.png")
+    run(experiment, data=str(tmp_path / "a" / "train"), **options)
+    with pytest.raises(InputError, match="holds another finished run"):
+        run(experiment, data=str(tmp_path / "b" / "train"), **options)
+    (tmp_path / "Set5").mkdir()
+    Image.fromarray(photo).save(tmp_path / "Set5" / "x.png")
+    assert open_images(tmp_path / "Set5").name != "Set5"
 
 
 def test_damage_is_named(record):

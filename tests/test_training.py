@@ -178,6 +178,25 @@ def test_minutes_end_a_run_cleanly(train, tmp_path):
     assert train("run")["finished"]
 
 
+def test_ctrl_c_ends_the_step_saves_and_resumes_bit_for_bit(train, tmp_path, monkeypatch):
+    """Identity: interrupted in the middle, then run again, equals never interrupted."""
+    train("whole")
+    real_step = training.step
+
+    def step(state, *arguments):
+        if state.iteration == 5:
+            signal.raise_signal(signal.SIGINT)
+        return real_step(state, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "step", step)
+        with pytest.raises(KeyboardInterrupt, match="stopped at iteration 6 of 12"):
+            train("stopped")
+    train("stopped")
+    whole, stopped = (load_tensors(tmp_path / name / "weights.safetensors")[0] for name in ("whole", "stopped"))
+    assert all(torch.equal(whole[name], stopped[name]) for name in whole)
+
+
 def test_bf16_trains_and_keeps_fp32_weights(train, tmp_path):
     """Behaviour: only convolutions run in half precision."""
     train("run", precision="bf16")
@@ -207,7 +226,7 @@ def test_a_damaged_checkpoint_is_named_and_never_used(train, tmp_path, damage):
 def test_a_diverging_run_stops_with_its_last_good_checkpoint(train, tmp_path, monkeypatch):
     """NaN never reaches a file."""
     monkeypatch.setattr(sys.modules[__name__], "TINY", replace(TINY, recipes=(replace(TINY.recipes[0], lr=1e30, clip=0.0),)))
-    with pytest.raises(InputError, match=r"diverged: the loss of iteration \d+ is (nan|inf)"):
+    with pytest.raises(InputError, match=r"diverged by iteration \d+ \(loss "):
         train("run", budget=0.005)
     assert not (tmp_path / "run" / "weights.safetensors").exists()
 
@@ -216,6 +235,9 @@ def test_a_diverging_run_stops_with_its_last_good_checkpoint(train, tmp_path, mo
     ("options", "said"),
     [
         ({"budget": 0}, "budget 0 is not above 0"),
+        ({"budget": float("inf")}, "budget inf is not"),
+        ({"seed": -1}, "seed -1 is out of range"),
+        ({"minutes": float("nan")}, "minutes nan is not a span"),
         ({"recipe": "best"}, "no recipe 'best': choose one of fast"),
         ({"device": "tpu"}, "device 'tpu' is unknown"),
         ({"precision": "int8"}, "precision 'int8' is unknown"),
@@ -238,10 +260,21 @@ def test_files_are_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
         raise OSError("disk full")
 
     monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(InputError, match=r"file cannot be written \(disk full\)"):
         write_atomically(path, "new")
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_links_are_followed_and_devices_refused(tmp_path):
+    """A link keeps leading to its file, and /dev/null stays what it is."""
+    (tmp_path / "target").write_text("old")
+    (tmp_path / "link").symlink_to(tmp_path / "target")
+    write_atomically(tmp_path / "link", "new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "target").read_text() == "new"
+    with pytest.raises(InputError, match="/dev/null is not a file"):
+        write_atomically("/dev/null", "new")
 
 
 def test_tensors_survive_and_foreign_files_are_refused(tmp_path):

@@ -7,6 +7,7 @@ data and loss, and replaces optimiser and schedule; every number says which of t
 import re
 from dataclasses import replace
 
+from srlib.errors import InputError
 from srlib.experiment import Experiment, Recipe
 
 PUBLISHED = Recipe(
@@ -49,6 +50,8 @@ GRID = ((1, 3), (2, 3), (3, 3), (4, 3), (3, 1), (3, 2), (3, 4), (1, 25), (17, 1)
 
 def experiment(B: int, U: int, width: int = 128) -> Experiment:
     """DRRN_BxUy as the paper trains it, or, below 128 filters, a narrow variant trained on T91 for x3 alone."""
+    if B < 1 or U < 0 or width < 1:
+        raise InputError(f"There is no DRRN with B = {B}, U = {U} and {width} filters: B and filters start at 1, U at 0.")
     arguments = {"B": B, "U": U, "width": width}
     if width == 128:
         published = replace(PUBLISHED, iterations=660_136) if (B, U) == (1, 25) else PUBLISHED  # released snapshot 101

@@ -1,0 +1,237 @@
+"""The commands of `python -m srlib`: each takes the parsed options and returns the exit status, None for 0."""
+
+import argparse
+import io
+import json
+import math
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from srlib.baselines import TEST_SETS
+from srlib.checkpoint import check_output, load_weights, write_atomically
+from srlib.datasets import DATASETS, ImageSet, at_hand, data_folder, fetch, first_at_hand, open_images
+from srlib.errors import InputError
+from srlib.images import SUFFIXES, imresize, read_image, round_uint8, to_float
+from srlib.inference import as_method
+from srlib.metrics import IFC_MIN_SIDE
+from srlib.models import MODELS, params, params_total
+from srlib.papers import EXPERIMENTS, get_experiment
+from srlib.protocol import METRICS, PROTOCOLS, Method, get_protocol
+from srlib.records import add_scores, find_record, results_folder, run, score_images
+from srlib.verify import verify
+
+
+def list_command(options: argparse.Namespace) -> None:
+    """What there is: models, datasets, protocols, experiments."""
+    models = [{"name": "bicubic", "params": 0, "params_total": 0, "depth": 0, "domain": "lr"}]
+    for name in ("vdsr", *EXPERIMENTS):
+        model = MODELS[name]() if name in MODELS else EXPERIMENTS[name].make()
+        models.append(
+            {"name": name, "params": params(model), "params_total": params_total(model)}
+            | {"depth": model.depth, "domain": model.domain}
+        )
+    tables = {
+        "models": models,
+        "datasets": [
+            {
+                "name": d.name,
+                "images": d.count,
+                "at_hand": at_hand(d.name),
+                "role": d.role,
+                "licence": d.licence,
+                "source": d.source,
+            }
+            for d in DATASETS.values()
+        ],
+        "protocols": [{"name": p.name, "used_for": p.used_for} for p in PROTOCOLS.values()],
+        "experiments": [
+            {"name": e.name, "paper": e.paper, "data": e.data, "recipes": [r.name for r in e.recipes]}
+            for e in EXPERIMENTS.values()
+        ],
+    }
+    if options.json:
+        print(json.dumps(tables, indent=1))
+        return
+    for title, rows in tables.items():
+        print(f"{title}\n{pd.DataFrame(rows).to_string(index=False)}\n")
+
+
+def fetch_command(options: argparse.Namespace) -> None:
+    """Download datasets, verified."""
+    for name in options.name:
+        folder = fetch(name, options.mirror)
+        print(f"{name}: {len(open_images(name))} images in {folder}")
+
+
+def evaluate_command(options: argparse.Namespace) -> None:
+    """Score a model on a dataset or a folder."""
+    to_file = options.csv is not None and str(options.csv) != "-"
+    if to_file:
+        check_output(options.csv)
+    name = options.data or _default_data()
+    metrics = _metrics(options.metrics)
+    protocol = get_protocol(options.protocol)
+    method = _method(options.model, options.weights, options.scale)
+    images = open_images(name)
+    table = score_images(images, options.scale, protocol, method, metrics, progress=sys.stderr.isatty())[["image", *METRICS]]
+    mean = {"image": "mean"} | {metric: table[metric].mean() for metric in METRICS}
+    table = pd.concat([table, pd.DataFrame([mean])], ignore_index=True)
+    csv = table.to_csv(index=False, lineterminator="\n")
+    if to_file:
+        write_atomically(options.csv, csv)
+    elif options.csv:
+        print(csv, end="")
+    if options.json:
+        header = {"model": options.model, "data": images.name, "scale": options.scale, "protocol": protocol.name}
+        rows = [{key: _finite(value) for key, value in row.items()} for row in table.to_dict("records")]
+        print(json.dumps(header | {"images": rows[:-1], "mean": rows[-1]}, indent=1))
+    elif not options.csv:
+        print(table.to_string(index=False, float_format="{:.4f}".format))
+
+
+def upscale_command(options: argparse.Namespace) -> None:
+    """Super-resolve one image."""
+    image = read_image(options.input)
+    _check_output(options.output)
+    method = _method(options.model, options.weights, options.scale)
+    lr = to_float(image)
+    sr = ilr = imresize(lr, options.scale)
+    if method is not None:
+        sr = method(lr, ilr, options.scale)
+    _write_image(options.output, sr)
+
+
+def degrade_command(options: argparse.Namespace) -> None:
+    """Make the LR image that a protocol makes."""
+    protocol = get_protocol(options.protocol)
+    if Path(options.output).suffix != ".npy":
+        _check_output(options.output)
+    check_output(options.output)
+    if options.output.suffix.lower() in (".jpg", ".jpeg"):
+        raise InputError(f"{options.output}: JPEG would change the LR image; write .png, or .npy for the exact values.")
+    lr = protocol.degrade(read_image(options.input), options.scale)
+    if Path(options.output).suffix == ".npy":
+        buffer = io.BytesIO()
+        np.save(buffer, lr)
+        write_atomically(options.output, buffer.getvalue())
+        return
+    if lr.dtype != np.uint8:
+        print(
+            f"srlib: {protocol.name} does not round its LR image, this file does; write .npy to keep it exact", file=sys.stderr
+        )
+    _write_image(options.output, lr)
+
+
+def train_command(options: argparse.Namespace) -> None:
+    """Train an experiment, or go on training it, and score it when it is done."""
+    experiment = get_experiment(options.experiment)
+    scales = experiment.recipe(options.recipe).scales
+    scored = [open_images(name) for name in (options.score if options.score is not None else [_default_data()])]
+    for images in scored:
+        _check_scorable(images, scales)
+    data, out = options.data, options.out
+    if data is None and not at_hand(experiment.data):
+        data, out = "SampleTrain", out or results_folder() / "runs"  # never among the records that the book shows
+        print(f"srlib: {experiment.data} is not in {data_folder()}, so SampleTrain stands in for it", file=sys.stderr)
+    record = run(
+        experiment,
+        out,
+        seed=options.seed,
+        recipe=options.recipe,
+        budget=options.budget,
+        data=data,
+        device=options.device,
+        precision=options.precision,
+        minutes=options.minutes,
+    )
+    info = record.info
+    print(f"{record.folder}: {info['iterations_done']} of {info['iterations']} iterations in {info['seconds']} s")
+    if not info["finished"]:
+        print("Not finished: run the same command again to go on.")
+        return
+    for images in scored:
+        record = add_scores(record, images, scales, ("drrn",))
+        for scale in scales:
+            print(f"{images.name} x{scale}: {record.mean(images.name, scale, 'psnr', 'drrn'):.2f} dB under `drrn`")
+
+
+def verify_command(options: argparse.Namespace) -> int:
+    """The golden checks on this machine, with this data."""
+    for path in (options.reference, options.vdsr_weights):
+        if path is not None and not path.exists():
+            raise InputError(f"{path} does not exist.")
+    reference = options.reference or os.environ.get("SRLIB_REFERENCE")
+    checks = []
+    for check in verify(
+        TEST_SETS if options.all else TEST_SETS[:2], Path(reference) if reference else None, options.vdsr_weights
+    ):
+        checks.append(check)
+        if not options.json:
+            state = {True: "ok     ", False: "FAILED ", None: "skipped"}[check.passed]
+            print(f"{state} {check.name}: {check.detail}", flush=True)
+    if options.json:
+        print(json.dumps([vars(check) for check in checks], indent=1))
+    return int(any(check.passed is False for check in checks))
+
+
+def _default_data() -> str:
+    name = first_at_hand("Set5")
+    if name == "Sample":
+        print(f"srlib: Set5 is not in {data_folder()}, so the Sample images stand in for it", file=sys.stderr)
+    return name
+
+
+def _check_scorable(images: ImageSet, scales: tuple[int, ...]) -> None:
+    """Refuse before training what could not be scored after it."""
+    for index, (_, image) in enumerate(images):
+        side = min(n - n % scale - 2 * scale for n in image.shape[:2] for scale in scales)
+        if side < IFC_MIN_SIDE:
+            raise InputError(f"{images.paths[index]} is too small to be scored: its sides must exceed {IFC_MIN_SIDE} pixels.")
+
+
+def _metrics(text: str) -> tuple[str, ...]:
+    names = tuple(text.split(","))
+    if unknown := [name for name in names if name not in METRICS]:
+        raise InputError(f"Metric {unknown[0]!r} is unknown: choose some of {','.join(METRICS)}.")
+    return names
+
+
+def _method(name: str, weights: Path | None, scale: int) -> Method | None:
+    """The method a user means: bicubic, a model with weights from a file, or an experiment with those of its record."""
+    if name == "bicubic":
+        return None
+    model = MODELS[name]() if name in MODELS and name != "drrn" else None
+    experiment = get_experiment(name) if model is None else None
+    if experiment and scale not in (scales := experiment.recipes[0].scales):
+        raise InputError(f"{name} is trained for scale {', '.join(map(str, scales))}, not {scale}: choose one it knows.")
+    if weights is not None:
+        return as_method(load_weights(model or experiment.make(), weights))
+    if record := find_record(name):
+        if not record.info["finished"]:
+            print(f"srlib: {record.folder} is not finished: its weights are those of an unfinished run", file=sys.stderr)
+        return as_method(record.model())
+    raise InputError(f"There is no record of {name} in results/: train it, or give --weights FILE.")
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _check_output(path: Path) -> None:
+    if path.suffix.lower() not in SUFFIXES:
+        raise InputError(f"{path} has no known image suffix: use one of {', '.join(SUFFIXES)}.")
+    check_output(path)
+
+
+def _write_image(path: Path, image: np.ndarray) -> None:
+    buffer = io.BytesIO()
+    pixels = image if image.dtype == np.uint8 else round_uint8(255 * image)
+    kind = Image.registered_extensions()[path.suffix.lower()]
+    Image.fromarray(pixels).save(buffer, kind, **({"quality": 95, "subsampling": 0} if kind == "JPEG" else {}))
+    write_atomically(path, buffer.getvalue())

@@ -1,0 +1,85 @@
+"""The training state: everything that changes from one iteration to the next, and the file that holds all of it.
+
+With the recipe and the seed it decides every later iteration, so a run that is stopped and resumed ends in the same bits.
+"""
+
+import copy
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from srlib.checkpoint import Tensors, load_tensors, save_tensors
+from srlib.errors import InputError
+from srlib.experiment import Experiment, Recipe
+
+
+@dataclass
+class State:
+    """Everything that changes from one iteration to the next."""
+
+    model: nn.Module
+    average: nn.Module  # moving average of the weights: what is validated and kept
+    optimiser: torch.optim.Optimizer
+    iteration: int = 0
+    seconds: float = 0.0
+    curve: list[dict[str, float]] = field(default_factory=list)
+
+
+def start(experiment: Experiment, recipe: Recipe, seed: int, device: str) -> State:
+    """The state before the first iteration; a function of the seed alone."""
+    torch.manual_seed(seed)
+    model = experiment.make()
+    with torch.no_grad():
+        model.reconstruction.weight *= recipe.last_gain
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d) and recipe.bn_momentum is not None:
+            module.momentum = recipe.bn_momentum
+    model = model.to(device, memory_format=torch.channels_last).train()
+    average = copy.deepcopy(model).eval().requires_grad_(False) if recipe.ema else model
+    biases = [m.bias for m in model.modules() if isinstance(m, nn.Conv2d) and m.bias is not None]
+    others = [p for p in model.parameters() if all(p is not b for b in biases)]
+    groups = [{"params": others, "factor": 1.0}, {"params": biases, "factor": recipe.bias_lr}]
+    if recipe.optimiser == "sgd":
+        optimiser = torch.optim.SGD(groups, recipe.lr, momentum=recipe.momentum, weight_decay=recipe.weight_decay)
+    else:
+        optimiser = torch.optim.AdamW(groups, recipe.lr, weight_decay=recipe.weight_decay)
+    return State(model, average, optimiser)
+
+
+def is_finite(state: State) -> bool:
+    """Whether no weight, statistic or average is NaN or infinite."""
+    return all(bool(torch.isfinite(t).all()) for m in (state.model, state.average) for t in m.state_dict().values())
+
+
+def save(state: State, path: Path, config: dict[str, Any]) -> None:
+    """Write the whole state atomically."""
+    tensors: Tensors = {f"model.{name}": t for name, t in state.model.state_dict().items()}
+    if state.average is not state.model:
+        tensors |= {f"average.{name}": t for name, t in state.average.state_dict().items()}
+    for index, slots in state.optimiser.state_dict()["state"].items():
+        tensors |= {f"optimiser.{index}.{slot}": torch.as_tensor(value) for slot, value in slots.items() if value is not None}
+    extra = {"iteration": state.iteration, "seconds": state.seconds, "curve": state.curve}
+    save_tensors(path, tensors, {"config": config} | extra)
+
+
+def restore(state: State, path: Path, config: dict[str, Any]) -> None:
+    """Read a checkpoint into `state`; an `InputError` names one that is damaged or of another configuration."""
+    tensors, metadata = load_tensors(path)
+    differing = [key for key in config if metadata.get("config", {}).get(key) != config[key]]
+    if differing:
+        was, now = (c.get(differing[0]) for c in (metadata.get("config", {}), config))
+        raise InputError(f"{path} belongs to another run ({differing[0]} was {was}, now {now}): choose another folder.")
+    for prefix, module in (("model.", state.model), ("average.", state.average)):
+        part = {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
+        if part:
+            module.load_state_dict(part)
+    slots: dict[int, Tensors] = {}
+    for name, tensor in tensors.items():
+        if name.startswith("optimiser."):
+            _, index, slot = name.split(".")
+            slots.setdefault(int(index), {})[slot] = tensor
+    state.optimiser.load_state_dict({"state": slots, "param_groups": state.optimiser.state_dict()["param_groups"]})
+    state.iteration, state.seconds, state.curve = (metadata[key] for key in ("iteration", "seconds", "curve"))
