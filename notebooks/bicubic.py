@@ -198,7 +198,7 @@ if len(learned):
     ]
     alike = sum(c.printed_alike(value) for c, value in cells)
     display(Markdown(f"**VDSR: {alike} of {len(cells)} numbers equal to the printed digit.**"))
-    display(comparison(cells, "VDSR: DRRN's Table 2, and the released weights under `vdsr`"))
+    display(comparison(cells, "VDSR: DRRN's Table 2, and the released weights under the vdsr protocol"))
     display(Markdown(notes(cells)))
 
 # %% [markdown]

@@ -44,7 +44,7 @@ def depth_contours(axes: Axes, depths: Iterable[int] = (10, 20, 30, 50)) -> None
         left, right = axes.get_xlim()
         inside = np.flatnonzero((left <= U) & (right >= U))
         if inside.size:
-            k = inside[len(inside) * 4 // 5]
+            k = inside[len(inside) // 2]
             axes.annotate(f"d = {d}", (U[k], B[k]), color="0.35", fontsize="small", ha="center", va="center",
                           bbox={"facecolor": "white", "edgecolor": "none", "pad": 1, "alpha": 0.8})  # fmt: skip
 
@@ -60,7 +60,8 @@ def grid_figure(points: pd.DataFrame, titles: dict[str, str]) -> Figure:
         Panel name to title, in order; a panel without points says so.
     """
     figure, axes_of = plt.subplots(1, len(titles), figsize=(5.2 * len(titles), 4.4), layout="constrained", squeeze=False)
-    markers = {"published": ("s", 120), "record": ("o", 120), "this run": ("D", 70)}
+    # marker, size, shift to the right, height of the label: published points are hollow, ours filled
+    markers = {"published": ("s", 90, 0, -13), "record": ("o", 110, 0, -13), "this run": ("D", 60, 0.18, 13)}
     for axes, (panel, title) in zip(axes_of[0], titles.items(), strict=True):
         here = points[points.panel == panel]
         axes.set(title=title, xlabel="U (residual units a block)", ylabel="B (recursive blocks)")
@@ -82,16 +83,15 @@ def grid_figure(points: pd.DataFrame, titles: dict[str, str]) -> Figure:
         depth_contours(axes)
         colour = plt.Normalize(here.psnr.min(), max(here.psnr.max(), here.psnr.min() + 0.01))
         for source, group in here.groupby("source", sort=False):
-            marker, size = markers[source]
-            drawn = axes.scatter(
-                group.U, group.B, c=group.psnr, cmap="viridis", norm=colour, marker=marker, s=size, label=source
-            )
-            drawn.set_edgecolor("black")
-        for point in here.itertuples():
-            axes.annotate(
-                f"{point.psnr:.2f}", (point.U, point.B), (0, -15), textcoords="offset points", ha="center", size="small"
-            )
-        figure.colorbar(drawn, ax=axes, label="PSNR at ×3 (dB)")
+            marker, size, shift, label_at = markers[source]
+            x = group.U * (1 + shift) if wide else group.U + shift
+            colours = plt.cm.viridis(colour(group.psnr))
+            fill = {"facecolors": "none", "edgecolors": colours, "linewidths": 3} if source == "published" else {"c": colours}
+            axes.scatter(x, group.B, marker=marker, s=size, label=source, **fill)
+            for u, point in zip(x, group.itertuples(), strict=True):
+                where = {"textcoords": "offset points", "ha": "center", "va": "center", "size": "small"}
+                axes.annotate(f"{point.psnr:.2f}", (u, point.B), (0, label_at), **where)
+        figure.colorbar(plt.cm.ScalarMappable(colour, "viridis"), ax=axes, label="PSNR at ×3 (dB)")
         axes.legend(loc="upper right")
     return figure
 
