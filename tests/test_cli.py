@@ -126,7 +126,7 @@ def test_vdsr_takes_its_released_weights(folder, reference, capsys):
         (["evaluate", "bicubic", "--data", "Sample", "--protocol", "matlab"], "'matlab' is unknown"),
         (["evaluate", "bicubic", "--data", "Sample", "--metrics", "lpips"], "'lpips' is unknown"),
         (["train", "drrn_b1u9x"], "'drrn_b1u9x' is unknown"),
-        (["train", "drrn_b1u1_w4", "--budget", "-1"], "budget -1.0 is not above 0"),
+        (["train", "drrn_b1u1_w4", "--budget", "-1", "--data", "SampleTrain", "--score"], "budget -1.0 is not above 0"),
         (["fetch", "Set6"], "'Set6' is unknown"),
         (["upscale", "none.png", "out.png", "--model", "bicubic", "--scale", "2"], "none.png does not exist"),
         (["degrade", "{folder}/b.png", "out.xyz", "--scale", "2"], "no known image suffix"),
