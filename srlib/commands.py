@@ -109,23 +109,20 @@ def upscale_command(options: argparse.Namespace) -> None:
 
 def degrade_command(options: argparse.Namespace) -> None:
     """Make the LR image that a protocol makes."""
-    protocol = get_protocol(options.protocol)
-    if Path(options.output).suffix != ".npy":
-        _check_output(options.output)
-    check_output(options.output)
-    if options.output.suffix.lower() in (".jpg", ".jpeg"):
-        raise InputError(f"{options.output}: JPEG would change the LR image; write .png, or .npy for the exact values.")
+    protocol, path = get_protocol(options.protocol), options.output
+    if path.suffix.lower() in (".jpg", ".jpeg"):
+        raise InputError(f"{path}: JPEG would change the LR image; write .png, or .npy for the exact values.")
+    exact = path.suffix == ".npy"
+    (check_output if exact else _check_output)(path)
     lr = protocol.degrade(read_image(options.input), options.scale)
-    if Path(options.output).suffix == ".npy":
+    if exact:
         buffer = io.BytesIO()
         np.save(buffer, lr)
-        write_atomically(options.output, buffer.getvalue())
+        write_atomically(path, buffer.getvalue())
         return
     if lr.dtype != np.uint8:
-        print(
-            f"srlib: {protocol.name} does not round its LR image, this file does; write .npy to keep it exact", file=sys.stderr
-        )
-    _write_image(options.output, lr)
+        print(f"srlib: {protocol.name} does not round its LR image, this file does; .npy keeps it exact", file=sys.stderr)
+    _write_image(path, lr)
 
 
 def train_command(options: argparse.Namespace) -> None:
