@@ -138,7 +138,7 @@ def table(frame: pd.DataFrame, caption: str) -> Styler:
     return (
         frame.style.hide(axis="index")
         .set_caption(caption)
-        .set_table_attributes('class="srlib-table"')
+        .set_table_attributes('class="dataframe srlib-table"')
         .set_properties(**{"text-align": "right"})
         .set_properties(subset=texts, **{"text-align": "left"})
         .format(na_rep="–", precision=4)
