@@ -41,10 +41,10 @@ def depth_contours(axes: Axes, depths: Iterable[int] = (10, 20, 30, 50)) -> None
         with np.errstate(divide="ignore"):
             U = ((d - 1) / B - 1) / 2
         axes.plot(U, B, color="0.6", linewidth=1, linestyle="--", zorder=0)
-        left, right = axes.get_xlim()
-        inside = np.flatnonzero((left <= U) & (right >= U))
+        x, y = (axes.transData - axes.transAxes).transform(np.column_stack([U, B])).T
+        inside = np.flatnonzero((x > 0.22) & (x < 0.95) & (y > 0.05) & (y < 0.95))
         if inside.size:
-            k = inside[len(inside) // 2]
+            k = inside[-1]  # near the upper edge, away from the points
             axes.annotate(f"d = {d}", (U[k], B[k]), color="0.35", fontsize="small", ha="center", va="center",
                           bbox={"facecolor": "white", "edgecolor": "none", "pad": 1, "alpha": 0.8})  # fmt: skip
 
@@ -71,13 +71,13 @@ def grid_figure(points: pd.DataFrame, titles: dict[str, str]) -> Figure:
             continue
         wide = max(here.U.max(), here.B.max()) > 10
         if wide:
-            axes.set(xscale="log", yscale="log", xlim=(0.7, 40), ylim=(0.7, 25))
+            axes.set(xscale="log", yscale="log", xlim=(0.7, 40), ylim=(0.7, 40))
             ticks = (1, 2, 3, 5, 10, 20)
             axes.set_xticks(ticks, ticks)
             axes.set_yticks(ticks, ticks)
             axes.minorticks_off()
         else:
-            axes.set(xlim=(0.4, here.U.max() + 0.8), ylim=(0.4, here.B.max() + 0.8))
+            axes.set(xlim=(0.4, here.U.max() + 0.8), ylim=(0.4, here.B.max() + 1))
             axes.set_xticks(range(1, int(here.U.max()) + 1))
             axes.set_yticks(range(1, int(here.B.max()) + 1))
         depth_contours(axes)
@@ -92,7 +92,7 @@ def grid_figure(points: pd.DataFrame, titles: dict[str, str]) -> Figure:
                 where = {"textcoords": "offset points", "ha": "center", "va": "center", "size": "small"}
                 axes.annotate(f"{point.psnr:.2f}", (u, point.B), (0, label_at), **where)
         figure.colorbar(plt.cm.ScalarMappable(colour, "viridis"), ax=axes, label="PSNR at ×3 (dB)")
-        axes.legend(loc="upper right")
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3, frameon=False)
     return figure
 
 
