@@ -16,7 +16,7 @@ from srlib.checkpoint import digest, load_weights
 from srlib.datasets import at_hand, open_images
 from srlib.inference import as_method
 from srlib.models import vdsr
-from srlib.protocol import METRICS, PROTOCOLS, SCALES
+from srlib.protocol import METRICS, PROTOCOLS, SCALES, Method
 from srlib.records import Record, record_folder, score_images, write_record
 
 TEST_SETS = ("Set5", "Set14", "BSD100", "Urban100")
@@ -27,20 +27,17 @@ VDSR = {"vdsr": ("psnr", "ssim")}
 
 def score_bicubic(sets: Iterable[str], progress: bool = True) -> pd.DataFrame:
     """Bicubic at all scales in the three protocols behind the published rows; the columns of `scores.csv`."""
-    tables = [
-        score_images(open_images(name), scale, PROTOCOLS[protocol], None, metrics, progress)
-        for name in sets
-        for scale in SCALES
-        for protocol, metrics in BICUBIC.items()
-    ]
-    return pd.concat(tables, ignore_index=True)
+    return _score(sets, BICUBIC, None, progress)
 
 
 def score_vdsr(
     weights: str | Path, sets: Iterable[str], protocols: dict[str, tuple[str, ...]] = VDSR, progress: bool = True
 ) -> pd.DataFrame:
     """The released VDSR network at all scales, in the protocol of its own paper unless others are given."""
-    method = as_method(load_weights(vdsr(), weights))
+    return _score(sets, protocols, as_method(load_weights(vdsr(), weights)), progress)
+
+
+def _score(sets: Iterable[str], protocols: dict[str, tuple[str, ...]], method: Method | None, progress: bool) -> pd.DataFrame:
     tables = [
         score_images(open_images(name), scale, PROTOCOLS[protocol], method, metrics, progress)
         for name in sets
@@ -64,7 +61,7 @@ if __name__ == "__main__":
     sets = [name for name in TEST_SETS if at_hand(name)]
     if not options.vdsr_weights:
         print(write_baseline("bicubic", score_bicubic(sets)).folder)
-    if options.vdsr_weights:
+    else:
         weights = digest(load_weights(vdsr(), options.vdsr_weights).state_dict())
         scores = score_vdsr(options.vdsr_weights, [n for n in sets if n in ("Set5", "Set14")], VDSR | {"drrn": METRICS})
         for name in sets:  # the large ones take an hour on a CPU: what is done is kept

@@ -35,7 +35,6 @@ from srlib.training import train
 
 ROOT = Path(__file__).parent.parent
 COLUMNS = ["dataset", "scale", "image", "protocol", "psnr", "ssim", "ifc"]
-DIGITS = "%.8f"  # of committed scores
 
 
 def results_folder() -> Path:
@@ -56,7 +55,8 @@ class Record:
         path = self.folder / "record.json"
         try:
             info = json.loads(path.read_text())
-            return info | {"experiment": info["experiment"], "commit": info["commit"]}
+            _ = info["experiment"], info["commit"]  # what every record has
+            return info
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(f"{path} is missing or damaged ({error}): restore it from version control.") from None
 
@@ -110,8 +110,7 @@ def write_record(folder: Path, info: dict[str, Any], scores: pd.DataFrame | None
     """Write a record atomically, with where, when and with what it was made."""
     info = info | {"commit": commit(), "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), "environment": environment()}
     if scores is not None:
-        table = scores[COLUMNS].to_csv(index=False, float_format=DIGITS, lineterminator="\n")
-        write_atomically(folder / "scores.csv", table)
+        _write_scores(folder, scores)
     write_atomically(folder / "record.json", json.dumps(info, indent=1) + "\n")
     return Record(folder)
 
@@ -182,9 +181,13 @@ def add_scores(record: Record, images: ImageSet, scales: tuple[int, ...], protoc
             if record.mean(images.name, scale, "psnr", name) is None:
                 new = score_images(images, scale, PROTOCOLS[name], method, **options)
                 have = new if have.empty else pd.concat([have, new])
-    table = have[COLUMNS].to_csv(index=False, float_format=DIGITS, lineterminator="\n")
-    write_atomically(record.folder / "scores.csv", table)
+    _write_scores(record.folder, have)
     return Record(record.folder)
+
+
+def _write_scores(folder: Path, scores: pd.DataFrame) -> None:
+    table = scores[COLUMNS].to_csv(index=False, float_format="%.8f", lineterminator="\n")
+    write_atomically(folder / "scores.csv", table)
 
 
 def commit() -> str:
