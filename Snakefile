@@ -6,7 +6,7 @@ import os
 from glob import glob
 from pathlib import Path
 
-NOTEBOOKS = ["bicubic", "drrn_BU_grid"]
+NOTEBOOKS = ["bicubic", "drrn_BU_grid", "recurrence", "rlcsc_sparse_coding"]
 SOURCES = [path for path in glob("srlib/**/*", recursive=True) if path.endswith((".py", ".csv", ".json"))]
 RECORDS = glob("results/*/*/seed*/*.json") + glob("results/*/*/seed*/*.csv")
 

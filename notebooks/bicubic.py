@@ -39,7 +39,7 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown, display
 
-from srlib.baselines import VDSR, score_bicubic, score_vdsr
+from srlib.baselines import VDSR_PROTOCOLS, score_bicubic, score_vdsr
 from srlib.datasets import at_hand, data_folder, get_dataset
 from srlib.figures import COLOURS, comparison, notes, table, use_style
 from srlib.papers import TITLES, claims
@@ -180,7 +180,7 @@ small = [name for name in here if name in ("Set5", "Set14")]
 witness = find_record("vdsr_official")
 learned = witness.scores if witness else scores.iloc[:0]
 if weights and small:
-    fresh = score_vdsr(weights, small, VDSR | {"drrn": ("psnr", "ssim")}, progress=False)
+    fresh = score_vdsr(weights, small, VDSR_PROTOCOLS | {"drrn": ("psnr", "ssim")}, progress=False)
     learned = pd.concat([fresh, learned[~learned.dataset.isin(small)]])
     print(f"Computed here from {Path(weights).name}: {', '.join(small)}.")
 if witness:

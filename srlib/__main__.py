@@ -12,6 +12,7 @@ from typing import Any
 from srlib import __version__, commands
 from srlib.datasets import DATASETS
 from srlib.errors import InputError
+from srlib.inference import BACKENDS, PRECISIONS
 from srlib.protocol import METRICS, PROTOCOLS, SCALES
 
 
@@ -62,10 +63,23 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("--json", action="store_true")
 
     add = command("upscale", commands.upscale_command)
-    add.add_argument("input", type=Path)
-    add.add_argument("output", type=Path)
+    add.add_argument(
+        "paths", type=Path, nargs="+", metavar="IN... OUT", help="a picture and a file; more, or a folder, and a folder"
+    )
     add.add_argument("--model", required=True, help="as for evaluate")
     add.add_argument("--scale", type=int, choices=SCALES, required=True)
+    add.add_argument("--weights", type=Path, help=".safetensors, or VDSR's release as .npz")
+    add.add_argument(
+        "--tile", type=int, help="side of a tile in output pixels (default: as memory allows; the result is the same)"
+    )
+    add.add_argument("--self-ensemble", action="store_true", help="average over the eight turned and mirrored pictures")
+    add.add_argument("--precision", choices=PRECISIONS, default="fp32", help="bf16 is faster and not exact; says by how much")
+    add.add_argument("--backend", choices=BACKENDS, default="torch", help="openvino is an optional package")
+
+    add = command("export", commands.export_command)
+    add.add_argument("model", help="as for evaluate")
+    add.add_argument("output", type=Path, help="an .onnx file")
+    add.add_argument("--scale", type=int, choices=SCALES, default=3)
     add.add_argument("--weights", type=Path, help=".safetensors, or VDSR's release as .npz")
 
     add = command("degrade", commands.degrade_command)

@@ -15,26 +15,26 @@ import pandas as pd
 from srlib.checkpoint import digest, load_weights
 from srlib.datasets import at_hand, open_images
 from srlib.inference import as_method
-from srlib.models import vdsr
+from srlib.models import VDSR
 from srlib.protocol import METRICS, PROTOCOLS, SCALES, Method
 from srlib.records import Record, record_folder, score_images, write_record
 
 TEST_SETS = ("Set5", "Set14", "BSD100", "Urban100")
 # The protocols behind the published rows, and the metrics that each is known to give.
-BICUBIC = {"vdsr": ("psnr", "ssim"), "drrn": METRICS, "lapsrn": METRICS}
-VDSR = {"vdsr": ("psnr", "ssim")}
+BICUBIC_PROTOCOLS = {"vdsr": ("psnr", "ssim"), "drrn": METRICS, "lapsrn": METRICS}
+VDSR_PROTOCOLS = {"vdsr": ("psnr", "ssim")}
 
 
 def score_bicubic(sets: Iterable[str], progress: bool = True) -> pd.DataFrame:
     """Bicubic at all scales in the three protocols behind the published rows; the columns of `scores.csv`."""
-    return _score(sets, BICUBIC, None, progress)
+    return _score(sets, BICUBIC_PROTOCOLS, None, progress)
 
 
 def score_vdsr(
-    weights: str | Path, sets: Iterable[str], protocols: dict[str, tuple[str, ...]] = VDSR, progress: bool = True
+    weights: str | Path, sets: Iterable[str], protocols: dict[str, tuple[str, ...]] = VDSR_PROTOCOLS, progress: bool = True
 ) -> pd.DataFrame:
     """The released VDSR network at all scales, in the protocol of its own paper unless others are given."""
-    return _score(sets, protocols, as_method(load_weights(vdsr(), weights)), progress)
+    return _score(sets, protocols, as_method(load_weights(VDSR(), weights)), progress)
 
 
 def _score(sets: Iterable[str], protocols: dict[str, tuple[str, ...]], method: Method | None, progress: bool) -> pd.DataFrame:
@@ -62,8 +62,10 @@ if __name__ == "__main__":
     if not options.vdsr_weights:
         print(write_baseline("bicubic", score_bicubic(sets)).folder)
     else:
-        weights = digest(load_weights(vdsr(), options.vdsr_weights).state_dict())
-        scores = score_vdsr(options.vdsr_weights, [n for n in sets if n in ("Set5", "Set14")], VDSR | {"drrn": METRICS})
+        weights = digest(load_weights(VDSR(), options.vdsr_weights).state_dict())
+        scores = score_vdsr(
+            options.vdsr_weights, [n for n in sets if n in ("Set5", "Set14")], VDSR_PROTOCOLS | {"drrn": METRICS}
+        )
         for name in sets:  # the large ones take an hour on a CPU: what is done is kept
             if name not in set(scores.dataset):
                 scores = pd.concat([scores, score_vdsr(options.vdsr_weights, [name])], ignore_index=True)

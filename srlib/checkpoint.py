@@ -101,31 +101,43 @@ def digest(tensors: Tensors) -> str:
     return sha256.hexdigest()
 
 
-def load_weights(model: nn.Module, path: str | Path) -> nn.Module:
+def load_weights(model: nn.Module, path: str | Path, name: str | None = None) -> nn.Module:
     """Load weights into `model`: our `.safetensors`, or VDSR's release as `.npz` (`weight0..19` OIHW, `bias0..19`).
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        Of the architecture that the file is for.
+    path : path
+        The file. Pickles (`.pt`, `.pth`) are never opened.
+    name : str, optional
+        The experiment wanted. Recursive networks of any depth have weights of one shape, so a file says whose it is.
 
     Raises
     ------
     InputError
-        If the file does not belong to this architecture, or holds a NaN or infinity.
+        If the file belongs to another experiment or architecture, or holds a NaN or infinity.
     """
-    path = Path(path)
+    path, owner = Path(path), None
     if path.suffix == ".npz":
         tensors = _vdsr_release(path)
     elif path.suffix == ".safetensors":
-        tensors, _ = load_tensors(path)
+        tensors, metadata = load_tensors(path)
         tensors = {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}
+        owner = metadata.get("experiment")
     else:
         raise InputError(f"{path} is of no known kind: give a .safetensors file, or VDSR weights as .npz.")
     wanted = {name: tuple(t.shape) for name, t in model.state_dict().items()}
     given = {name: tuple(t.shape) for name, t in tensors.items()}
     if wanted != given:
-        differing = sorted(name for name in wanted | given if wanted.get(name) != given.get(name))
-        name = differing[0]
+        differing = sorted(tensor for tensor in wanted | given if wanted.get(tensor) != given.get(tensor))
+        first = differing[0]
         raise InputError(
-            f"{path} does not fit {type(model).__name__}: {len(differing)} tensors differ, the first is {name} "
-            f"(file: {given.get(name, 'absent')}, model: {wanted.get(name, 'absent')})."
+            f"{path} does not fit {name or type(model).__name__}{f' (it holds {owner})' if owner else ''}: {len(differing)} "
+            f"tensors differ, the first is {first} (file: {given.get(first, 'absent')}, model: {wanted.get(first, 'absent')})."
         )
+    if None not in (name, owner) and name != owner:
+        raise InputError(f"{path} holds {owner}, not {name}: give the file of {name}, or ask for {owner}.")
     if not all(torch.isfinite(t).all() for t in tensors.values()):
         raise InputError(f"{path} holds NaN or infinite weights: it is of no use.")
     model.load_state_dict(tensors)

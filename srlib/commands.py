@@ -11,30 +11,36 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 from PIL import Image
+from torch import nn
 
 from srlib.baselines import TEST_SETS
-from srlib.checkpoint import check_output, load_weights, write_atomically
+from srlib.checkpoint import check_output, write_atomically
 from srlib.datasets import DATASETS, ImageSet, at_hand, data_folder, fetch, first_at_hand, open_images
 from srlib.errors import InputError
-from srlib.images import SUFFIXES, imresize, read_image, round_uint8, to_float
-from srlib.inference import as_method
+from srlib.images import SUFFIXES, imresize, read_image, rgb_to_luma, round_uint8
+from srlib.inference import as_method, has_bf16
 from srlib.metrics import IFC_MIN_SIDE
 from srlib.models import MODELS, params, params_total
 from srlib.papers import EXPERIMENTS, get_experiment
-from srlib.protocol import METRICS, PROTOCOLS, Method, get_protocol
-from srlib.records import add_scores, find_record, results_folder, run, score_images
+from srlib.protocol import METRICS, PROTOCOLS, get_protocol
+from srlib.records import add_scores, results_folder, run, score_images, trained_model
+from srlib.runtimes import export_onnx
+from srlib.tiles import to_tensor
+from srlib.upscale import drift_report, upscale
 from srlib.verify import verify
 
 
 def list_command(options: argparse.Namespace) -> None:
     """What there is: models, datasets, protocols, experiments."""
-    models = [{"name": "bicubic", "params": 0, "params_total": 0, "depth": 0, "domain": "lr"}]
-    for name in ("vdsr", *EXPERIMENTS):
-        model = MODELS[name]() if name in MODELS else EXPERIMENTS[name].make()
+    models = [{"name": "bicubic", "params": 0, "params_total": 0, "depth": 0, "receptive_field": 0, "domain": "lr"}]
+    for name in dict.fromkeys((*MODELS, *EXPERIMENTS)):
+        with torch.device("meta"):  # nothing is computed
+            model = MODELS[name]() if name in MODELS else EXPERIMENTS[name].make()
         models.append(
-            {"name": name, "params": params(model), "params_total": params_total(model)}
-            | {"depth": model.depth, "domain": model.domain}
+            {"name": name, "params": params(model), "params_total": params_total(model), "depth": model.depth}
+            | {"receptive_field": 2 * model.radius + 1, "domain": model.domain}
         )
     tables = {
         "models": models,
@@ -77,7 +83,8 @@ def evaluate_command(options: argparse.Namespace) -> None:
     name = options.data or _default_data()
     metrics = _metrics(options.metrics)
     protocol = get_protocol(options.protocol)
-    method = _method(options.model, options.weights, options.scale)
+    model = _model(options.model, options.scale, options.weights)
+    method = None if model is None else as_method(model)
     images = open_images(name)
     table = score_images(images, options.scale, protocol, method, metrics, progress=sys.stderr.isatty())[["image", *METRICS]]
     mean = {"image": "mean"} | {metric: table[metric].mean() for metric in METRICS}
@@ -95,16 +102,35 @@ def evaluate_command(options: argparse.Namespace) -> None:
         print(table.to_string(index=False, float_format="{:.4f}".format))
 
 
-def upscale_command(options: argparse.Namespace) -> None:
-    """Super-resolve one image."""
-    image = read_image(options.input)
-    _check_output(options.output)
-    method = _method(options.model, options.weights, options.scale)
-    lr = to_float(image)
-    sr = ilr = imresize(lr, options.scale)
-    if method is not None:
-        sr = method(lr, ilr, options.scale)
-    _write_image(options.output, sr)
+def upscale_command(options: argparse.Namespace) -> int:
+    """Super-resolve one picture, several, or a folder of them."""
+    *sources, target = options.paths
+    if not sources:
+        raise InputError(f"Only {target} is given: give a picture (or more, or a folder), and where to write.")
+    model = _model(options.model, options.scale, options.weights)
+    if options.precision == "bf16" and model is not None:
+        if not has_bf16():
+            print("srlib: this processor has no bf16 arithmetic: fp32 would be faster", file=sys.stderr)
+        print(f"srlib: {drift_report(model, options.scale)}", file=sys.stderr)
+    how = {name: getattr(options, name) for name in ("tile", "self_ensemble", "precision", "backend")}
+    failures = upscale(sources, target, model, options.scale, **how)
+    for failure in failures:
+        print(f"srlib: {failure}", file=sys.stderr)
+    return 2 if failures else 0
+
+
+def export_command(options: argparse.Namespace) -> None:
+    """Write a network as ONNX, checked against torch on a photograph."""
+    model = _model(options.model, options.scale, options.weights)
+    if model is None:
+        raise InputError("Bicubic interpolation is no network: there is nothing to export.")
+    if options.output.suffix != ".onnx":
+        raise InputError(f"{options.output} has another suffix than .onnx: give a name that ends in it.")
+    hr = open_images("Sample").read(0)[:192, :240]
+    hr = hr if model.colour == "rgb" or hr.ndim == 2 else rgb_to_luma(hr)
+    lr = imresize(hr / 255, 1 / options.scale)
+    difference = export_onnx(model, options.output, *(to_tensor(x) for x in (lr, imresize(lr, options.scale))))
+    print(f"{options.output}: ONNX Runtime and torch differ by {255 * difference:.1e} grey levels at most")
 
 
 def degrade_command(options: argparse.Namespace) -> None:
@@ -199,21 +225,8 @@ def _metrics(text: str) -> tuple[str, ...]:
     return names
 
 
-def _method(name: str, weights: Path | None, scale: int) -> Method | None:
-    """The method a user means: bicubic, a model with weights from a file, or an experiment with those of its record."""
-    if name == "bicubic":
-        return None
-    model = MODELS[name]() if name in MODELS and name != "drrn" else None
-    experiment = get_experiment(name) if model is None else None
-    if experiment and scale not in (scales := experiment.recipes[0].scales):
-        raise InputError(f"{name} is trained for scale {', '.join(map(str, scales))}, not {scale}: choose one it knows.")
-    if weights is not None:
-        return as_method(load_weights(model or experiment.make(), weights))
-    if record := find_record(name):
-        if not record.info["finished"]:
-            print(f"srlib: {record.folder} is not finished: its weights are those of an unfinished run", file=sys.stderr)
-        return as_method(record.model())
-    raise InputError(f"There is no record of {name} in results/: train it, or give --weights FILE.")
+def _model(name: str, scale: int, weights: Path | None) -> nn.Module | None:
+    return None if name == "bicubic" else trained_model(name, scale, weights)
 
 
 def _finite(value: Any) -> Any:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from torch import nn
 
 from srlib.errors import InputError
-from srlib.models import get_model
+from srlib.models import make_model
 
 
 @dataclass(frozen=True)
@@ -51,14 +51,14 @@ class Experiment:
 
     name: str
     paper: str
-    model: str  # a key of MODELS
+    model: str  # a key of ARCHITECTURES
     arguments: dict[str, int] = field(default_factory=dict)
     data: str = "T291"
     recipes: tuple[Recipe, ...] = ()
 
     def make(self) -> nn.Module:
         """The untrained model."""
-        return get_model(self.model)(**self.arguments)
+        return make_model(self.model, self.arguments)
 
     def recipe(self, name: str) -> Recipe:
         """The recipe called `name`, or an `InputError` that lists them."""

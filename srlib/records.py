@@ -11,6 +11,7 @@ import json
 import os
 import platform
 import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,9 +29,9 @@ from srlib.datasets import ImageSet, open_images
 from srlib.errors import InputError
 from srlib.experiment import Experiment
 from srlib.inference import as_method
-from srlib.models import MODELS
-from srlib.papers import PAPERS
-from srlib.protocol import METRICS, PROTOCOLS, Method, Protocol
+from srlib.models import MODELS, make_model
+from srlib.papers import EXPERIMENTS, PAPERS, get_experiment
+from srlib.protocol import METRICS, PROTOCOLS, SCALES, Method, Protocol
 from srlib.training import train
 
 ROOT = Path(__file__).parent.parent
@@ -85,7 +86,7 @@ class Record:
         _, metadata = load_tensors(path)
         if metadata["sha256"] != self.info["weights_sha256"]:
             raise InputError(f"{path} is not the file its record describes: restore it from version control.")
-        return load_weights(MODELS[self.info["model"]](**self.info["arguments"]), path)
+        return load_weights(make_model(self.info["model"], self.info["arguments"]), path, self.info["experiment"])
 
 
 def find_records(root: Path | None = None) -> list[Record]:
@@ -99,6 +100,39 @@ def find_records(root: Path | None = None) -> list[Record]:
 def find_record(experiment: str, root: Path | None = None) -> Record | None:
     """The record of an experiment (seed 0 first), if there is one."""
     return next((record for record in find_records(root) if record.folder.parts[-2] == experiment), None)
+
+
+def trained_model(name: str, scale: int, weights: Path | None = None) -> nn.Module:
+    """A network with its weights.
+
+    Parameters
+    ----------
+    name : str
+        An experiment, or a model of `srlib.models.MODELS`.
+    scale : int
+        At which it is to be used.
+    weights : path, optional
+        A file of them; those of the experiment's record if omitted.
+
+    Raises
+    ------
+    InputError
+        If the name is unknown, the scale another, or the weights are missing, damaged or of another network.
+    """
+    experiment = get_experiment(name) if name not in MODELS or name in EXPERIMENTS else None
+    model = experiment.make() if experiment else MODELS[name]()
+    known = getattr(model, "scale", None)
+    scales = (known,) if known else experiment.recipes[0].scales if experiment else SCALES
+    if scale not in scales:
+        raise InputError(f"{name} is trained for scale {', '.join(map(str, scales))}, not {scale}: choose one it knows.")
+    if weights is not None:
+        return load_weights(model, weights, name)
+    record = find_record(name)
+    if record is None or not (record.folder / "weights.safetensors").exists():
+        raise InputError(f"There is no record of {name} with weights in results/: train it, or give --weights FILE.")
+    if not record.info["finished"]:
+        print(f"srlib: {record.folder} is not finished: its weights are those of an unfinished run", file=sys.stderr)
+    return record.model()
 
 
 def record_folder(paper: str, experiment: str, seed: int, root: Path | None = None) -> Path:

@@ -15,7 +15,7 @@ from srlib.datasets import at_hand, open_images
 from srlib.errors import InputError
 from srlib.images import imresize, modcrop, read_image
 from srlib.inference import as_method
-from srlib.models import vdsr
+from srlib.models import VDSR
 from srlib.papers import PAPERS, TOLERANCES, claims
 from srlib.protocol import PROTOCOLS, SCALES
 from srlib.records import find_records, score_images
@@ -97,7 +97,7 @@ def _published_vdsr(name: str, weights: Path | None) -> Iterator[Check]:
     if weights is None:
         yield Check(f"{name}: VDSR as published, from its released weights", None, "give --vdsr-weights FILE.npz")
         return
-    method = as_method(load_weights(vdsr(), weights))
+    method = as_method(load_weights(VDSR(), weights))
     wanted = [c for c in claims("drrn") if (c.experiment, c.where, c.dataset) == ("vdsr", "Table 2", name)]
     gaps, limits = {"psnr": 0.0, "ssim": 0.0}, {"psnr": 0.01, "ssim": 0.0001}
     for scale in SCALES:

@@ -28,7 +28,7 @@ def test_list_tells_what_there_is(capsys):
     listed = json.loads(capsys.readouterr().out)
     models = {m["name"]: m for m in listed["models"]}
     assert models["drrn_b1u9"] | {"params_total": 0} == {
-        "name": "drrn_b1u9", "params": 297_216, "params_total": 0, "depth": 20, "domain": "ilr"
+        "name": "drrn_b1u9", "params": 297_216, "params_total": 0, "depth": 20, "receptive_field": 41, "domain": "ilr"
     }  # fmt: skip
     assert [p["name"] for p in listed["protocols"]] == list(PROTOCOLS)
     assert {"Set5", "DIV2K", "Manga109", "Sample"} <= {d["name"] for d in listed["datasets"]}

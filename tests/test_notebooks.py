@@ -16,6 +16,8 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.py"))
 BIN = Path(sys.executable).parent
 SMOKE = {
     "bicubic": ["-p", "datasets", "Sample"],
+    "recurrence": ["-p", "T", "2"],
+    "rlcsc_sparse_coding": ["-p", "budget", "0.02", "-p", "K", "1,2"],
     "drrn_BU_grid": [
         "-p",
         "train",
@@ -104,7 +106,7 @@ def test_text_becomes_the_declared_list():
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 def test_each_notebook_runs_at_smoke_budget(path, tmp_path):
     """As a user runs it, with papermill, with stand-in data."""
-    runs = ["-p", "runs", str(tmp_path / "runs")] if path.stem != "bicubic" else []
+    runs = ["-p", "runs", str(tmp_path / "runs")] if path.stem == "drrn_BU_grid" else []
     command = [BIN / "papermill", path.with_suffix(".ipynb"), tmp_path / "out.ipynb", *SMOKE[path.stem], *runs]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr[-2000:]

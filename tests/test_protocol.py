@@ -7,7 +7,7 @@ from srlib.checkpoint import load_weights
 from srlib.errors import InputError
 from srlib.images import imresize, modcrop, rgb_to_luma, round_uint8
 from srlib.inference import as_method
-from srlib.models import vdsr
+from srlib.models import VDSR
 from srlib.papers import PAPERS, claims
 from srlib.protocol import PROTOCOLS, get_protocol
 from srlib.records import score_images
@@ -31,7 +31,7 @@ def test_bicubic_rows_come_out_to_the_printed_digit(dataset, name):
 @pytest.mark.parametrize(("name", "scale"), [("Set5", 2), *(pytest.param(n, s, marks=pytest.mark.slow) for n, s in SLOW)])
 def test_released_vdsr_scores_what_is_published(dataset, reference, name, scale):
     """Witness: VDSR's released weights; DRRN's Table 2 prints their scores."""
-    method = as_method(load_weights(vdsr(), reference / "vdsr_official.npz"))
+    method = as_method(load_weights(VDSR(), reference / "vdsr_official.npz"))
     scores = score_images(dataset(name), scale, PROTOCOLS["vdsr"], method, ("psnr", "ssim"), progress=False)
     published = [c for c in claims("drrn") if c.id.startswith(f"drrn.t2.{name.lower()}.x{scale}.vdsr.")]
     assert len(published) == 2

@@ -10,7 +10,13 @@ from sphinx.util.docutils import SphinxDirective
 
 from srlib import pages
 
-PAGES = {"scoreboard": pages.scoreboard, "protocols": pages.protocols, "status": pages.status}
+PAGES = {
+    "scoreboard": pages.scoreboard,
+    "protocols": pages.protocols,
+    "models": pages.models,
+    "speed": pages.speed,
+    "status": pages.status,
+}
 
 
 class Generated(SphinxDirective):

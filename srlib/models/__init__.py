@@ -1,28 +1,65 @@
 """The networks, one file a paper, and what can be counted on them.
 
-A model maps `(N, C, H, W)` floats in 0..1 to the super-resolved image. Its class says what it takes: `domain` is `'ilr'` (the
-interpolated image, size of HR) or `'lr'`; `colour` is `'luma'` or `'rgb'`.
+A model maps float images `(N, C, H, W)` in 0..1 to the super-resolved image. Its class says what it takes and how far it sees:
+
+* `domain`: `'ilr'` (the interpolated image, size of HR), `'lr'`, or `'lr+ilr'` (both, in this order);
+* `colour`: `'luma'` or `'rgb'`; `scale`: the only one it knows, absent where any will do;
+* `depth`: convolutions on the longest path, as the papers count; `radius`: how far, in pixels of its (first) input, one input
+  pixel is felt, so that the receptive field is `2 radius + 1`.
 """
 
 from collections.abc import Callable
+from functools import partial
 
+import torch
 from torch import nn
 
 from srlib.errors import InputError
-from srlib.models.drrn import drrn, drrn_b1u9, drrn_b1u25
-from srlib.models.vdsr import vdsr
+from srlib.models import drn, drrn, dsrn, rlcsc, vdsr
+from srlib.models.drcn import DRCN
+from srlib.models.drn import DRN
+from srlib.models.drrn import DRRN
+from srlib.models.dsrn import DSRN, SingleState
+from srlib.models.rlcsc import RLCSC
+from srlib.models.srcnn import SRCNN
+from srlib.models.vdsr import VDSR
 
-MODELS: dict[str, Callable[..., nn.Module]] = {
-    "vdsr": vdsr,
-    "drrn": drrn,
-    "drrn_b1u9": drrn_b1u9,
-    "drrn_b1u25": drrn_b1u25,
+# Architectures, which take the arguments of their class.
+ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {
+    "srcnn": SRCNN,
+    "vdsr": VDSR,
+    "drcn": DRCN,
+    "drrn": DRRN,
+    "dsrn": DSRN,
+    "dsrn_single_state": SingleState,
+    "rlcsc": RLCSC,
+    "drn": DRN,
 }
+# Every published variant, by name: the architecture and its arguments.
+PUBLISHED: dict[str, tuple[str, dict]] = {
+    name: (architecture, arguments)
+    for architecture, variants in {
+        "srcnn": {"srcnn": {}},
+        "vdsr": vdsr.VARIANTS,
+        "drcn": {"drcn": {}},
+        "drrn": drrn.VARIANTS,
+        "dsrn": dsrn.VARIANTS,
+        "dsrn_single_state": {"dsrn_single_state": {}},
+        "rlcsc": rlcsc.VARIANTS,
+        "drn": drn.VARIANTS,
+    }.items()
+    for name, arguments in variants.items()
+}
+# The same as constructors: `MODELS["drrn_b1u9"]()`.
+MODELS: dict[str, Callable[[], nn.Module]] = {
+    name: partial(ARCHITECTURES[architecture], **arguments) for name, (architecture, arguments) in PUBLISHED.items()
+}
+CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
 
 
 def params(model: nn.Module) -> int:
     """Convolution weights without biases and normalisation: the papers' count."""
-    return sum(m.weight.numel() for m in model.modules() if isinstance(m, nn.Conv2d))
+    return sum(m.weight.numel() for m in model.modules() if isinstance(m, CONVOLUTIONS))
 
 
 def params_total(model: nn.Module) -> int:
@@ -30,8 +67,45 @@ def params_total(model: nn.Module) -> int:
     return sum(p.numel() for p in model.parameters())
 
 
-def get_model(name: str) -> Callable[..., nn.Module]:
-    """The constructor called `name`, or an `InputError` that lists them."""
-    if name not in MODELS:
-        raise InputError(f"Model {name!r} is unknown: choose one of bicubic, {', '.join(MODELS)}.")
-    return MODELS[name]
+def macs_per_pixel(make: Callable[[], nn.Module], scale: int) -> float:
+    """Multiplications (with addition) in convolutions, per pixel of the output image.
+
+    Parameters
+    ----------
+    make : callable
+        Constructs the model; nothing is computed, only shapes are followed.
+    scale : int
+        At which the model runs: an LR network does less for a larger scale.
+    """
+    side, total = 12, 0  # any size will do: borders are padded
+
+    def count(conv: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
+        nonlocal total
+        places = inputs[0] if isinstance(conv, nn.ConvTranspose2d) else output
+        total += places.shape[-2] * places.shape[-1] * conv.weight.numel()
+
+    with torch.device("meta"), torch.no_grad():
+        model = make().eval()
+        for conv in model.modules():
+            if isinstance(conv, CONVOLUTIONS):
+                conv.register_forward_hook(count)
+        run(model, torch.empty(1, channels(model), side, side), torch.empty(1, 1, scale * side, scale * side))
+    return total / (scale * side) ** 2
+
+
+def run(model: nn.Module, lr: torch.Tensor, ilr: torch.Tensor) -> torch.Tensor:
+    """Call a model with what its domain wants."""
+    given = {"lr": lr, "ilr": ilr}
+    return model(*(given[name] for name in model.domain.split("+")))
+
+
+def channels(model: nn.Module) -> int:
+    """1 for luma, 3 for RGB."""
+    return {"luma": 1, "rgb": 3}[model.colour]
+
+
+def make_model(architecture: str, arguments: dict) -> nn.Module:
+    """An architecture with its arguments, or an `InputError` that lists what there is."""
+    if architecture not in ARCHITECTURES:
+        raise InputError(f"Architecture {architecture!r} is unknown: choose one of {', '.join(ARCHITECTURES)}.")
+    return ARCHITECTURES[architecture](**arguments)

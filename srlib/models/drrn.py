@@ -12,8 +12,11 @@ Readings, where the paper is silent and the released code speaks:
 * Convolutions have biases. The paper counts weights only, so `params` does too.
 * Initialisation is He's with fan-in (Caffe's `msra`); running statistics move by 0.001 a step (Caffe's 0.999).
 * U = 0 leaves B convolutions and the last: VDSR's shape, though with pre-activation and batch normalisation.
+* The ablations of Section 4.5: NS gives every unit its own weights; C is the chain of Eq. 3, where a unit adds its own input
+  instead of H^0; NS_C both. Table 4 heads its fourth column NS_C a second time; its ticks (recursive, not multi-path) say C.
 
-Parameters 9 (2n + (B - 1) n^2 + 2 B n^2) for n filters (297,216 for B1U9 and B1U25); depth d = (1 + 2U)B + 1 (Eq. 7).
+Parameters 9 (2n + (B - 1) n^2 + 2 B n^2) for n filters (297,216 for B1U9 and B1U25) and
+9 (2n + (B - 1) n^2 + 2 B U n^2) for NS. Depth d = (1 + 2U)B + 1 (Eq. 7); receptive field 2d + 1.
 """
 
 import torch
@@ -42,27 +45,38 @@ class RecursiveBlock(nn.Module):
         Residual units, 0 or more.
     width : int
         Filters of every convolution.
+    shared : bool
+        Whether the units share their weights; if not, NS.
+    multi_path : bool
+        Whether all units add H^0; if not, C, the chain.
     """
 
-    def __init__(self, channels_in: int, U: int, width: int) -> None:
+    def __init__(self, channels_in: int, U: int, width: int, shared: bool = True, multi_path: bool = True) -> None:
         super().__init__()
+        self.shared, self.multi_path = shared, multi_path
         self.norm = _norm(channels_in)
         self.conv = _conv(channels_in, width)  # f_b
-        if U:
+        if U and shared:
             self.conv_1, self.conv_2 = _conv(width, width), _conv(width, width)  # W_b, used U times
+        elif U:
+            self.conv_1 = nn.ModuleList(_conv(width, width) for _ in range(U))
+            self.conv_2 = nn.ModuleList(_conv(width, width) for _ in range(U))
         self.norms_1 = nn.ModuleList(_norm(width) for _ in range(U))
         self.norms_2 = nn.ModuleList(_norm(width) for _ in range(U))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map x_{b-1} `(N, channels_in, H, W)` to x_b `(N, width, H, W)`."""
-        h_0 = self.conv(torch.relu(self.norm(x)))  # H_b^0 = f_b(x_{b-1})
+        h_0 = self.conv(self.norm(x).relu_())  # H_b^0 = f_b(x_{b-1})
         h = h_0
-        for norm_1, norm_2 in zip(self.norms_1, self.norms_2, strict=True):
-            # Eq. 5: H_b^u = F(H_b^{u-1}, W_b) + H_b^0, the same H_b^0 for every u (multi-path)
-            residual = self.conv_1(torch.relu(norm_1(h)))
-            residual = self.conv_2(torch.relu(norm_2(residual)))
-            h = residual + h_0
+        for u in range(len(self.norms_1)):
+            h = self.residual(h, u) + (h_0 if self.multi_path else h)  # Eq. 5, the same H_b^0 for every u; C: Eq. 3
         return h  # Eq. 6: x_b = H_b^U
+
+    def residual(self, h: torch.Tensor, u: int) -> torch.Tensor:
+        """F(H^{u-1}, W_b), the residual function of Figure 3: twice normalisation, ReLU, convolution; `u` counts from 0."""
+        conv_1, conv_2 = (self.conv_1, self.conv_2) if self.shared else (self.conv_1[u], self.conv_2[u])
+        h = conv_1(self.norms_1[u](h).relu_())
+        return conv_2(self.norms_2[u](h).relu_())
 
 
 class DRRN(nn.Module):
@@ -76,15 +90,17 @@ class DRRN(nn.Module):
         Residual units a block, 0 or more.
     width : int
         Filters of every convolution; 128 in the paper.
+    shared, multi_path : bool
+        See `RecursiveBlock`; both true in DRRN itself.
     """
 
     domain = "ilr"
     colour = "luma"
 
-    def __init__(self, B: int, U: int, width: int = 128) -> None:
+    def __init__(self, B: int, U: int, width: int = 128, shared: bool = True, multi_path: bool = True) -> None:
         super().__init__()
-        self.depth = (1 + 2 * U) * B + 1  # Eq. 7
-        self.blocks = nn.ModuleList(RecursiveBlock(width if b else 1, U, width) for b in range(B))
+        self.depth = self.radius = (1 + 2 * U) * B + 1  # Eq. 7
+        self.blocks = nn.ModuleList(RecursiveBlock(width if b else 1, U, width, shared, multi_path) for b in range(B))
         self.norm = _norm(width)
         self.reconstruction = _conv(width, 1)  # f_Rec
 
@@ -93,19 +109,19 @@ class DRRN(nn.Module):
         x_b = x
         for block in self.blocks:
             x_b = block(x_b)  # Eq. 8
-        return self.reconstruction(torch.relu(self.norm(x_b))) + x  # Eq. 9
+        return self.reconstruction(self.norm(x_b).relu_()) + x  # Eq. 9
 
 
-def drrn(B: int, U: int, width: int = 128) -> DRRN:
-    """DRRN_BxUy; `width` below 128 gives this project's narrow variants for the CPU."""
-    return DRRN(B, U, width)
-
-
-def drrn_b1u9() -> DRRN:
-    """DRRN_B1U9: 20 layers, 297K parameters."""
-    return DRRN(B=1, U=9)
-
-
-def drrn_b1u25() -> DRRN:
-    """DRRN_B1U25: 52 layers, 297K parameters; the paper's best."""
-    return DRRN(B=1, U=25)
+# Figure 6 (B or U fixed to 3, and 52 layers), Figure 8 and Table 4 (three depths, four structures).
+VARIANTS = {
+    f"drrn_b{B}u{U}": {"B": B, "U": U}
+    for B, U in ((1, 9), (1, 25), (1, 3), (2, 3), (3, 3), (4, 3), (3, 1), (3, 2), (3, 4), (17, 1), (3, 8))
+} | {
+    f"drrn_{name}_b3u{U}": {"B": 3, "U": U, **flags}
+    for name, flags in {
+        "ns": {"shared": False},
+        "c": {"multi_path": False},
+        "ns_c": {"shared": False, "multi_path": False},
+    }.items()
+    for U in (2, 3, 4)
+}

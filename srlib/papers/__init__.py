@@ -59,6 +59,30 @@ def claims(paper: str) -> tuple[Claim, ...]:
     return tuple(Claim(**row) for row in table.to_dict("records"))
 
 
+@dataclass(frozen=True)
+class ModelClaim:
+    """What a paper prints about the size or speed of a network."""
+
+    model: str  # a key of MODELS
+    quantity: str  # 'params', 'depth', 'receptive_field', or 'seconds' for an image
+    value: str  # as printed
+    source: str  # file and line of the paper's text
+    printed: str  # the words around it
+    note: str
+
+    def equals(self, ours: int) -> bool:
+        """Whether our number, in the unit of the printed one, is the same (297K: thousands)."""
+        value = self.value.replace(",", "")
+        return round(ours / 1000) == int(value[:-1]) if value[-1] in "Kk" else ours == int(value)
+
+
+@lru_cache
+def model_claims() -> tuple[ModelClaim, ...]:
+    """All printed sizes and times of networks (`models.csv`)."""
+    table = pd.read_csv(Path(__file__).with_name("models.csv"), dtype=str, keep_default_na=False)
+    return tuple(ModelClaim(**row) for row in table.to_dict("records"))
+
+
 def verdict(claim: Claim, ours: float | None, budget: float = 1.0) -> str:
     """Judge one number under the claim's own protocol; the rule is stated in the book and never typed by hand.
 

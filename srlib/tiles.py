@@ -1,0 +1,202 @@
+"""Running a network on an image of any size: tiles that overlap by the network's own radius, and memory that stays.
+
+A tile sees `radius` pixels more than it gives on every side, and where it meets the edge of the image, the edge; so the tiled
+image is the whole one, whatever the tile, in memory that the tile bounds.
+"""
+
+import ctypes
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+
+import numpy as np
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from srlib.errors import InputError
+from srlib.models import CONVOLUTIONS, channels, run
+from srlib.runtimes import Forward
+
+MEMORY = 0.7e9  # bytes of activations that a tile may take
+LAYERS_ALIVE = 2.5  # inputs and outputs of a layer that are held at once, skips and scratch included: measured
+Window = tuple[slice, slice]
+
+
+@torch.no_grad()  # not inference_mode: the weights are laid out anew and must stay trainable
+def run_network(
+    model: nn.Module,
+    lr: np.ndarray,
+    ilr: np.ndarray | None,
+    scale: int,
+    *,
+    tile: int | None = None,
+    self_ensemble: bool = False,
+    precision: str = "fp32",
+    forward: Forward | None = None,
+    progress: bool = False,
+) -> np.ndarray:
+    """Run a network on one image, tile by tile.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        One of `srlib.models`, on any device.
+    lr : numpy.ndarray
+        `(H, W)` or `(H, W, 3)`, 0..1.
+    ilr : numpy.ndarray, optional
+        The interpolated luma `(scale H, scale W)`, 0..1, for a network that wants it.
+    scale, tile, self_ensemble, precision
+        As for `super_resolve`.
+    forward : callable, optional
+        The same network compiled by `srlib.runtimes`, to run in its place.
+    progress : bool
+        Show a bar with the time left, if there are several tiles.
+
+    Returns
+    -------
+    numpy.ndarray
+        `(scale H, scale W, channels)`, `float64`, about 0..1, not clipped.
+    """
+    device = next(model.parameters()).device
+    training = model.training
+    model = model.eval().to(memory_format=torch.channels_last)
+    images = [None if x is None else to_tensor(x).to(device) for x in (lr, ilr)]
+    autocast = torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else nullcontext()
+    turns = range(8 if self_ensemble else 1)
+    total = torch.zeros(1)
+    with steady_memory(), autocast:
+        for turn in turns:
+            turned = [None if x is None else _turn(x, turn) for x in images]
+            title = f"turn {turn + 1} of 8" if self_ensemble else "tiles"
+            total = total + _turn_back(_run_tiles(model, *turned, scale, tile, forward, title if progress else ""), turn)
+    model.train(training)
+    return (total / len(turns))[0].permute(1, 2, 0).double().numpy()
+
+
+def _run_tiles(
+    model: nn.Module,
+    lr: torch.Tensor,
+    ilr: torch.Tensor | None,
+    scale: int,
+    tile: int | None,
+    forward: Forward | None,
+    title: str,
+) -> torch.Tensor:
+    """The network's output for a whole image `(1, C, scale H, scale W)`, on the CPU in fp32; a title shows a bar."""
+    first = ilr if model.domain == "ilr" else lr
+    zoom = 1 if model.domain == "ilr" else scale  # output pixels per pixel of the network's (first) input
+    height, width = first.shape[-2:]
+    side = _tile_side(model, zoom, tile, split=forward is None)
+    sr = torch.empty(1, channels(model), zoom * height, zoom * width)
+    corners = [(top, left) for top in range(0, height, side) for left in range(0, width, side)]
+    for top, left in tqdm(corners, desc=title, leave=False, disable=not title or len(corners) == 1):
+        core = (slice(top, min(top + side, height)), slice(left, min(left + side, width)))
+        seen = _grow(core, model.radius, (height, width))
+        parts = [None if x is None else x[..., *_zoom(seen, x.shape[-1] // width)] for x in (lr, ilr)]
+        if forward is not None:
+            out = forward(*parts)
+        elif hasattr(model, "features"):  # only the core is enlarged: most of the memory is there
+            kept = _grow(core, model.reconstruct_radius, (height, width))
+            out = model.reconstruct(model.features(parts[0])[..., *_within(kept, seen)])
+            seen = kept
+        else:
+            out = run(model, *parts)
+        sr[..., *_zoom(core, zoom)] = out[..., *_zoom(_within(core, seen), zoom)].float().cpu()
+    return sr
+
+
+def _tile_side(model: nn.Module, zoom: int, tile: int | None, split: bool) -> int:
+    """Side of a tile in pixels of the network's input; `split`: only the core is enlarged, where the model can."""
+    if tile is None:
+        seen, kept = _activation_bytes(model)
+        seen, kept = (seen, kept) if split else (seen + kept, 0)
+        side = 4096
+        while side > model.radius and seen * (side + 2 * model.radius) ** 2 + kept * (side + 2) ** 2 > MEMORY:
+            side -= 16
+        return side
+    if tile < zoom * model.radius:
+        raise InputError(
+            f"A tile of {tile} pixels is smaller than the overlap of {zoom * model.radius} that this network needs on every "
+            f"side: give at least {zoom * model.radius}, or leave the tile out."
+        )
+    return tile // zoom
+
+
+def _activation_bytes(model: nn.Module) -> tuple[float, float]:
+    """Memory per pixel of what a network sees, and of what it keeps where it enlarges the core alone, counted on a patch."""
+    side, scale, sizes = 8, getattr(model, "scale", 1), []
+
+    def note(conv: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
+        sizes.append(4 * (inputs[0].numel() + output.numel()) / side**2)
+
+    hooks = [m.register_forward_hook(note) for m in model.modules() if isinstance(m, CONVOLUTIONS)]
+    device = next(model.parameters()).device
+    lr = torch.zeros(1, channels(model), side, side, device=device)
+    if hasattr(model, "features"):
+        features = model.features(lr)
+        seen, sizes = max(sizes), []
+        model.reconstruct(features)
+        kept = max(sizes)
+    else:
+        ilr = torch.zeros(1, 1, scale * side, scale * side, device=device)
+        run(model, ilr if model.domain == "ilr" else lr, ilr)
+        seen, kept = max(sizes), 0
+    for hook in hooks:
+        hook.remove()
+    return LAYERS_ALIVE * seen, LAYERS_ALIVE * kept
+
+
+def _grow(window: Window, border: int, size: tuple[int, int]) -> Window:
+    rows, columns = (slice(max(0, w.start - border), min(n, w.stop + border)) for w, n in zip(window, size, strict=True))
+    return rows, columns
+
+
+def _within(window: Window, outer: Window) -> Window:
+    rows, columns = (slice(w.start - o.start, w.stop - o.start) for w, o in zip(window, outer, strict=True))
+    return rows, columns
+
+
+def _zoom(window: Window, factor: int) -> Window:
+    rows, columns = (slice(factor * w.start, factor * w.stop) for w in window)
+    return rows, columns
+
+
+def to_tensor(image: np.ndarray) -> torch.Tensor:
+    """`(H, W)` or `(H, W, C)` to `(1, C, H, W)`, `float32`."""
+    image = image[..., None] if image.ndim == 2 else image
+    return torch.from_numpy(np.ascontiguousarray(image, np.float32)).permute(2, 0, 1)[None]
+
+
+def _turn(image: torch.Tensor, turn: int) -> torch.Tensor:
+    """One of the eight symmetries of the square."""
+    image = image.flip(-1) if turn & 4 else image
+    return image.rot90(turn & 3, (-2, -1))
+
+
+def _turn_back(image: torch.Tensor, turn: int) -> torch.Tensor:
+    image = image.rot90(-(turn & 3), (-2, -1))
+    return image.flip(-1) if turn & 4 else image
+
+
+@contextmanager
+def steady_memory() -> Iterator[None]:
+    """Keep freed memory for the next layer while a network runs, and give it back at the end.
+
+    glibc maps every block above 32 MiB anew and unmaps it when it is freed, so each layer of a large image pays for the page
+    faults of its output: a third of the time. Elsewhere than under glibc this does nothing.
+    """
+    libc = ctypes.CDLL(None)
+    if not (hasattr(libc, "mallopt") and hasattr(libc, "malloc_trim")):
+        yield
+        return
+    trim_threshold, top_pad, mmap_max = -1, -2, -4  # names of <malloc.h>
+    libc.mallopt(mmap_max, 0)
+    libc.mallopt(trim_threshold, 2**31 - 1)
+    libc.mallopt(top_pad, 16 * 2**20)
+    try:
+        yield
+    finally:
+        libc.mallopt(mmap_max, 65_536)  # the defaults of the manual
+        libc.mallopt(trim_threshold, 128 * 1024)
+        libc.mallopt(top_pad, 128 * 1024)
+        libc.malloc_trim(0)
