@@ -4,9 +4,9 @@
     python benchmarks/inference.py --models vdsr --sizes 288 --repeats 3
 
 Each way of computing lives in a process of its own, as a user's would, with default settings; they take turns, A B C A B C, so
-that a machine that drifts drifts for all. Ratios are medians over turns; seconds are medians, with the extremes. Weights are
-random (the last layer's small, so that outputs are about as large as an image), but for the cost of precision, which needs real
-ones.
+that a machine that drifts drifts for all. Each turn also measures the best rate of a single convolution. Ratios and shares of
+that peak are medians over turns; seconds are medians, with the extremes. Weights are random (the last layer's small, so that
+outputs are about as large as an image), but for the cost of precision, which needs real ones.
 Writes `results/benchmarks/inference.json`.
 """
 
@@ -50,6 +50,8 @@ def image(model: nn.Module, size: int) -> tuple[np.ndarray, np.ndarray, int]:
 
 def prepare(name: str, way: str):
     """A function from (lr, ilr, scale) to the network's output, and its first call's cost is not counted."""
+    if way.startswith("peak"):
+        return lambda lr, ilr, scale: np.array(peak_gflops(torch.bfloat16 if way.endswith("bf16") else torch.float32))
     torch.manual_seed(0)
     model = MODELS[name]().eval()
     with torch.no_grad():
@@ -107,8 +109,9 @@ def worker(name: str, way: str, pipe: Connection) -> None:
 def compare(name: str, size: int, ways: tuple[str, ...], repeats: int) -> list[dict]:
     """Rows of the report for one network at one size."""
     context = multiprocessing.get_context("spawn")
+    peaks = ("peak", "peak bf16") if any(way.endswith("bf16") for way in ways) else ("peak",)
     pipes, processes = {}, []
-    for way in ways:
+    for way in (*peaks, *ways):
         pipes[way], end = context.Pipe()
         processes.append(context.Process(target=worker, args=(name, way, end), daemon=True))
         processes[-1].start()
@@ -117,14 +120,14 @@ def compare(name: str, size: int, ways: tuple[str, ...], repeats: int) -> list[d
     turns = []
     for turn in range(repeats + (size <= 512)):  # the first turn of a small size is a warm-up
         answers = {}
-        for way in ways:
+        for way in (*peaks, *ways):
             pipes[way].send(size)
             answers[way] = pipes[way].recv()
         if turn or size > 512:
             turns.append(answers)
-        print(f"{name} {size}: " + ", ".join(f"{way} {a[0]:.2f} s" for way, a in answers.items()), flush=True)
-    for way in ways:
-        pipes[way].send(None)
+        print(f"{name} {size}: " + ", ".join(f"{way} {answers[way][0]:.2f} s" for way in ways), flush=True)
+    for pipe in pipes.values():
+        pipe.send(None)
     for process in processes:
         process.join()
     with torch.device("meta"):
@@ -132,6 +135,7 @@ def compare(name: str, size: int, ways: tuple[str, ...], repeats: int) -> list[d
         work = 2 * macs_per_pixel(MODELS[name], getattr(MODELS[name](), "scale", 3)) * pixels
     rows = []
     for way in ways:
+        top = "peak bf16" if way.endswith("bf16") else "peak"
         seconds = [t[way][0] for t in turns]
         rows.append(
             {
@@ -144,6 +148,8 @@ def compare(name: str, size: int, ways: tuple[str, ...], repeats: int) -> list[d
                 "turns": len(turns),
                 "times_plain": round(statistics.median(t["plain"][0] / t[way][0] for t in turns), 3),
                 "gflops": round(work / statistics.median(seconds) / 1e9, 1),
+                "of_peak": round(statistics.median(work / t[way][0] / 1e9 / float(t[top][3]) for t in turns), 3),
+                "peak_gflops": round(statistics.median(float(t[top][3]) for t in turns), 1),
                 "page_faults": int(statistics.median(t[way][1] for t in turns)),
                 "peak_mib": round(max(t[way][2] for t in turns)),
                 "difference": float(255 * np.abs(turns[0][way][3] - turns[0]["plain"][3]).max()),
@@ -153,15 +159,15 @@ def compare(name: str, size: int, ways: tuple[str, ...], repeats: int) -> list[d
 
 
 def peak_gflops(dtype: torch.dtype) -> float:
-    """The best rate of a 3 x 3 convolution that stays in the cache: what the processor can give."""
+    """The best rate of a single 3 x 3 convolution, channels-last, in the cache or out of it: what the machine gives now."""
     best = 0.0
-    for width, side in ((64, 48), (128, 32), (128, 48), (256, 24)):
-        conv = nn.Conv2d(width, width, 3, padding=1).to(dtype).to(memory_format=torch.channels_last)
-        x = torch.rand(1, width, side, side, dtype=dtype).to(memory_format=torch.channels_last)
-        work = 2 * 9 * width * width * side * side
-        calls = max(1, int(2e9 / work))
-        with torch.inference_mode():
-            for _ in range(15):
+    with torch.inference_mode():
+        for width, side in ((64, 48), (64, 288), (128, 48), (128, 288), (256, 24), (256, 144)):
+            conv = nn.Conv2d(width, width, 3, padding=1).to(dtype).to(memory_format=torch.channels_last)
+            x = torch.rand(1, width, side, side, dtype=dtype).to(memory_format=torch.channels_last)
+            work = 2 * 9 * width * width * side * side
+            calls = max(1, int(4e9 / work))
+            for _ in range(4):
                 began = time.perf_counter()
                 for _ in range(calls):
                     conv(x)
@@ -201,8 +207,6 @@ def main() -> None:
     options = parser.parse_args()
     bf16 = has_bf16()
     ways = tuple(options.ways or (way for way in WAYS if bf16 or not way.endswith("bf16")))
-    peaks = {"fp32": round(peak_gflops(torch.float32), 1)} | ({"bf16": round(peak_gflops(torch.bfloat16), 1)} if bf16 else {})
-    print(f"peak of a convolution: {peaks} GFLOP/s", flush=True)
     rows = []
     for size in options.sizes:
         for name in options.models if size <= 512 else [n for n in options.models if n in LARGE]:
@@ -215,7 +219,6 @@ def main() -> None:
         "commit": commit(),
         "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "environment": environment(),
-        "peak_gflops": peaks | {"fp32 afterwards": round(peak_gflops(torch.float32), 1)},
         "rows": rows,
         "precision": precision_cost(Path(weights) if weights else None),
     }

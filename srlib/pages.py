@@ -131,26 +131,22 @@ def speed() -> str:
     if not path.exists():
         return "Not measured yet: `python benchmarks/inference.py`."
     report = json.loads(path.read_text())
-    peak = report["peak_gflops"]
     text = [
         f"Measured on {report['device']}, commit `{report['commit'][:12]}`, {report['date'][:10]}, torch "
-        f"{report['environment']['torch']}. The best rate of a 3 × 3 convolution there was {peak['fp32']:.0f} GFLOP/s before "
-        f"and {peak['fp32 afterwards']:.0f} after; shares are of the larger."
+        f"{report['environment']['torch']}. *Of the peak*: of the best rate of a single convolution in the same turn."
     ]
     if not report["bf16_in_hardware"]:
         text.append("This processor has no bf16 arithmetic, so the speed of bf16 was not measured.")
-    best = max(peak["fp32"], peak["fp32 afterwards"])
     for size in sorted({row["size"] for row in report["rows"]}):
         rows = []
         for row in (r for r in report["rows"] if r["size"] == size):
-            top = peak["bf16"] if row["way"].endswith("bf16") else best
             rows.append(
                 {
                     "network": f"`{row['model']}`",
                     "computed by": WAYS[row["way"]],
                     "seconds": f"{row['seconds']:.3g} ({row['fastest']:.3g} to {row['slowest']:.3g})",
                     "faster than plain": f"{row['times_plain']:.2f} ×",
-                    "of the peak": f"{row['gflops'] / top:.0%}",
+                    "of the peak (GFLOP/s)": f"{row['of_peak']:.0%} of {row['peak_gflops']:.0f}",
                     "page faults": f"{row['page_faults']:,}",
                     "peak memory": f"{row['peak_mib']:,} MiB",
                     "largest difference": f"{row['difference']:.1e}",

@@ -85,18 +85,19 @@ def _run_tiles(
     """The network's output for a whole image `(1, C, scale H, scale W)`, on the CPU in fp32; a title shows a bar."""
     first = ilr if model.domain == "ilr" else lr
     zoom = 1 if model.domain == "ilr" else scale  # output pixels per pixel of the network's (first) input
-    height, width = first.shape[-2:]
-    side = _tile_side(model, zoom, tile, split=forward is None)
-    sr = torch.empty(1, channels(model), zoom * height, zoom * width)
-    corners = [(top, left) for top in range(0, height, side) for left in range(0, width, side)]
+    size = height, width = tuple(first.shape[-2:])
+    most = _tile_side(model, zoom, tile, split=forward is None)
+    sides = [-(-n // -(-n // most)) for n in size]  # as few tiles as will do, all alike
+    sr = torch.zeros(1, channels(model), zoom * height, zoom * width)
+    corners = [(top, left) for top in range(0, height, sides[0]) for left in range(0, width, sides[1])]
     for top, left in tqdm(corners, desc=title, leave=False, disable=not title or len(corners) == 1):
-        core = (slice(top, min(top + side, height)), slice(left, min(left + side, width)))
-        seen = _grow(core, model.radius, (height, width))
+        core = (slice(top, min(top + sides[0], height)), slice(left, min(left + sides[1], width)))
+        seen = _window(core, sides, model.radius, size)
         parts = [None if x is None else x[..., *_zoom(seen, x.shape[-1] // width)] for x in (lr, ilr)]
         if forward is not None:
             out = forward(*parts)
         elif hasattr(model, "features"):  # only the core is enlarged: most of the memory is there
-            kept = _grow(core, model.reconstruct_radius, (height, width))
+            kept = _window(core, sides, model.reconstruct_radius, size)
             out = model.reconstruct(model.features(parts[0])[..., *_within(kept, seen)])
             seen = kept
         else:
@@ -146,9 +147,14 @@ def _activation_bytes(model: nn.Module) -> tuple[float, float]:
     return LAYERS_ALIVE * seen, LAYERS_ALIVE * kept
 
 
-def _grow(window: Window, border: int, size: tuple[int, int]) -> Window:
-    rows, columns = (slice(max(0, w.start - border), min(n, w.stop + border)) for w, n in zip(window, size, strict=True))
-    return rows, columns
+def _window(core: Window, sides: list[int], border: int, size: tuple[int, int]) -> Window:
+    """The core and `border` pixels around it, moved into the image: all windows are alike, so that memory is used again."""
+    windows = []
+    for part, side, n in zip(core, sides, size, strict=True):
+        length = min(side + 2 * border, n)
+        start = min(max(0, part.start - border), n - length)
+        windows.append(slice(start, start + length))
+    return windows[0], windows[1]
 
 
 def _within(window: Window, outer: Window) -> Window:
