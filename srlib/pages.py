@@ -95,7 +95,7 @@ def models() -> str:
         counts = {"params": params(model), "depth": model.depth, "receptive_field": 2 * model.radius + 1}
         shown = {key: f"{value:,}" for key, value in counts.items()}
         for claim in model_claims():
-            if claim.model == name:
+            if claim.model == name and claim.quantity in counts:
                 same = claim.equals(counts[claim.quantity])
                 shown[claim.quantity] += f" ({claim.value})" if same else f" ≠ {claim.value}: {claim.note}"
         scale = getattr(model, "scale", 3)

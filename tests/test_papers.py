@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from srlib import pages
 from srlib.errors import InputError
 from srlib.papers import EXPERIMENTS, PAPERS, Claim, claims, get_experiment, verdict
 from srlib.papers.transcribe import transcribe
@@ -83,3 +84,12 @@ def test_experiments_are_figure_6_and_can_be_spelt():
     for name in ("drrn_b0u3", "drrn", "drrn_b1u9_w", "edsr"):
         with pytest.raises(InputError, match=f"'{name}' is unknown: choose one of drrn_b1u3"):
             get_experiment(name)
+
+
+@pytest.mark.parametrize("page", [pages.models, pages.speed, pages.protocols, pages.scoreboard])
+def test_generated_pages_are_tables(page):
+    """Each is Markdown with a table in which all rows have as many cells, or says that there is nothing yet."""
+    text = page()
+    rows = [line.count("|") for line in text.splitlines() if line.startswith("|")]
+    assert rows or "Not measured yet" in text
+    assert text.count("≠ 784K") == (page is pages.models)
