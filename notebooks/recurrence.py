@@ -157,8 +157,7 @@ table(pd.DataFrame(rows), f"Graphs and model files with the same random weights,
 exact = [name for name, gap in gaps.items() if gap == 0]
 text = f"**{len(exact)} of {len(gaps)} graphs equal their model file to the last bit.**"
 if len(exact) < len(gaps):
-    text += " The others average predictions (Eq. 5) where the model file predicts from the average; "
-    text += f"they differ by rounding, at most {max(gaps.values()):.0e}."
+    text += f" The others differ by rounding, at most {max(gaps.values()):.0e}."
 display(Markdown(text))
 
 # %% [markdown]

@@ -76,9 +76,10 @@ ISTA, FISTA, LEARNED, TRUE, OTHER = "0.15", "0.55", COLOURS["rlcsc"], "0.35", "C
 # Multiplied out, it is a recursion with two fixed matrices, and LISTA *learns* these and the threshold (Eq. 4):
 #
 # $$
-# z_{k+1} = h_{\lambda/L}\!\left(z_k + \tfrac1L D^T (y - D z_k)\right)
-# = h_\theta(W_e\, y + G z_k), \qquad
-# W_e = \tfrac1L D^T, \quad G = I - \tfrac1L D^T D, \quad \theta = \tfrac{\lambda}{L} .
+# \begin{aligned}
+# z_{k+1} &= h_{\lambda/L}\!\left(z_k + \tfrac1L D^T (y - D z_k)\right) = h_\theta(W_e\, y + G z_k), \\
+# W_e &= \tfrac1L D^T, \quad G = I - \tfrac1L D^T D, \quad \theta = \tfrac{\lambda}{L} .
+# \end{aligned}
 # $$
 #
 # With filters for atoms, $W_e$ and $G$ become the convolutions $W_1$ and $S$ (Eq. 9), and ReLU takes the place of $h_\theta$.

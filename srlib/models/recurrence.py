@@ -217,12 +217,12 @@ class Unrolled(nn.Module):
         self.functions = nn.ModuleList(functions)  # registers the weights
 
     def forward(self, x: torch.Tensor, base: torch.Tensor | None = None) -> torch.Tensor:
-        """Map the image to the combined predictions."""
-        ys = [states["y"] if base is None else states["y"] + base for states in unroll(self.recurrence, x)[1:]]
-        combine = self.recurrence.combine
+        """Map the image to the combined predictions; `base` is what they are residuals of."""
+        ys = [states["y"] for states in unroll(self.recurrence, x)[1:]]
+        combine, base = self.recurrence.combine, 0 if base is None else base
         if isinstance(combine, torch.Tensor):
-            return sum(w * y for w, y in zip(combine, ys, strict=True))
-        return torch.stack(ys).mean(0) if combine == "mean" else ys[-1]  # Eq. 5
+            return sum(w * (y + base) for w, y in zip(combine, ys, strict=True))
+        return (reduce(add, ys) / len(ys) if combine == "mean" else ys[-1]) + base  # Eq. 5
 
 
 NO_INPUT = Link("x", "s", (), 0, "f_input")  # Eq. 3
