@@ -70,15 +70,24 @@ def super_resolve(
     InputError
         If the picture, the scale, the tile or the precision is of no use; the sentence says what is wanted.
     """
-    if scale not in SCALES:
-        raise InputError(f"Scale {scale} is not defined by the papers: choose 2, 3 or 4.")
+    _check_scale(scale)
     picture = source if isinstance(source, Picture) else open_picture(source)
     options = {"tile": tile, "self_ensemble": self_ensemble, "precision": precision, "backend": backend, "progress": progress}
     method = as_method(model, **options) if model is not None else None
+    return enlarge(picture, method, scale).as_given()
+
+
+def enlarge(picture: Picture, method: Method | None, scale: int) -> Picture:
+    """Enlarge a picture by a method, or by bicubic if `None`; transparency by bicubic in any case."""
+    _check_scale(scale)
     ilr = imresize(picture.pixels, scale)
     sr = ilr if method is None else method(picture.pixels, ilr, scale)
-    alpha = None if picture.alpha is None else imresize(picture.alpha, scale)
-    return picture.with_pixels(sr, alpha).as_given()
+    return picture.with_pixels(sr, None if picture.alpha is None else imresize(picture.alpha, scale))
+
+
+def _check_scale(scale: int) -> None:
+    if scale not in SCALES:
+        raise InputError(f"Scale {scale} is not defined by the papers: choose 2, 3 or 4.")
 
 
 def as_method(

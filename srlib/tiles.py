@@ -64,12 +64,14 @@ def run_network(
     autocast = torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else nullcontext()
     turns = range(8 if self_ensemble else 1)
     total = torch.zeros(1)
-    with steady_memory(), autocast:
-        for turn in turns:
-            turned = [None if x is None else _turn(x, turn) for x in images]
-            title = f"turn {turn + 1} of 8" if self_ensemble else "tiles"
-            total = total + _turn_back(_run_tiles(model, *turned, scale, tile, forward, title if progress else ""), turn)
-    model.train(training)
+    try:
+        with steady_memory(), autocast:
+            for turn in turns:
+                turned = [None if x is None else _turn(x, turn) for x in images]
+                title = "" if not progress else f"turn {turn + 1} of 8" if self_ensemble else "tiles"
+                total = total + _turn_back(_run_tiles(model, *turned, scale, tile, forward, title), turn)
+    finally:
+        model.train(training)
     return (total / len(turns))[0].permute(1, 2, 0).double().numpy()
 
 

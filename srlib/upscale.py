@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from srlib.datasets import open_images
 from srlib.errors import InputError
-from srlib.inference import drift, super_resolve
+from srlib.inference import as_method, drift, enlarge
 from srlib.pictures import READ, WRITTEN, open_picture
 
 SUFFIXES = {*WRITTEN, *(f".{kind.lower()}" for kind in READ)}  # of the files of a folder that are taken
@@ -26,8 +26,10 @@ def upscale(sources: Sequence[Path], target: Path, model: nn.Module | None, scal
         One file, several, or one folder, of which the pictures are taken.
     target : path
         A file for one file; for more, a folder, where each keeps its name (but becomes `.png` if its format cannot be written).
-    model, scale, options
+    model, scale
         As for `srlib.inference.super_resolve`.
+    options
+        As for `srlib.inference.as_method`.
 
     Returns
     -------
@@ -40,6 +42,7 @@ def upscale(sources: Sequence[Path], target: Path, model: nn.Module | None, scal
         If nothing can be done, or an output would replace its input or another output.
     """
     jobs = _jobs(sources, target)
+    method = None if model is None else as_method(model, progress=sys.stderr.isatty(), **options)
     failures: list[str] = []
     with tqdm(jobs, unit="file", disable=len(jobs) == 1 or not sys.stderr.isatty()) as bar:
         for source, path in bar:
@@ -47,7 +50,7 @@ def upscale(sources: Sequence[Path], target: Path, model: nn.Module | None, scal
             try:
                 picture = open_picture(source)
                 picture.check_writable(path, scale)
-                super_resolve(picture, model, scale, progress=sys.stderr.isatty(), **options).save(path)
+                enlarge(picture, method, scale).save(path)
             except InputError as error:
                 if len(jobs) == 1:
                     raise
