@@ -49,7 +49,7 @@ class Residual(nn.Module):
 
     def forward(self, s: torch.Tensor) -> torch.Tensor:
         """Map a state to its next, same shape."""
-        return self.conv_2(self.conv_1(s).relu_()) + s
+        return self.conv_2(self.conv_1(s).relu_()).add_(s)
 
 
 class Normalise(nn.Module):
