@@ -16,7 +16,7 @@ from srlib.models import DRN, DRRN, DSRN, MODELS, SRCNN, VDSR, macs_per_pixel
 from srlib.protocol import PROTOCOLS
 from srlib.runtimes import export_onnx, openvino, to_onnx
 from srlib.tiles import run_network, steady_memory, to_tensor
-from tests.test_models import SMALL, images, small
+from test_models import SMALL, images, small
 
 
 def pair(model, height, width):
