@@ -142,6 +142,7 @@ def compare(name: str, size: int, ways: tuple[str, ...], repeats: int) -> list[d
                 "model": name,
                 "size": size,
                 "way": way,
+                "commit": commit(),
                 "seconds": round(statistics.median(seconds), 4),
                 "fastest": round(min(seconds), 4),
                 "slowest": round(max(seconds), 4),
@@ -203,6 +204,7 @@ def main() -> None:
     parser.add_argument("--sizes", nargs="+", type=int, default=(288, 1024))
     parser.add_argument("--ways", nargs="+", default=None, help=f"of {', '.join(WAYS)}; bf16 only where the processor has it")
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--update", action="store_true", help="keep the other rows of an existing report")
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "benchmarks" / "inference.json")
     options = parser.parse_args()
     bf16 = has_bf16()
@@ -220,8 +222,13 @@ def main() -> None:
         "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "environment": environment(),
         "rows": rows,
-        "precision": precision_cost(Path(weights) if weights else None),
+        "precision": precision_cost(Path(weights) if weights else None) if not options.update else [],
     }
+    if options.update and options.out.exists():
+        old = json.loads(options.out.read_text())
+        again = {(row["model"], row["size"]) for row in rows}
+        report["rows"] = [{"commit": old["commit"]} | r for r in old["rows"] if (r["model"], r["size"]) not in again] + rows
+        report["precision"] = old["precision"]
     write_atomically(options.out, json.dumps(report, indent=1) + "\n")
     print(f"wrote {options.out}")
 

@@ -131,8 +131,9 @@ def speed() -> str:
     if not path.exists():
         return "Not measured yet: `python benchmarks/inference.py`."
     report = json.loads(path.read_text())
+    commits = ", ".join(dict.fromkeys(f"`{row.get('commit', report['commit'])[:12]}`" for row in report["rows"]))
     text = [
-        f"Measured on {report['device']}, commit `{report['commit'][:12]}`, {report['date'][:10]}, torch "
+        f"Measured on {report['device']}, commit {commits}, {report['date'][:10]}, torch "
         f"{report['environment']['torch']}. *Of the peak*: of the best rate of a single convolution in the same turn."
     ]
     if not report["bf16_in_hardware"]:

@@ -88,7 +88,9 @@ def _run_tiles(
     first = ilr if model.domain == "ilr" else lr
     zoom = 1 if model.domain == "ilr" else scale  # output pixels per pixel of the network's (first) input
     size = height, width = tuple(first.shape[-2:])
-    most = _tile_side(model, zoom, tile, split=forward is None)
+    costs = _activation_bytes(model)
+    most = _tile_side(model, zoom, tile, costs[0] if forward is None else sum(costs))
+    rows = int(MEMORY / 2 / max(1, costs[1]) / min(most, width)) or 1  # enlarged at a time
     sides = [-(-n // -(-n // most)) for n in size]  # as few tiles as will do, all alike
     sr = torch.zeros(1, channels(model), zoom * height, zoom * width)
     corners = [(top, left) for top in range(0, height, sides[0]) for left in range(0, width, sides[1])]
@@ -96,27 +98,22 @@ def _run_tiles(
         core = (slice(top, min(top + sides[0], height)), slice(left, min(left + sides[1], width)))
         seen = _window(core, sides, model.radius, size)
         parts = [None if x is None else x[..., *_zoom(seen, x.shape[-1] // width)] for x in (lr, ilr)]
-        if forward is not None:
-            out = forward(*parts)
-        elif hasattr(model, "features"):  # only the core is enlarged: most of the memory is there
-            kept = _window(core, sides, model.reconstruct_radius, size)
-            out = model.reconstruct(model.features(parts[0])[..., *_within(kept, seen)])
-            seen = kept
-        else:
-            out = run(model, *parts)
+        if forward is None and hasattr(model, "features"):
+            features = model.features(parts[0])
+            for strip in _strips(core, rows):  # enlarged features take most of the memory and need little around them
+                kept = _window(strip, [strip[0].stop - strip[0].start, sides[1]], model.reconstruct_radius, size)
+                out = model.reconstruct(features[..., *_within(kept, seen)])
+                sr[..., *_zoom(strip, zoom)] = out[..., *_zoom(_within(strip, kept), zoom)].float().cpu()
+            continue
+        out = forward(*parts) if forward is not None else run(model, *parts)
         sr[..., *_zoom(core, zoom)] = out[..., *_zoom(_within(core, seen), zoom)].float().cpu()
     return sr
 
 
-def _tile_side(model: nn.Module, zoom: int, tile: int | None, split: bool) -> int:
-    """Side of a tile in pixels of the network's input; `split`: only the core is enlarged, where the model can."""
+def _tile_side(model: nn.Module, zoom: int, tile: int | None, cost: float) -> int:
+    """Side of a tile in pixels of the network's input, where each that the network sees costs so many bytes."""
     if tile is None:
-        seen, kept = _activation_bytes(model)
-        seen, kept = (seen, kept) if split else (seen + kept, 0)
-        side = 4096
-        while side > model.radius and seen * (side + 2 * model.radius) ** 2 + kept * (side + 2) ** 2 > MEMORY:
-            side -= 16
-        return side
+        return max(int((MEMORY / cost) ** 0.5) - 2 * model.radius, model.radius)
     if tile < zoom * model.radius:
         raise InputError(
             f"A tile of {tile} pixels is smaller than the overlap of {zoom * model.radius} that this network needs on every "
@@ -126,7 +123,7 @@ def _tile_side(model: nn.Module, zoom: int, tile: int | None, split: bool) -> in
 
 
 def _activation_bytes(model: nn.Module) -> tuple[float, float]:
-    """Memory per pixel of what a network sees, and of what it keeps where it enlarges the core alone, counted on a patch."""
+    """Memory per pixel of what a network sees, and of enlarging its features where that is done apart; counted on a patch."""
     side, scale, sizes = 8, getattr(model, "scale", 1), []
 
     def note(conv: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
@@ -157,6 +154,11 @@ def _window(core: Window, sides: list[int], border: int, size: tuple[int, int]) 
         start = min(max(0, part.start - border), n - length)
         windows.append(slice(start, start + length))
     return windows[0], windows[1]
+
+
+def _strips(core: Window, rows: int) -> list[Window]:
+    """The core in strips of at most so many rows."""
+    return [(slice(top, min(top + rows, core[0].stop)), core[1]) for top in range(core[0].start, core[0].stop, rows)]
 
 
 def _within(window: Window, outer: Window) -> Window:

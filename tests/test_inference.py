@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from test_models import SMALL, images, small
 
 from srlib.checkpoint import load_weights, save_tensors
 from srlib.errors import InputError
@@ -16,7 +17,6 @@ from srlib.models import DRN, DRRN, DSRN, MODELS, SRCNN, VDSR, macs_per_pixel
 from srlib.protocol import PROTOCOLS
 from srlib.runtimes import export_onnx, openvino, to_onnx
 from srlib.tiles import run_network, steady_memory, to_tensor
-from test_models import SMALL, images, small
 
 
 def pair(model, height, width):
@@ -37,6 +37,17 @@ def test_tiled_is_whole_at_any_tile(name, extra):
     tiled = run_network(model, lr, ilr, scale, tile=zoom * model.radius + extra)
     assert whole.shape == (37 * scale, 45 * scale, lr.shape[2])
     np.testing.assert_allclose(tiled, whole, rtol=0, atol=2e-6 * np.abs(whole).max())
+
+
+@small
+def test_little_memory_changes_nothing(name, monkeypatch):
+    """Identity: with room for a few rows the tiles, and the strips that are enlarged at a time, are small; the image is whole."""
+    model = SMALL[name]
+    scale = getattr(model, "scale", 1)
+    lr, ilr = pair(model, 37, 45)
+    whole = run_network(model, lr, ilr, scale)
+    monkeypatch.setattr("srlib.tiles.MEMORY", 3e5)
+    np.testing.assert_allclose(run_network(model, lr, ilr, scale), whole, rtol=0, atol=2e-6 * np.abs(whole).max())
 
 
 def test_a_smaller_border_would_leave_seams():
