@@ -41,7 +41,7 @@ def test_tiled_is_whole_at_any_tile(name, extra):
 
 @small
 def test_little_memory_changes_nothing(name, monkeypatch):
-    """Identity: with room for a few rows the tiles, and the strips that are enlarged at a time, are small; the image is whole."""
+    """Identity: with room for a few rows the tiles, and the strips enlarged at a time, are small; the image is whole."""
     model = SMALL[name]
     scale = getattr(model, "scale", 1)
     lr, ilr = pair(model, 37, 45)
