@@ -133,8 +133,9 @@ def speed() -> str:
     report = json.loads(path.read_text())
     commits = ", ".join(dict.fromkeys(f"`{row.get('commit', report['commit'])[:12]}`" for row in report["rows"]))
     text = [
+        "## The machine",
         f"Measured on {report['device']}, commit {commits}, {report['date'][:10]}, torch "
-        f"{report['environment']['torch']}. *Of the peak*: of the best rate of a single convolution in the same turn."
+        f"{report['environment']['torch']}. *Of the peak*: of the best rate of a single convolution in the same turn.",
     ]
     if not report["bf16_in_hardware"]:
         text.append("This processor has no bf16 arithmetic, so the speed of bf16 was not measured.")
