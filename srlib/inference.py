@@ -53,7 +53,7 @@ def super_resolve(
     self_ensemble : bool
         Average over the eight turned and mirrored versions of the picture: eight times the work, usually a little better.
     precision : {'fp32', 'bf16'}
-        Of the convolutions; bf16 is about twice as fast where the processor has it, and not exact (see `drift`).
+        Of the convolutions; bf16 is faster where the processor has it, and not exact (see `drift`).
     backend : {'torch', 'openvino'}
         What computes; OpenVINO is a little faster and an optional package.
     progress : bool
