@@ -17,7 +17,7 @@ from srlib.errors import InputError
 from srlib.models import CONVOLUTIONS, channels, run
 from srlib.runtimes import Forward
 
-MEMORY = 0.7e9  # bytes of activations that a tile may take
+MEMORY = 0.45e9  # bytes of activations that a tile may take; the allocator loses about as much again to fragments
 LAYERS_ALIVE = 2.5  # inputs and outputs of a layer that are held at once, skips and scratch included: measured
 Window = tuple[slice, slice]
 
@@ -104,9 +104,11 @@ def _run_tiles(
                 kept = _window(strip, [strip[0].stop - strip[0].start, sides[1]], model.reconstruct_radius, size)
                 out = model.reconstruct(features[..., *_within(kept, seen)])
                 sr[..., *_zoom(strip, zoom)] = out[..., *_zoom(_within(strip, kept), zoom)].float().cpu()
+            del features, out
             continue
         out = forward(*parts) if forward is not None else run(model, *parts)
         sr[..., *_zoom(core, zoom)] = out[..., *_zoom(_within(core, seen), zoom)].float().cpu()
+        del out
     return sr
 
 
