@@ -89,9 +89,11 @@ def _run_tiles(
     zoom = 1 if model.domain == "ilr" else scale  # output pixels per pixel of the network's (first) input
     size = height, width = tuple(first.shape[-2:])
     costs = _activation_bytes(model)
-    most = _tile_side(model, zoom, tile, costs[0] if forward is None else sum(costs))
-    rows = int(MEMORY / 2 / max(1, costs[1]) / min(most, width)) or 1  # enlarged at a time
-    sides = [-(-n // -(-n // most)) for n in size]  # as few tiles as will do, all alike
+    if tile is None:
+        sides = _tile_sides(size, model.radius, MEMORY / (costs[0] if forward is None else sum(costs)))
+    else:
+        sides = [_evenly(n, _checked(tile, zoom * model.radius) // zoom) for n in size]
+    rows = int(MEMORY / 2 / max(1, costs[1]) / sides[1]) or 1  # enlarged at a time
     sr = torch.zeros(1, channels(model), zoom * height, zoom * width)
     corners = [(top, left) for top in range(0, height, sides[0]) for left in range(0, width, sides[1])]
     for top, left in tqdm(corners, desc=title, leave=False, disable=not title or len(corners) == 1):
@@ -112,16 +114,31 @@ def _run_tiles(
     return sr
 
 
-def _tile_side(model: nn.Module, zoom: int, tile: int | None, cost: float) -> int:
-    """Side of a tile in pixels of the network's input, where each that the network sees costs so many bytes."""
-    if tile is None:
-        return max(int((MEMORY / cost) ** 0.5) - 2 * model.radius, model.radius)
-    if tile < zoom * model.radius:
+def _checked(tile: int, overlap: int) -> int:
+    if tile < overlap:
         raise InputError(
-            f"A tile of {tile} pixels is smaller than the overlap of {zoom * model.radius} that this network needs on every "
-            f"side: give at least {zoom * model.radius}, or leave the tile out."
+            f"A tile of {tile} pixels is smaller than the overlap of {overlap} that this network needs on every side: give at "
+            f"least {overlap}, or leave the tile out."
         )
-    return tile // zoom
+    return tile
+
+
+def _tile_sides(size: tuple[int, int], radius: int, most: float) -> list[int]:
+    """Sides of the tiles that see `most` pixels each and together the fewest; no smaller than the overlap."""
+    (height, width), best, sides = size, float("inf"), [_evenly(n, radius) for n in size]
+    for down in range(1, -(-height // radius) + 1):
+        rows = -(-height // down)
+        seen = min(rows + 2 * radius, height)
+        columns = width if seen * width <= most else _evenly(width, max(int(most / seen) - 2 * radius, radius))
+        window = seen * min(columns + 2 * radius, width)
+        if window <= most and (total := down * -(-width // columns) * window) < best:
+            best, sides = total, [rows, columns]
+    return sides
+
+
+def _evenly(length: int, most: int) -> int:
+    """The length of the fewest parts of at most so many pixels, all alike."""
+    return -(-length // -(-length // most))
 
 
 def _activation_bytes(model: nn.Module) -> tuple[float, float]:

@@ -15,7 +15,7 @@ from srlib.inference import as_method, drift, super_resolve
 from srlib.models import DRN, DRRN, DSRN, MODELS, SRCNN, VDSR, macs_per_pixel
 from srlib.protocol import PROTOCOLS
 from srlib.runtimes import export_onnx, openvino, to_onnx
-from srlib.tiles import run_network, to_tensor
+from srlib.tiles import _tile_sides, run_network, to_tensor
 
 
 def pair(model, height, width):
@@ -47,6 +47,22 @@ def test_little_memory_changes_nothing(name, monkeypatch):
     whole = run_network(model, lr, ilr, scale)
     monkeypatch.setattr("srlib.tiles.MEMORY", 3e5)
     np.testing.assert_allclose(run_network(model, lr, ilr, scale), whole, rtol=0, atol=2e-6 * np.abs(whole).max())
+
+
+@pytest.mark.parametrize(("size", "radius", "most"), [((72, 72), 17, 6_000), ((300, 170), 20, 9_000), ((97, 400), 5, 3_000)])
+def test_tiles_see_as_little_twice_as_memory_allows(size, radius, most):
+    """Identity: of all grids that fit, the one that sees the fewest pixels; an image that fits is one tile."""
+
+    def seen(down, across):
+        sides = [-(-n // parts) for n, parts in zip(size, (down, across), strict=True)]
+        window = np.prod([min(side + 2 * radius, n) for side, n in zip(sides, size, strict=True)])
+        tiles = np.prod([-(-n // side) for side, n in zip(sides, size, strict=True)])
+        return tiles * window if window <= most and min(sides) >= radius else np.inf
+
+    grids = [(down, across) for down in range(1, size[0] // radius + 1) for across in range(1, size[1] // radius + 1)]
+    sides = _tile_sides(size, radius, most)
+    assert seen(*(-(-n // side) for n, side in zip(size, sides, strict=True))) == min(seen(*grid) for grid in grids) < np.inf
+    assert _tile_sides(size, radius, size[0] * size[1]) == list(size)
 
 
 def test_a_smaller_border_would_leave_seams():
@@ -230,7 +246,7 @@ from srlib.models import MODELS
 from srlib.inference import super_resolve
 model = MODELS[{name!r}]()
 scale = getattr(model, "scale", 2)
-tiles.tqdm = lambda corners, **_: [c for c in corners if c[1] == 0][:3]  # the peak is reached in the second
+tiles.tqdm = lambda corners, **_: corners[:3]  # the peak is reached in the second
 sr = super_resolve(np.zeros((2048 // scale, 2048 // scale, 3), np.uint8), model, scale)
 print(sr.shape[0], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
