@@ -28,13 +28,13 @@ from torch import nn
 
 from srlib.checkpoint import load_weights, write_atomically
 from srlib.datasets import at_hand, open_images
+from srlib.hardware import device_name, peak_flops
 from srlib.inference import as_method, has_bf16
 from srlib.models import MODELS, VDSR, macs_per_pixel, run
 from srlib.protocol import PROTOCOLS, SCALES
 from srlib.records import ROOT, commit, environment, find_records
 from srlib.runtimes import openvino, to_onnx
 from srlib.tiles import run_network, to_tensor
-from srlib.training import device_name
 
 NAMES = ("srcnn", "vdsr", "drrn_b1u9", "drrn_b1u25", "dsrn_t7_x2", "dsrn_t7_x4", "rlcsc_k25", "drn_x3")
 LARGE = ("vdsr", "drrn_b1u9", "dsrn_t7_x2", "drn_x3")  # at 1024 the others take minutes a call
@@ -52,7 +52,8 @@ def image(model: nn.Module, size: int) -> tuple[np.ndarray, np.ndarray, int]:
 def prepare(name: str, way: str):
     """A function from (lr, ilr, scale) to the network's output, and its first call's cost is not counted."""
     if way.startswith("peak"):
-        return lambda lr, ilr, scale: np.array(peak_gflops(torch.bfloat16 if way.endswith("bf16") else torch.float32))
+        precision = "bf16" if way.endswith("bf16") else "fp32"
+        return lambda lr, ilr, scale: np.array(peak_flops.__wrapped__("cpu", precision) / 1e9)
     torch.manual_seed(0)
     model = MODELS[name]().eval()
     with torch.no_grad():
@@ -159,23 +160,6 @@ def compare(name: str, size: int, ways: tuple[str, ...], repeats: int) -> list[d
             }
         )
     return rows
-
-
-def peak_gflops(dtype: torch.dtype) -> float:
-    """The best rate of a single 3 x 3 convolution, channels-last, in the cache or out of it: what the machine gives now."""
-    best = 0.0
-    with torch.inference_mode():
-        for width, side in ((64, 48), (64, 288), (128, 48), (128, 288), (256, 24), (256, 144)):
-            conv = nn.Conv2d(width, width, 3, padding=1).to(dtype).to(memory_format=torch.channels_last)
-            x = torch.rand(1, width, side, side, dtype=dtype).to(memory_format=torch.channels_last)
-            work = 2 * 9 * width * width * side * side
-            calls = max(1, int(4e9 / work))
-            for _ in range(4):
-                began = time.perf_counter()
-                for _ in range(calls):
-                    conv(x)
-                best = max(best, calls * work / (time.perf_counter() - began) / 1e9)
-    return best
 
 
 def precision_cost(vdsr_weights: Path | None) -> list[dict]:

@@ -104,13 +104,13 @@ for c in published:
     points.append(
         {"panel": "128", "source": "published", "B": int(b), "U": int(u), "psnr": float(c.value), "seed": "", "budget": 1.0}
     )
-committed = [r for r in find_records() if r.info.get("model") == "drrn"]
+committed = [r for r in find_records() if r.info.get("model") == "drrn" and r.info["arguments"].keys() <= {"B", "U", "width"}]
 for source, records, where in (("record", committed, "Set5"), ("this run", fresh, test_set)):
     for r in records:
         psnr = r.mean(where, 3, "psnr", "drrn")
         if psnr is not None and r.info["recipe"]["name"] == "fast":
             a = r.info["arguments"]
-            panel = "stand-in" if source == "this run" and stand_in else str(a["width"])
+            panel = "stand-in" if source == "this run" and stand_in else str(a.get("width", 128))
             points.append({"panel": panel, "source": source, "B": a["B"], "U": a["U"], "psnr": psnr,
                            "seed": r.info["seed"], "budget": r.info["budget"]})  # fmt: skip
 points = pd.DataFrame(points)

@@ -17,7 +17,7 @@ from srlib.datasets import at_hand, open_images
 from srlib.inference import as_method
 from srlib.models import VDSR
 from srlib.protocol import METRICS, PROTOCOLS, SCALES, Method
-from srlib.records import Record, record_folder, score_images, write_record
+from srlib.records import Record, results_folder, score_images, write_record
 
 TEST_SETS = ("Set5", "Set14", "BSD100", "Urban100")
 # The protocols behind the published rows, and the metrics that each is known to give.
@@ -51,7 +51,7 @@ def write_baseline(name: str, scores: pd.DataFrame, **info: str) -> Record:
     """Write a baseline's record with the digests of the datasets that it was scored on."""
     data = {dataset: open_images(dataset).digest() for dataset in scores.dataset.unique()}
     info = {"kind": "evaluation", "experiment": name, "data_sha256": data} | info
-    return write_record(record_folder("baselines", name, 0), info, scores)
+    return write_record(results_folder() / "baselines" / name / "seed0", info, scores)
 
 
 if __name__ == "__main__":

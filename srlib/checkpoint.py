@@ -91,6 +91,16 @@ def load_tensors(path: str | Path) -> tuple[Tensors, dict[str, Any]]:
     return tensors, metadata
 
 
+def save_weights(path: str | Path, model: nn.Module, experiment: str) -> str:
+    """Write what a record keeps: convolutions in half precision, everything smaller in single; returns the digest.
+
+    Scores are computed from this file, so its rounding (at most 5e-4 of a weight) is in them.
+    """
+    state = model.state_dict()
+    tensors = {name: t.half() if t.is_floating_point() and t.dim() > 1 else t for name, t in state.items()}
+    return save_tensors(path, tensors, {"experiment": experiment})
+
+
 def digest(tensors: Tensors) -> str:
     """SHA-256 over names, types, shapes and bytes."""
     sha256 = hashlib.sha256()

@@ -31,6 +31,8 @@ from srlib.tiles import to_tensor
 from srlib.upscale import drift_report, upscale
 from srlib.verify import verify
 
+TRAINING_OPTIONS = ("seed", "recipe", "budget", "device", "precision", "memory", "compiled", "deterministic", "minutes")
+
 
 def list_command(options: argparse.Namespace) -> None:
     """What there is: models, datasets, protocols, experiments."""
@@ -162,26 +164,20 @@ def train_command(options: argparse.Namespace) -> None:
     if data is None and not at_hand(experiment.data):
         data, out = "SampleTrain", out or results_folder() / "runs"  # never among the records that the book shows
         print(f"srlib: {experiment.data} is not in {data_folder()}, so SampleTrain stands in for it", file=sys.stderr)
-    record = run(
-        experiment,
-        out,
-        seed=options.seed,
-        recipe=options.recipe,
-        budget=options.budget,
-        data=data,
-        device=options.device,
-        precision=options.precision,
-        minutes=options.minutes,
-    )
+    how = {name: getattr(options, name) for name in TRAINING_OPTIONS}
+    record = run(experiment, out, data=data, **how)
+    if int(os.environ.get("RANK", 0)):  # of several processes the first one scores
+        return
     info = record.info
     print(f"{record.folder}: {info['iterations_done']} of {info['iterations']} iterations in {info['seconds']} s")
     if not info["finished"]:
         print("Not finished: run the same command again to go on.")
         return
     for images in scored:
-        record = add_scores(record, images, scales, ("drrn",))
+        record = add_scores(record, images, scales, experiment.protocols)
         for scale in scales:
-            print(f"{images.name} x{scale}: {record.mean(images.name, scale, 'psnr', 'drrn'):.2f} dB under `drrn`")
+            for protocol in experiment.protocols:
+                print(f"{images.name} x{scale}: {record.mean(images.name, scale, 'psnr', protocol):.2f} dB under `{protocol}`")
 
 
 def verify_command(options: argparse.Namespace) -> int:

@@ -11,6 +11,10 @@ from torch import nn
 from srlib.errors import InputError
 from srlib.models import make_model
 
+# The symmetries of the square as bits: 1 and 2 mirror rows and columns, 4 exchanges them; 0, 3, 5 and 6 are the rotations.
+ROTATIONS = (0, 3, 5, 6)
+REFLECTIONS = (1, 2, 4, 7)
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -21,24 +25,32 @@ class Recipe:
     lr: float
     iterations: int
     batch: int
-    patch: int
-    stride: int
+    patch: int  # side in HR pixels, a multiple of the scale for a network at low resolution
+    stride: int  # between patches, in HR pixels, likewise
     scales: tuple[int, ...]
-    halve_every: int = 0  # iterations; 0: cosine to zero after the warm-up
+    decay: float = 0.5  # factor on the rate at each milestone
+    decay_every: int = 0  # iterations between milestones; 0: cosine to zero after the warm-up
     warmup: float = 0.0  # fraction of the iterations in which the rate rises linearly
     momentum: float = 0.9
     weight_decay: float = 0.0
     bias_lr: float = 1.0  # factor on the rate of convolution biases
-    clip: float = 0.0  # largest gradient norm; 0: none
-    clip_over_lr: bool = False  # VDSR's adjustable clipping: the norm is limited to clip / rate
+    clip: float = 0.0  # largest gradient; 0: none
+    clip_by: str = "norm"  # of all gradients together, or 'value': of each element
+    clip_over_lr: bool = False  # VDSR's adjustable clipping: the limit is clip / rate
+    loss: str = "squared"  # or 'absolute' differences
+    loss_factor: float = 0.5
+    pixel_mean: bool = False  # whether the loss is a mean over pixels, or their sum; it is a mean over patches in any case
+    supervision: float = 0.0  # share of the loss that intermediate predictions have at first; it falls to zero linearly (DRCN)
+    sizes: tuple[float, ...] = (1.0,)  # factors by which every training image enters, reduced
+    turns: tuple[int, ...] = ROTATIONS + REFLECTIONS  # symmetries of the square, drawn uniformly from this list
     ema: float = 0.0  # decay of the moving average of the weights; 0: none
     bn_momentum: float | None = None  # replaces the model's
     last_gain: float = 1.0  # factor on the initial weights of the last convolution
 
     def rate(self, iteration: int, total: int) -> float:
         """Learning rate of one iteration (from 0) in a run of `total`."""
-        if self.halve_every:
-            return self.lr * 0.5 ** (iteration * self.iterations // (total * self.halve_every))
+        if self.decay_every:
+            return self.lr * self.decay ** (iteration * self.iterations // (total * self.decay_every))
         warmup = self.warmup * total
         if iteration < warmup:
             return self.lr * (iteration + 1) / (warmup + 1)
@@ -52,9 +64,11 @@ class Experiment:
     name: str
     paper: str
     model: str  # a key of ARCHITECTURES
-    arguments: dict[str, int] = field(default_factory=dict)
+    arguments: dict[str, int | bool] = field(default_factory=dict)
     data: str = "T291"
     recipes: tuple[Recipe, ...] = ()
+    degradation: str = "drrn"  # the protocol that makes its training pairs
+    protocols: tuple[str, ...] = ("drrn",)  # those in which it is scored
 
     def make(self) -> nn.Module:
         """The untrained model."""

@@ -1,6 +1,6 @@
 """Records: our numbers and how they came to be.
 
-A record is a folder, `results/<paper>/<experiment>/seed<k>/`:
+A record is a folder, `results/<paper>/<experiment>/seed<k>/` for a whole `fast` run, `seed<k>_<recipe>_<budget>/` for another:
 
 * `record.json`: experiment, recipe, seed, budget, hardware, commit, versions and hashes;
 * `scores.csv`: one row per image, scale and protocol (means are computed, never stored);
@@ -33,6 +33,7 @@ from srlib.models import MODELS, make_model
 from srlib.papers import EXPERIMENTS, PAPERS, get_experiment
 from srlib.protocol import METRICS, PROTOCOLS, SCALES, Method, Protocol
 from srlib.training import train
+from srlib.validation import held_out
 
 ROOT = Path(__file__).parent.parent
 COLUMNS = ["dataset", "scale", "image", "protocol", "psnr", "ssim", "ifc"]
@@ -98,8 +99,19 @@ def find_records(root: Path | None = None) -> list[Record]:
 
 
 def find_record(experiment: str, root: Path | None = None) -> Record | None:
-    """The record of an experiment (seed 0 first), if there is one."""
-    return next((record for record in find_records(root) if record.folder.parts[-2] == experiment), None)
+    """The record of an experiment, if there is one: the one that was trained longest, then the first seed."""
+    records = [record for record in find_records(root) if record.folder.parts[-2] == experiment]
+    return min(records, key=lambda r: (-share(r), r.info.get("seed", 0)), default=None)
+
+
+def share(record: Record) -> float:
+    """Training images seen, as a fraction of the published run's; 1 where nothing is trained."""
+    if record.info["kind"] != "training":
+        return 1.0
+    seen = record.info["iterations_done"] * record.info["recipe"]["batch"]
+    recipes = {recipe.name: recipe for recipe in get_experiment(record.info["experiment"]).recipes}
+    whole = recipes.get("published") or recipes["fast"]
+    return seen / (whole.iterations * whole.batch)
 
 
 def trained_model(name: str, scale: int, weights: Path | None = None) -> nn.Module:
@@ -135,9 +147,12 @@ def trained_model(name: str, scale: int, weights: Path | None = None) -> nn.Modu
     return record.model()
 
 
-def record_folder(paper: str, experiment: str, seed: int, root: Path | None = None) -> Path:
-    """Where a record belongs."""
-    return (root or results_folder()) / paper / experiment / f"seed{seed}"
+def record_folder(
+    experiment: Experiment, seed: int, recipe: str = "fast", budget: float = 1.0, root: Path | None = None
+) -> Path:
+    """Where a record belongs: runs of different lengths stand side by side."""
+    name = f"seed{seed}" if (recipe, budget) == ("fast", 1) else f"seed{seed}_{recipe}_{budget:g}"
+    return (root or results_folder()) / experiment.paper / experiment.name / name
 
 
 def write_record(folder: Path, info: dict[str, Any], scores: pd.DataFrame | None = None) -> Record:
@@ -191,20 +206,20 @@ def score_images(
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def run(experiment: Experiment, root: Path | None = None, seed: int = 0, **options: Any) -> Record:
+def run(
+    experiment: Experiment, root: Path | None = None, seed: int = 0, recipe: str = "fast", budget: float = 1.0, **options: Any
+) -> Record:
     """Train an experiment (see `srlib.training.train` for the options) and write its record, without scores."""
-    folder = record_folder(experiment.paper, experiment.name, seed, root)
+    folder = record_folder(experiment, seed, recipe, budget, root)
     if (folder / "record.json").exists() and (record := Record(folder)).info["finished"]:
-        was = {
-            "recipe": record.info["recipe"]["name"],
-            **{key: record.info[key] for key in ("budget", "precision", "data_sha256")},
-        }
-        now = {"recipe": "fast", "budget": 1.0, "precision": "fp32"} | {key: options[key] for key in was if key in options}
-        now["data_sha256"] = open_images(options.get("data") or experiment.data).digest()
-        if was != now:
-            raise InputError(f"{folder} holds another finished run ({was}, not {now}): move it away or give another folder.")
+        data = held_out(open_images(options.get("data") or experiment.data))
+        asked = {"data_sha256": data.digest(), "precision": options.get("precision", "auto")}
+        was = {key: record.info[key] for key in asked if asked[key] not in ("auto", record.info[key])}
+        if was:
+            raise InputError(f"{folder} holds another finished run ({was}): move it away or give another folder.")
         return record
-    return write_record(folder, {"kind": "training"} | train(experiment, folder, seed=seed, **options))
+    info = train(experiment, folder, seed=seed, recipe=recipe, budget=budget, **options)
+    return write_record(folder, {"kind": "training"} | info)
 
 
 def add_scores(record: Record, images: ImageSet, scales: tuple[int, ...], protocols: tuple[str, ...], **options: Any) -> Record:

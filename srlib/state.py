@@ -23,12 +23,13 @@ class State:
     model: nn.Module
     average: nn.Module  # moving average of the weights: what is validated and kept
     optimiser: torch.optim.Optimizer
+    scaler: torch.amp.GradScaler  # of the loss, where gradients are kept in fp16
     iteration: int = 0
-    seconds: float = 0.0
     curve: list[dict[str, float]] = field(default_factory=list)
+    sessions: list[dict[str, Any]] = field(default_factory=list)  # one a process: where, how long, how many iterations
 
 
-def start(experiment: Experiment, recipe: Recipe, seed: int, device: str) -> State:
+def start(experiment: Experiment, recipe: Recipe, seed: int, device: str, precision: str = "fp32") -> State:
     """The state before the first iteration; a function of the seed alone."""
     torch.manual_seed(seed)
     model = experiment.make()
@@ -38,15 +39,18 @@ def start(experiment: Experiment, recipe: Recipe, seed: int, device: str) -> Sta
         if isinstance(module, nn.BatchNorm2d) and recipe.bn_momentum is not None:
             module.momentum = recipe.bn_momentum
     model = model.to(device, memory_format=torch.channels_last).train()
-    average = copy.deepcopy(model).eval().requires_grad_(False) if recipe.ema else model
+    average = copy.deepcopy(model).eval().requires_grad_(False)
     biases = [m.bias for m in model.modules() if isinstance(m, nn.Conv2d) and m.bias is not None]
     others = [p for p in model.parameters() if all(p is not b for b in biases)]
     groups = [{"params": others, "factor": 1.0}, {"params": biases, "factor": recipe.bias_lr}]
+    for group in groups:  # a tensor, which the step fills on the device
+        group["lr"] = torch.tensor(recipe.lr, device=device)
     if recipe.optimiser == "sgd":
-        optimiser = torch.optim.SGD(groups, recipe.lr, momentum=recipe.momentum, weight_decay=recipe.weight_decay)
+        optimiser = torch.optim.SGD(groups, momentum=recipe.momentum, weight_decay=recipe.weight_decay, fused=True)
     else:
-        optimiser = torch.optim.AdamW(groups, recipe.lr, weight_decay=recipe.weight_decay)
-    return State(model, average, optimiser)
+        graph = device == "cuda"
+        optimiser = torch.optim.AdamW(groups, weight_decay=recipe.weight_decay, fused=True, capturable=graph)
+    return State(model, average, optimiser, torch.amp.GradScaler(device, 1024.0, enabled=precision == "fp16"))
 
 
 def is_finite(state: State) -> bool:
@@ -57,11 +61,15 @@ def is_finite(state: State) -> bool:
 def save(state: State, path: Path, config: dict[str, Any]) -> None:
     """Write the whole state atomically."""
     tensors: Tensors = {f"model.{name}": t for name, t in state.model.state_dict().items()}
-    if state.average is not state.model:
-        tensors |= {f"average.{name}": t for name, t in state.average.state_dict().items()}
+    tensors |= {f"average.{name}": t for name, t in state.average.state_dict().items()}
     for index, slots in state.optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{index}.{slot}": torch.as_tensor(value) for slot, value in slots.items() if value is not None}
-    extra = {"iteration": state.iteration, "seconds": state.seconds, "curve": state.curve}
+    extra = {
+        "iteration": state.iteration,
+        "curve": state.curve,
+        "sessions": state.sessions,
+        "scaler": state.scaler.state_dict(),
+    }
     save_tensors(path, tensors, {"config": config} | extra)
 
 
@@ -73,13 +81,17 @@ def restore(state: State, path: Path, config: dict[str, Any]) -> None:
         was, now = (c.get(differing[0]) for c in (metadata.get("config", {}), config))
         raise InputError(f"{path} belongs to another run ({differing[0]} was {was}, now {now}): choose another folder.")
     for prefix, module in (("model.", state.model), ("average.", state.average)):
-        part = {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
-        if part:
-            module.load_state_dict(part)
+        module.load_state_dict({name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)})
     slots: dict[int, Tensors] = {}
+    weights = [p for group in state.optimiser.param_groups for p in group["params"]]
     for name, tensor in tensors.items():
         if name.startswith("optimiser."):
             _, index, slot = name.split(".")
+            weight = weights[int(index)]
+            if tensor.shape == weight.shape:  # a fused optimiser goes through memory: the layout must be the weight's
+                tensor = torch.empty_like(weight, requires_grad=False).copy_(tensor)
             slots.setdefault(int(index), {})[slot] = tensor
     state.optimiser.load_state_dict({"state": slots, "param_groups": state.optimiser.state_dict()["param_groups"]})
-    state.iteration, state.seconds, state.curve = (metadata[key] for key in ("iteration", "seconds", "curve"))
+    if metadata["scaler"]:
+        state.scaler.load_state_dict(metadata["scaler"])
+    state.iteration, state.curve, state.sessions = (metadata[key] for key in ("iteration", "curve", "sessions"))

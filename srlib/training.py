@@ -1,39 +1,42 @@
-"""Training: one plain loop that can be stopped and resumed anywhere, bit for bit on the CPU.
+"""Training: a loop that can be stopped and resumed anywhere, bit for bit on the CPU.
 
-The loop is the simple, right core: `Patches.batch` -> loss (Eq. 10 of DRRN) -> clip -> step -> moving average. Its whole state
-is in one checkpoint, and nothing else decides what the next iteration does.
+`Step` does an iteration; what is here decides when to look at the loss, validate, save and stop. The device is left alone for
+about a second at a time. The whole state is in one checkpoint, and nothing else decides what the next iteration does.
+
+On a GPU libraries may choose other algorithms after a restart, so a resumed run ends in other bits and the same statistics,
+unless `deterministic` forbids it.
 """
 
 import math
-import platform
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
-from torch import nn
 from tqdm import tqdm
 
-from srlib.checkpoint import check_output, save_tensors, write_atomically
-from srlib.datasets import ImageSet, at_hand, open_images
+from srlib.checkpoint import check_output, save_weights, write_atomically
+from srlib.datasets import open_images
 from srlib.errors import InputError
-from srlib.experiment import Experiment, Recipe
-from srlib.inference import as_method
-from srlib.patches import Patches, make_patches
-from srlib.protocol import PROTOCOLS
+from srlib.experiment import Experiment
+from srlib.hardware import PRECISIONS, choose_device, device_name, peak_flops, peak_memory, processes
+from srlib.meter import Meter
+from srlib.models import macs_per_pixel, params, params_total
+from srlib.patches import make_patches
 from srlib.state import State, is_finite, restore, save, start
+from srlib.step import Step
+from srlib.validation import held_out, validation
 
-VALIDATION = "BSDS500_test"  # disjoint from every training and test set
 VALIDATIONS = 12  # points of a curve
 SAVE_EVERY = 60  # seconds between checkpoints
+BURST = 1.0  # seconds between looks at the loss
 
 
 def train(
@@ -45,7 +48,10 @@ def train(
     budget: float = 1.0,
     data: str | None = None,
     device: str = "auto",
-    precision: str = "fp32",
+    precision: str = "auto",
+    memory: str = "full",
+    compiled: bool = False,
+    deterministic: bool = False,
     minutes: float | None = None,
     progress: bool = True,
 ) -> dict[str, Any]:
@@ -67,42 +73,45 @@ def train(
         Dataset or folder instead of the experiment's.
     device : str
         'cpu', 'cuda' or 'auto'.
-    precision : {'fp32', 'bf16'}
-        Of the convolutions; weights, normalisation statistics and loss stay in fp32.
+    precision : {'auto', 'fp32', 'bf16', 'fp16'}
+        Of the convolutions; weights, normalisation statistics and loss stay in fp32. 'auto' is bf16 on a GPU, else fp32.
+    memory : {'full', 'low'}
+        'low' computes the activations of repeated units again in place of keeping them.
+    compiled : bool
+        Whether repeated units are compiled.
+    deterministic : bool
+        Whether a GPU may only use algorithms that give the same bits each time.
     minutes : float, optional
-        Stop cleanly after so long, with everything saved.
+        Stop cleanly after so long, validation and saving included, with everything saved.
     progress : bool
-        Show a progress bar with the time left.
-
-    Raises
-    ------
-    KeyboardInterrupt
-        After Ctrl-C or SIGTERM, when the current step is done and everything is saved.
+        Show a progress bar with loss, validation PSNR, images per second, utilisation and the time left.
 
     Returns
     -------
     dict
-        What a record keeps: configuration, iterations done, seconds, hashes, hardware; `finished` tells whether the budget is
-        spent.
+        What a record keeps: configuration, iterations done, sessions, hashes; `finished` tells whether the budget is spent.
+
+    Raises
+    ------
+    InputError
+        If an option is of no use, the checkpoint is damaged or another run's, or the loss is no longer finite.
+    KeyboardInterrupt
+        After Ctrl-C or SIGTERM, when the current step is done and everything is saved.
     """
-    if not 0 < budget <= 100:
-        raise InputError(f"budget {budget} is not above 0 (and at most 100): give a fraction of the iterations, such as 0.01.")
-    if not 0 <= seed < 2**63:
-        raise InputError(f"seed {seed} is out of range: give a whole number from 0 on.")
-    if minutes is not None and not minutes >= 0:
-        raise InputError(f"minutes {minutes} is not a span of time: give 0 or more.")
-    if precision not in ("fp32", "bf16"):
-        raise InputError(f"precision {precision!r} is unknown: choose fp32 or bf16.")
+    began = time.monotonic()
+    _check(seed, budget, minutes, precision, memory)
     device = choose_device(device)
+    precision = {"cuda": "bf16", "cpu": "fp32"}[device] if precision == "auto" else precision
     how, folder = experiment.recipe(recipe), Path(folder)
-    check_output(folder / "checkpoint.safetensors")
+    checkpoint = folder / "checkpoint.safetensors"
+    check_output(checkpoint)
     total = max(1, round(budget * how.iterations))
-    images = open_images(data or experiment.data)
+    images = held_out(open_images(data or experiment.data))
     config = {
         "experiment": experiment.name,
         "model": experiment.model,
         "arguments": experiment.arguments,
-        "recipe": asdict(how) | {"scales": list(how.scales)},
+        "recipe": {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(how).items()},
         "seed": seed,
         "budget": budget,
         "iterations": total,
@@ -110,81 +119,112 @@ def train(
         "data_sha256": images.digest(),
         "precision": precision,
     }
-    state = start(experiment, how, seed, device)
-    checkpoint = folder / "checkpoint.safetensors"
-    if checkpoint.exists():
-        restore(state, checkpoint, config)
-    patches = make_patches(images, how.scales, how.patch, how.stride, device)
-    validate = validation(3 if 3 in how.scales else how.scales[0])
-    autocast = torch.autocast(device, torch.bfloat16) if precision == "bf16" else nullcontext()
-    began = saved = time.monotonic()
-    before = state.seconds
-    often = 0.1 if sys.stderr.isatty() else 10  # seconds: a log keeps every line
-    bar = tqdm(total=total, initial=state.iteration, desc=experiment.name, unit="it", disable=not progress, mininterval=often)
-    with bar, _interruptions() as interruptions:
-        while state.iteration < total:
-            loss = step(state, patches, how, total, seed, autocast)
-            bar.update()
-            now = time.monotonic()
-            state.seconds = before + now - began
-            out_of_time = minutes is not None and now - began > 60 * minutes
-            last = state.iteration == total or out_of_time or bool(interruptions)
-            point_due = last or state.iteration % max(1, total // VALIDATIONS) == 0
-            save_due = last or now - saved > SAVE_EVERY
-            if not (point_due or save_due):
-                continue
-            if not (math.isfinite(value := loss.item()) and is_finite(state)):
-                good = f"the last good one is {checkpoint}" if checkpoint.exists() else "there is no checkpoint yet"
-                raise InputError(
-                    f"{experiment.name} diverged by iteration {state.iteration} (loss {value}); {good}; try another seed."
-                )
-            if point_due:
-                rate, decibel = how.rate(state.iteration - 1, total), validate(state.average)
-                state.curve.append({"iteration": state.iteration, "lr": rate, "loss": value, "psnr": decibel})
-                bar.set_postfix_str(f"loss {value:.3f}, validation {decibel:.2f} dB", refresh=False)
-            if save_due:
-                save(state, checkpoint, config)
-                saved = now
-            if last:
-                break
-    if interruptions:
-        raise KeyboardInterrupt(f"stopped at iteration {state.iteration} of {total}; {checkpoint} holds everything.")
-    curve = pd.DataFrame(state.curve).to_csv(index=False, float_format="%.6g", lineterminator="\n")
-    write_atomically(folder / "curve.csv", curve)
-    weights_sha256 = save_tensors(folder / "weights.safetensors", state.average.state_dict(), {"experiment": experiment.name})
-    return config | {
-        "iterations_done": state.iteration,
-        "finished": state.iteration == total,
-        "seconds": round(state.seconds, 1),
-        "device": device_name(device),
-        "weights_sha256": weights_sha256,
-    }
+    with processes(device) as shared, _algorithms(device, deterministic), _interruptions() as interruptions:
+        state = start(experiment, how, seed, device, precision)
+        if checkpoint.exists():
+            restore(state, checkpoint, config)
+        model = state.model
+        patches = make_patches(images, how, model.domain, model.colour, experiment.degradation, device)
+        first = shared.rank == 0
+        validate = validation(experiment, how) if first else lambda model: math.nan
+        step = Step(state, patches, how, total, seed, precision=precision, memory=memory, compiled=compiled, shared=shared)
+        work = 6 * macs_per_pixel(experiment.make, how.scales[0]) * how.patch**2  # forward once, backward twice, an image
+        meter = Meter(work, how.batch, peak_flops(device, precision) * shared.count if progress and first else math.nan)
+        session = {"device": device_name(device), "gpu": device == "cuda", "processes": shared.count}
+        session |= {"compiled": compiled, "memory": memory, "seconds": 0.0}
+        state.sessions.append(session)
+        previous, saved = state.iteration, began
+        often = 0.1 if sys.stderr.isatty() else 10  # seconds: a log keeps every line
+        bar = tqdm(
+            total=total, initial=state.iteration, desc=experiment.name, unit="it", mininterval=often,
+            disable=not (progress and first), smoothing=0.05,
+        )  # fmt: skip
+        every, last = max(1, total // VALIDATIONS), state.iteration == total
+        with bar:
+            while not last:
+                left = 60 * minutes - (time.monotonic() - began) - meter.overhead if minutes is not None else math.inf
+                ahead = min(every - state.iteration % every, total - state.iteration, meter.burst(min(left, BURST)))
+                (ahead,) = shared.agree([ahead])
+                meter.start()
+                for _ in range(int(ahead)):
+                    loss = step()
+                    bar.update()
+                    if interruptions and shared.count == 1:
+                        break
+                value = loss.item()  # waits for the device
+                meter.stop(state.iteration - previous)
+                previous, now = state.iteration, time.monotonic()
+                out_of_time = minutes is not None and now - began + meter.overhead >= 60 * minutes
+                last = state.iteration == total or out_of_time or bool(interruptions)
+                point_due = last or state.iteration % every == 0
+                save_due = last or now - saved > SAVE_EVERY
+                last, point_due, save_due = (bool(x) for x in shared.agree([last, point_due, save_due]))
+                bar.set_postfix_str(meter.line(value, state), refresh=False)
+                if first and (point_due or save_due):
+                    _check_finite(state, value, checkpoint)
+                    if point_due:
+                        rate, decibel = how.rate(state.iteration - 1, total), validate(state.average)
+                        state.curve.append({"iteration": state.iteration, "lr": rate, "loss": value, "psnr": decibel})
+                    session |= meter.summary() | {"seconds": round(time.monotonic() - began, 1), "iteration": state.iteration}
+                    session["memory_mb"] = round(peak_memory(device))
+                    if save_due:
+                        save(state, checkpoint, config)
+                        saved = time.monotonic()
+                    meter.overhead = 1.5 * (time.monotonic() - now)
+        if not first:
+            return config | {"finished": False}
+        if interruptions:
+            raise KeyboardInterrupt(f"stopped at iteration {state.iteration} of {total}; {checkpoint} holds everything.")
+        curve = pd.DataFrame(state.curve).to_csv(index=False, float_format="%.6g", lineterminator="\n")
+        write_atomically(folder / "curve.csv", curve)
+        weights_sha256 = save_weights(folder / "weights.safetensors", state.average, experiment.name)
+        return config | {
+            "iterations_done": state.iteration,
+            "finished": state.iteration == total,
+            "seconds": round(sum(s["seconds"] for s in state.sessions), 1),
+            "gpu_seconds": round(sum(s["seconds"] * s["processes"] for s in state.sessions if s["gpu"]), 1),
+            "device": session["device"],
+            "sessions": state.sessions,
+            "params": params(model),
+            "params_total": params_total(model),
+            "weights_sha256": weights_sha256,
+        }
 
 
-def step(state: State, patches: Patches, recipe: Recipe, total: int, seed: int, autocast: Any) -> torch.Tensor:
-    """One iteration; returns the loss, `1 / 2N` times the summed squared error of the batch (Eq. 10 of DRRN)."""
-    ilr, hr = patches.batch(state.iteration, recipe.batch, seed)
-    state.model.train()
-    with autocast:
-        sr = state.model(ilr.contiguous(memory_format=torch.channels_last))
-    loss = (sr.float() - hr).square().sum() / (2 * recipe.batch)
-    state.optimiser.zero_grad(set_to_none=True)
-    loss.backward()
-    rate = recipe.rate(state.iteration, total)
-    for group in state.optimiser.param_groups:
-        group["lr"] = rate * group["factor"]
-    if recipe.clip:
-        # DRRN's released code clips the norm of all gradients; its text speaks of each element.
-        limit = recipe.clip / rate if recipe.clip_over_lr else recipe.clip
-        nn.utils.clip_grad_norm_(state.model.parameters(), limit)
-    state.optimiser.step()
-    state.iteration += 1
-    if recipe.ema:
-        decay = min(recipe.ema, (1 + state.iteration) / (10 + state.iteration))
-        with torch.no_grad():
-            ours, theirs = ([t for t in m.state_dict().values() if t.is_floating_point()] for m in (state.average, state.model))
-            torch._foreach_lerp_(ours, theirs, 1 - decay)
-    return loss.detach()
+def _check(seed: int, budget: float, minutes: float | None, precision: str, memory: str) -> None:
+    if not 0 < budget <= 100:
+        raise InputError(f"budget {budget} is not above 0 (and at most 100): give a fraction of the iterations, such as 0.01.")
+    if not 0 <= seed < 2**63:
+        raise InputError(f"seed {seed} is out of range: give a whole number from 0 on.")
+    if minutes is not None and not minutes >= 0:
+        raise InputError(f"minutes {minutes} is not a span of time: give 0 or more.")
+    if precision not in ("auto", *PRECISIONS):
+        raise InputError(f"precision {precision!r} is unknown: choose auto, {', '.join(PRECISIONS)}.")
+    if memory not in ("full", "low"):
+        raise InputError(f"memory {memory!r} is unknown: choose full or low.")
+
+
+def _check_finite(state: State, loss: float, checkpoint: Path) -> None:
+    if not (math.isfinite(loss) and is_finite(state)):
+        good = f"the last good one is {checkpoint}" if checkpoint.exists() else "there is no checkpoint yet"
+        raise InputError(
+            f"{state.model.__class__.__name__} diverged by iteration {state.iteration} (loss {loss}); {good}; try another seed."
+        )
+
+
+@contextmanager
+def _algorithms(device: str, deterministic: bool) -> Iterator[None]:
+    """On a GPU: the fastest convolutions that can be found, or the same ones each time."""
+    cudnn = torch.backends.cudnn
+    before = cudnn.benchmark, cudnn.deterministic, torch.are_deterministic_algorithms_enabled()
+    if device == "cuda":
+        cudnn.benchmark, cudnn.deterministic = not deterministic, deterministic
+        torch.use_deterministic_algorithms(deterministic)
+    try:
+        yield
+    finally:
+        cudnn.benchmark, cudnn.deterministic = before[:2]
+        torch.use_deterministic_algorithms(before[2])
 
 
 @contextmanager
@@ -201,40 +241,3 @@ def _interruptions() -> Iterator[list[int]]:
     finally:
         for kind, handler in zip(kinds, handlers, strict=True):
             signal.signal(kind, handler)
-
-
-def validation(scale: int) -> Callable[[nn.Module], float]:
-    """A function that scores a model on ten crops of the held-out pool, in dB; NaN where the pool is not at hand."""
-    if not at_hand(VALIDATION):
-        return lambda model: float("nan")
-    pool, protocol = open_images(VALIDATION), PROTOCOLS["drrn"]
-    pool = ImageSet(pool.name, pool.paths[::20], pool.sha256[::20])
-    crops = [image[100:220, 100:220] for _, image in pool]
-
-    def validate(model: nn.Module) -> float:
-        training = model.training
-        scores = [protocol.evaluate(crop, scale, as_method(model), ("psnr",)).psnr for crop in crops]
-        model.train(training)
-        return float(np.mean(scores))
-
-    return validate
-
-
-def choose_device(device: str) -> str:
-    """Resolve 'auto'; an `InputError` if a GPU is asked for where there is none."""
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if device not in ("cpu", "cuda"):
-        raise InputError(f"device {device!r} is unknown: choose auto, cpu or cuda.")
-    if device == "cuda" and not torch.cuda.is_available():
-        raise InputError("device 'cuda' was asked for, but torch finds no GPU here: use --device cpu or auto.")
-    return device
-
-
-def device_name(device: str) -> str:
-    """The processor's or GPU's own name, for the record."""
-    if device == "cuda":
-        return torch.cuda.get_device_name()
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    name = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.processor())
-    return f"{name or platform.machine()}, {torch.get_num_threads()} threads"

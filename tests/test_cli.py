@@ -175,7 +175,7 @@ def test_training_without_its_data_uses_the_stand_in_and_says_so(results, monkey
     captured = capsys.readouterr()
     assert "SampleTrain stands in for it" in captured.err
     assert "Sample x3:" in captured.out
-    assert (results / "runs" / "drrn" / "drrn_b1u1_w4" / "seed0" / "record.json").exists()
+    assert (results / "runs" / "drrn" / "drrn_b1u1_w4" / "seed0_fast_0.0002" / "record.json").exists()
     assert not find_records(results)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from srlib import pages
 from srlib.errors import InputError
-from srlib.papers import EXPERIMENTS, PAPERS, Claim, claims, get_experiment, verdict
+from srlib.papers import PAPERS, Claim, claims, drrn, get_experiment, verdict
 from srlib.papers.transcribe import transcribe
 from srlib.protocol import PROTOCOLS
 
@@ -76,7 +76,7 @@ def test_printed_alike_compares_printed_digits():
 
 def test_experiments_are_figure_6_and_can_be_spelt():
     """Witness: Section 4.3: B or U fixed to 3 and the other from 1 to 4, three structures of 52 layers, and B1U9."""
-    assert {e.name.removeprefix("drrn_") for e in EXPERIMENTS.values()} == {
+    assert {f"b{B}u{U}" for B, U in drrn.GRID} == {
         *("b1u3", "b2u3", "b3u3", "b4u3", "b3u1", "b3u2", "b3u4", "b1u25", "b17u1", "b3u8", "b1u9")
     }
     narrow = get_experiment("drrn_b2u3_w16")

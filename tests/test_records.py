@@ -8,7 +8,7 @@ from srlib.checkpoint import load_tensors, save_tensors
 from srlib.datasets import open_images
 from srlib.errors import InputError
 from srlib.papers import get_experiment
-from srlib.records import ROOT, Record, add_scores, find_record, find_records, run
+from srlib.records import ROOT, Record, add_scores, find_record, find_records, record_folder, run
 
 COMMITTED = find_records(ROOT / "results")
 
@@ -22,7 +22,8 @@ def record(results):
 
 def test_a_record_says_how_it_came_to_be(record, results):
     """Its place, and everything that a reader needs to judge the number."""
-    assert record.folder == results / "drrn" / "drrn_b1u1_w4" / "seed0"
+    assert record.folder == results / "drrn" / "drrn_b1u1_w4" / "seed0_fast_0.0005"
+    assert record_folder(get_experiment("drrn_b1u9"), 2, root=results) == results / "drrn" / "drrn_b1u9" / "seed2"
     info = record.info
     for key in ("recipe", "seed", "budget", "iterations", "data_sha256", "device", "precision", "seconds", "commit", "date"):
         assert info[key] not in ("", None), key
@@ -41,12 +42,15 @@ def test_means_are_computed_from_the_images(record):
 
 
 def test_a_finished_run_is_not_run_again_nor_overwritten(record):
-    """The same call returns the record; another budget in the same place is refused."""
+    """The same call returns the record; another precision in the same place is refused; another budget has another place."""
     experiment, before = get_experiment("drrn_b1u1_w4"), record.info
     options = {"data": "SampleTrain", "device": "cpu", "progress": False}
     assert run(experiment, budget=0.0005, **options).info == before
-    with pytest.raises(InputError, match="holds another finished run"):
-        run(experiment, budget=0.001, **options)
+    with pytest.raises(InputError, match=r"holds another finished run \({'precision': 'fp32'}\)"):
+        run(experiment, budget=0.0005, precision="bf16", **options)
+    longer = run(experiment, budget=0.001, **options)
+    assert record.folder.exists()
+    assert find_record("drrn_b1u1_w4").folder == longer.folder
 
 
 def test_other_data_under_the_same_name_is_other_data(results, tmp_path, photo):

@@ -1,106 +1,42 @@
-"""Patches, checkpoints and training: counts, identities, and resuming bit for bit."""
+"""The training loop: schedule, resuming bit for bit, stopping, damage, bad options."""
 
 import os
+import random
 import signal
 import subprocess
 import sys
 import time
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from srlib import training
-from srlib.checkpoint import load_tensors, save_tensors, write_atomically
+from srlib.checkpoint import load_tensors, load_weights, save_tensors, write_atomically
+from srlib.datasets import open_images
 from srlib.errors import InputError
+from srlib.inference import as_method
 from srlib.papers import get_experiment
 from srlib.papers.drrn import PUBLISHED
-from srlib.patches import DIHEDRAL, make_patches
 from srlib.protocol import PROTOCOLS
+from srlib.step import Step
+from srlib.validation import VALIDATION, held_out, pool
 
 TINY = get_experiment("drrn_b1u2_w4")
 
 
 @pytest.fixture
-def images(photo):
-    return [("cat", photo), ("tac", photo[:, ::-1])]
-
-
-@pytest.fixture
 def train(tmp_path, photo):
     """Train the tiny network on one small photograph, without a progress bar."""
-    from PIL import Image
-
     (tmp_path / "images").mkdir()
     Image.fromarray(photo).save(tmp_path / "images" / "cat.png")
 
-    def run(folder, budget=0.0006, **options):
+    def run(folder, budget=0.0006, experiment=TINY, **options):
         options = {"data": str(tmp_path / "images"), "device": "cpu", "progress": False} | options
-        return training.train(TINY, tmp_path / folder, budget=budget, **options)
+        return training.train(experiment, tmp_path / folder, budget=budget, **options)
 
     return run
-
-
-def test_patches_are_cut_from_whole_interpolated_images(images):
-    """Identity: a patch with all turns undone is a crop of the protocol's own images."""
-    patches = make_patches(images, (3,), 31, 21)
-    hr = PROTOCOLS["drrn"].reference(images[0][1], 3)
-    ilr = PROTOCOLS["drrn"].interpolate(PROTOCOLS["drrn"].degrade(images[0][1], 3), 3)
-    assert len(patches) == 2 * 6 * 7
-    index = patches._index(torch.tensor([8]), torch.tensor([0]))  # second row, second column of the first image
-    np.testing.assert_array_equal(patches.hr[index][0], hr[21:52, 21:52])
-    np.testing.assert_array_equal(patches.ilr[index][0], ilr[21:52, 21:52].astype(np.float32))
-
-
-def test_augmentation_is_the_eight_symmetries_of_the_square(images):
-    """Witness: numpy's rot90 and fliplr."""
-    patches = make_patches(images, (2,), 16, 16)
-    which = torch.full((DIHEDRAL,), 5)
-    ours = {patches.hr[square].numpy().tobytes() for square in patches._index(which, torch.arange(DIHEDRAL))}
-    square = patches.hr[patches._index(which[:1], torch.zeros(1, dtype=int))][0].numpy()
-    assert ours == {np.rot90(s, k).tobytes() for k in range(4) for s in (square, np.fliplr(square))}
-
-
-def test_every_pass_shows_every_patch_once_and_is_a_function_of_the_seed(images):
-    """Identity: the sampler has no state."""
-    patches = make_patches(images, (3,), 31, 21)
-    assert len(patches) == 84
-    batches = [patches.batch(k, 28, seed=3)[1] for k in range(3)]
-    brightness = torch.cat(batches).mean((1, 2, 3)).sort().values
-    everything = patches.hr[patches._index(torch.arange(84), torch.zeros(84, dtype=int))].float().mean((1, 2)) / 255
-    torch.testing.assert_close(brightness, everything.sort().values)
-    torch.testing.assert_close(patches.batch(1, 28, seed=3)[1], batches[1], rtol=0, atol=0)
-    assert not torch.equal(patches.batch(1, 28, seed=4)[1], batches[1])
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("stride", "count"), [(21, 1_722_720), (31, 836_648)])
-def test_drrns_patch_counts(dataset, stride, count):
-    """Arithmetic: 291 images x 8 x 3 scales; the released solver's 6,536 iterations of 128 fit stride 31 (floored to 64)."""
-    patches = make_patches(dataset("T291"), (2, 3, 4), 31, stride)
-    assert DIHEDRAL * len(patches) == count
-    assert 836_648 // 64 * 64 == 6_536 * 128
-
-
-@pytest.mark.slow
-def test_rlcscs_pair_count(dataset):
-    """Witness: RL-CSC, Section 5.2, "a total of 1,929,728 LR-HR training pairs". Three flips, four rotations, four sizes, three
-    scales of the 291 images in patches of 33 are 1,929,744, and its lineage's script keeps whole batches of 64."""
-    pairs = 0
-    for _, image in dataset("T291"):
-        for size in (1, 0.7, 0.5, 0.4):
-            height, width = (int(np.ceil(size * n)) for n in image.shape[:2])
-            for scale in (2, 3, 4):
-                pairs += 3 * 4 * int(np.prod([(n - n % scale) // 33 for n in (height, width)]))
-    assert pairs == 1_929_744
-    assert pairs // 64 * 64 == 1_929_728
-
-
-def test_an_image_smaller_than_a_patch_is_named(images):
-    """The sentence names the image and the size."""
-    with pytest.raises(InputError, match=r"Training image small .* smaller than one patch of 31"):
-        make_patches([("small", images[0][1][:30])], (3,), 31, 21)
 
 
 def test_the_published_schedule_is_the_papers():
@@ -120,9 +56,6 @@ def test_the_published_schedule_is_the_papers():
 
 def test_training_beats_bicubic_on_its_own_image(train, tmp_path, photo):
     """Behaviour: a hundred small steps lower the error below the interpolation's."""
-    from srlib.checkpoint import load_weights
-    from srlib.inference import as_method
-
     info = train("run", budget=0.005)
     model = load_weights(TINY.make(), tmp_path / "run" / "weights.safetensors")
     protocol = PROTOCOLS["drrn"]
@@ -131,79 +64,113 @@ def test_training_beats_bicubic_on_its_own_image(train, tmp_path, photo):
     assert info["finished"]
 
 
-@pytest.mark.parametrize("recipe", ["fast", "published"])
-def test_a_stopped_run_resumes_bit_for_bit(train, tmp_path, monkeypatch, recipe):
-    """Identity: n steps, a stop without warning, m steps equal n + m steps: weights, averages, optimiser, curve."""
-    experiment = replace(TINY, recipes=(TINY.recipes[0], replace(PUBLISHED, iterations=20_000, batch=8, halve_every=5_000)))
-    monkeypatch.setattr(sys.modules[__name__], "TINY", experiment)
-    train("whole", recipe=recipe)
-    monkeypatch.setattr(training, "SAVE_EVERY", 0)
-    real_step, steps = training.step, iter(range(7))
+def same(tmp_path, one, other):
+    """Whether two runs ended in the same bits: weights, averages, statistics, optimiser, curve."""
+    ours, theirs = (load_tensors(tmp_path / name / "checkpoint.safetensors")[0] for name in (one, other))
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    ours, theirs = (load_tensors(tmp_path / name / "weights.safetensors")[0] for name in (one, other))
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    assert (tmp_path / one / "curve.csv").read_text() == (tmp_path / other / "curve.csv").read_text()
 
-    def step(*arguments):
+
+@pytest.mark.parametrize(
+    ("name", "recipe", "precision"),
+    [
+        ("drrn_b1u2_w4", "fast", "fp32"),
+        ("drrn_b1u2_w4", "published", "fp32"),
+        ("drrn_b1u2_w4", "fast", "fp16"),
+        ("drcn", "fast", "fp32"),
+        ("dsrn_t3_x3_w32", "fast", "bf16"),
+        ("rlcsc_k5_n32_m32", "fast", "fp32"),
+        ("drn_x3_c32_g2_k3", "fast", "fp32"),
+    ],
+)
+def test_a_stopped_run_resumes_bit_for_bit(train, tmp_path, monkeypatch, name, recipe, precision):
+    """Identity: n steps, a stop without warning, m steps equal n + m steps: weights, averages, optimiser, loss scale, curve."""
+    experiment = get_experiment(name)
+    small = {"drcn": {"T": 2, "width": 4}, "dsrn": {"scale": 3, "T": 2, "width": 4}, "rlcsc": {"K": 2, "n": 4, "m": 4}}
+    arguments = small.get(experiment.model, experiment.arguments)
+    fast = replace(experiment.recipes[-1], batch=2, iterations=12)
+    published = replace(PUBLISHED, iterations=12, batch=2, decay_every=5, scales=(3,))
+    experiment = replace(experiment, arguments=arguments, recipes=(published, fast))
+    options = {"recipe": recipe, "precision": precision, "experiment": experiment, "budget": 1.0}
+    train("whole", **options)
+    monkeypatch.setattr(training, "SAVE_EVERY", 0)
+    real_step, steps = Step.__call__, iter(range(7))
+
+    def step(self):
         if next(steps, None) is None:
             raise KeyboardInterrupt
-        return real_step(*arguments)
+        return real_step(self)
 
     with monkeypatch.context() as patch:
-        patch.setattr(training, "step", step)
+        patch.setattr(Step, "__call__", step)
         with pytest.raises(KeyboardInterrupt):
-            train("stopped", recipe=recipe)
-    train("stopped", recipe=recipe)
-    (whole, _), (stopped, metadata) = (
-        load_tensors(tmp_path / name / "checkpoint.safetensors") for name in ("whole", "stopped")
-    )
-    assert metadata["iteration"] == 12
-    assert whole.keys() == stopped.keys()
-    assert all(torch.equal(whole[name], stopped[name]) for name in whole)
-    assert (tmp_path / "whole" / "curve.csv").read_text() == (tmp_path / "stopped" / "curve.csv").read_text()
+            train("stopped", **options)
+    assert 0 < load_tensors(tmp_path / "stopped" / "checkpoint.safetensors")[1]["iteration"] <= 7
+    train("stopped", **options)
+    assert load_tensors(tmp_path / "stopped" / "checkpoint.safetensors")[1]["iteration"] == 12
+    same(tmp_path, "whole", "stopped")
 
 
 @pytest.mark.slow
 def test_a_killed_process_resumes_bit_for_bit(tmp_path):
-    """Identity: SIGKILL at an arbitrary moment, then the same command again, equals a run never killed."""
+    """Identity: SIGKILL at three random moments, each followed by the same command, equals a run never killed."""
     program = (
         "import sys; from srlib import training; from srlib.papers import get_experiment; training.SAVE_EVERY = 0;"
         "tiny = get_experiment('drrn_b1u2_w4');"
-        "training.train(tiny, sys.argv[1], budget=0.01, data='SampleTrain', device='cpu', progress=False)"
+        "training.train(tiny, sys.argv[1], budget=0.02, data='SampleTrain', device='cpu', progress=False)"
     )
     command = [sys.executable, "-c", program]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     subprocess.run([*command, str(tmp_path / "whole")], check=True, env=environment)
-    checkpoint = tmp_path / "killed" / "checkpoint.safetensors"
-    process = subprocess.Popen([*command, str(tmp_path / "killed")], env=environment)
-    while not checkpoint.exists():
-        time.sleep(0.01)
-    time.sleep(0.5)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    done = load_tensors(checkpoint)[1]["iteration"]
-    assert 0 < done < 200
+    checkpoint, done = tmp_path / "killed" / "checkpoint.safetensors", [0]
+    for _ in range(3):
+        process = subprocess.Popen([*command, str(tmp_path / "killed")], env=environment)
+        while not checkpoint.exists() or load_tensors(checkpoint)[1]["iteration"] == done[-1]:
+            time.sleep(0.01)
+            assert process.poll() is None
+        time.sleep(random.uniform(0, 0.4))  # noqa: S311
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        done.append(load_tensors(checkpoint)[1]["iteration"])
+    assert 0 < done[1] <= done[2] <= done[3] < 400
     subprocess.run([*command, str(tmp_path / "killed")], check=True, env=environment)
-    whole, killed = (load_tensors(tmp_path / name / "weights.safetensors")[0] for name in ("whole", "killed"))
-    assert all(torch.equal(whole[name], killed[name]) for name in whole)
+    same(tmp_path, "whole", "killed")
 
 
 def test_minutes_end_a_run_cleanly(train, tmp_path):
-    """A run that ran out of time says so and goes on later."""
+    """A run that ran out of time says so and goes on later; both sessions are told."""
     info = train("run", minutes=0)
     assert not info["finished"]
     assert info["iterations_done"] == 1
-    assert train("run")["finished"]
+    info = train("run")
+    assert info["finished"]
+    assert [session["iteration"] for session in info["sessions"]] == [1, 12]
+
+
+def test_minutes_are_kept(train):
+    """Behaviour: a long run given three seconds ends within them, validation and saving included."""
+    train("warm", budget=0.0001)
+    began = time.monotonic()
+    info = train("run", budget=100, minutes=0.05)
+    assert not info["finished"]
+    assert 1.5 < time.monotonic() - began < 4
 
 
 def test_ctrl_c_ends_the_step_saves_and_resumes_bit_for_bit(train, tmp_path, monkeypatch):
     """Identity: interrupted in the middle, then run again, equals never interrupted."""
     train("whole")
-    real_step = training.step
+    real_step = Step.__call__
 
-    def step(state, *arguments):
-        if state.iteration == 5:
+    def step(self):
+        if self.state.iteration == 5:
             signal.raise_signal(signal.SIGINT)
-        return real_step(state, *arguments)
+        return real_step(self)
 
     with monkeypatch.context() as patch:
-        patch.setattr(training, "step", step)
+        patch.setattr(Step, "__call__", step)
         with pytest.raises(KeyboardInterrupt, match="stopped at iteration 6 of 12"):
             train("stopped")
     train("stopped")
@@ -211,11 +178,29 @@ def test_ctrl_c_ends_the_step_saves_and_resumes_bit_for_bit(train, tmp_path, mon
     assert all(torch.equal(whole[name], stopped[name]) for name in whole)
 
 
-def test_bf16_trains_and_keeps_fp32_weights(train, tmp_path):
-    """Behaviour: only convolutions run in half precision."""
+def test_a_finished_run_given_again_changes_nothing(train, tmp_path):
+    """Identity."""
+    first = train("run")
+    assert train("run")["weights_sha256"] == first["weights_sha256"]
+
+
+def test_what_is_kept_is_half_precision_and_the_checkpoint_is_not(train, tmp_path):
+    """Convolutions of the kept weights are fp16, statistics and the whole checkpoint fp32."""
     train("run", precision="bf16")
-    tensors, _ = load_tensors(tmp_path / "run" / "weights.safetensors")
-    assert all(t.dtype == torch.float32 for name, t in tensors.items() if "num_batches" not in name)
+    kept, _ = load_tensors(tmp_path / "run" / "weights.safetensors")
+    assert {str(t.dtype) for name, t in kept.items() if t.dim() > 1} == {"torch.float16"}
+    whole, _ = load_tensors(tmp_path / "run" / "checkpoint.safetensors")
+    assert all(t.dtype == torch.float32 for name, t in whole.items() if "num_batches" not in name)
+
+
+def test_validation_images_are_in_no_training_set(dataset):
+    """Behaviour: the stand-in for DIV2K has the pool's set among its parts, but not the pool."""
+    whole = dataset("T91+BSDS200+BSDS500_test")
+    trained = held_out(whole)
+    assert len(whole) - len(trained) == len(pool()) == 10
+    assert not set(pool().paths) & set(trained.paths)
+    assert held_out(open_images("T91")).digest() == open_images("T91").digest()
+    assert pool().name == VALIDATION
 
 
 def test_another_runs_checkpoint_is_refused(train, tmp_path):
@@ -237,11 +222,11 @@ def test_a_damaged_checkpoint_is_named_and_never_used(train, tmp_path, damage):
         train("run")
 
 
-def test_a_diverging_run_stops_with_its_last_good_checkpoint(train, tmp_path, monkeypatch):
+def test_a_diverging_run_stops_with_its_last_good_checkpoint(train, tmp_path):
     """NaN never reaches a file."""
-    monkeypatch.setattr(sys.modules[__name__], "TINY", replace(TINY, recipes=(replace(TINY.recipes[0], lr=1e30, clip=0.0),)))
+    wild = replace(TINY, recipes=(replace(TINY.recipes[0], lr=1e30, clip=0.0),))
     with pytest.raises(InputError, match=r"diverged by iteration \d+ \(loss "):
-        train("run", budget=0.005)
+        train("run", budget=0.005, experiment=wild)
     assert not (tmp_path / "run" / "weights.safetensors").exists()
 
 
@@ -255,6 +240,7 @@ def test_a_diverging_run_stops_with_its_last_good_checkpoint(train, tmp_path, mo
         ({"recipe": "best"}, "no recipe 'best': choose one of fast"),
         ({"device": "tpu"}, "device 'tpu' is unknown"),
         ({"precision": "int8"}, "precision 'int8' is unknown"),
+        ({"memory": "none"}, "memory 'none' is unknown"),
         ({"data": "T92"}, "'T92' is unknown"),
     ],
 )
@@ -263,6 +249,22 @@ def test_bad_options_get_one_sentence(train, tmp_path, options, said):
     with pytest.raises(InputError, match=said):
         train("run", **options)
     assert not (tmp_path / "run").exists()
+
+
+def test_torchrun_trains_and_writes_once(tmp_path, photo):
+    """Behaviour: two processes on the CPU train, one writes the record, and both end well."""
+    (tmp_path / "images").mkdir()
+    Image.fromarray(photo).save(tmp_path / "images" / "cat.png")
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "srlib", "train"]
+    command += ["rlcsc_k5_n32_m32", "--budget", "0.001", "--data", str(tmp_path / "images"), "--out", str(tmp_path / "out")]
+    done = subprocess.run(
+        [*command, "--device", "cpu", "--score", "Sample"],
+        capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("12 of 12 iterations") == 1
+    assert done.stdout.count("under `drrn`") == 1
+    assert len(list((tmp_path / "out").rglob("record.json"))) == 1
 
 
 def test_files_are_replaced_whole_or_not_at_all(tmp_path, monkeypatch):

@@ -69,14 +69,16 @@ class RecursiveBlock(nn.Module):
         h_0 = self.conv(self.norm(x).relu_())  # H_b^0 = f_b(x_{b-1})
         h = h_0
         for u in range(len(self.norms_1)):
+            conv_1, conv_2 = (self.conv_1, self.conv_2) if self.shared else (self.conv_1[u], self.conv_2[u])
             # Eq. 5, with the same H_b^0 for every u; C: Eq. 3. In place, as all sums here: activations are most of the memory
-            h = self.residual(h, u).add_(h_0 if self.multi_path else h)
+            residual = self.residual(h, self.norms_1[u], conv_1, self.norms_2[u], conv_2)
+            h = residual.add_(h_0 if self.multi_path else h)
         return h  # Eq. 6: x_b = H_b^U
 
-    def residual(self, h: torch.Tensor, u: int) -> torch.Tensor:
-        """F(H^{u-1}, W_b), the residual function of Figure 3: twice normalisation, ReLU, convolution; `u` counts from 0."""
-        conv_1, conv_2 = (self.conv_1, self.conv_2) if self.shared else (self.conv_1[u], self.conv_2[u])
-        return conv_2(self.norms_2[u](conv_1(self.norms_1[u](h).relu_())).relu_())
+    @staticmethod
+    def residual(h: torch.Tensor, norm_1: nn.Module, conv_1: nn.Module, norm_2: nn.Module, conv_2: nn.Module) -> torch.Tensor:
+        """F(H^{u-1}, W_b), the residual function of Figure 3: twice normalisation, ReLU, convolution."""
+        return conv_2(norm_2(conv_1(norm_1(h).relu_())).relu_())
 
 
 class DRRN(nn.Module):

@@ -64,11 +64,15 @@ class RLCSC(nn.Module):
         """Map the interpolated luma `(N, 1, H, W)` in 0..1 to the high-resolution one, same shape and range."""
         y = self.F1(self.F0(I_y).relu_()).relu_()  # Eq. 8: (N, n, H, W)
         w1_y = self.W1(y)  # (N, m, H, W)
-        z = w1_y.relu()
-        for _ in range(self.K):
-            z = self.S(z).add_(w1_y).relu_()  # Eqs. 9 and 10 with theta = 0: z_{k+1} = ReLU(W_1 y + S z_k)
+        z = self.recursion(w1_y.relu(), w1_y, self.K)
         R = self.H(self.W2(z).relu_())  # Eq. 11
         return I_y + R if self.residual else R  # Eq. 12
+
+    def recursion(self, z: torch.Tensor, w1_y: torch.Tensor, times: int) -> torch.Tensor:
+        """Eqs. 9 and 10 with theta = 0, so many times: z_{k+1} = ReLU(W_1 y + S z_k), all `(N, m, H, W)`."""
+        for _ in range(times):
+            z = self.S(z).add_(w1_y).relu_()
+        return z
 
 
 VARIANTS = {f"rlcsc_k{K}": {"K": K} for K in (15, 20, 25, 48)} | {  # Figure 7; K = 25 is the paper's model

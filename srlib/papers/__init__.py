@@ -11,11 +11,13 @@ import pandas as pd
 
 from srlib.errors import InputError
 from srlib.experiment import Experiment
-from srlib.papers import drrn
+from srlib.papers import baselines, drn, drrn, dsrn, rlcsc
 
 PAPERS = ("drrn", "dsrn", "rlcsc", "drn")
 TITLES = {"drrn": "DRRN", "dsrn": "DSRN", "rlcsc": "RL-CSC", "drn": "DRN"}
-EXPERIMENTS: dict[str, Experiment] = {experiment.name: experiment for experiment in drrn.EXPERIMENTS}
+EXPERIMENTS: dict[str, Experiment] = {
+    experiment.name: experiment for module in (drrn, dsrn, rlcsc, drn, baselines) for experiment in module.EXPERIMENTS
+}
 TOLERANCES = {"psnr": 0.05, "ssim": 0.001, "ifc": 0.02}  # dB, 1, bits per pixel
 
 

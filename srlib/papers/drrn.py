@@ -7,6 +7,7 @@ data and loss, and replaces optimiser and schedule; every number says which of t
 import re
 from dataclasses import replace
 
+from srlib import models
 from srlib.errors import InputError
 from srlib.experiment import Experiment, Recipe
 
@@ -19,13 +20,13 @@ PUBLISHED = Recipe(
     patch=31,
     stride=21,  # the text; the released solver's 6,536 iterations an epoch imply 31
     scales=(2, 3, 4),
-    halve_every=65_360,  # "half every 10 epochs"
+    decay_every=65_360,  # "half every 10 epochs"
     momentum=0.9,
     weight_decay=1e-4,
     bias_lr=0.1,  # released network definition
     clip=0.01,  # theta; by norm, as the released code does, though the text speaks of each element
     clip_over_lr=True,
-)
+)  # the loss is Eq. 10, half the sum of squares: `Recipe`'s own
 FAST = Recipe(
     "fast",
     optimiser="adam",
@@ -46,16 +47,21 @@ FAST_NARROW = replace(FAST, lr=3e-3, iterations=20_000, batch=16, scales=(3,))
 
 # Figure 6: B or U fixed to 3, and three structures of 52 layers.
 GRID = ((1, 3), (2, 3), (3, 3), (4, 3), (3, 1), (3, 2), (3, 4), (1, 25), (17, 1), (3, 8), (1, 9))
+# Figure 8 and Table 4, but for DRRN itself, which the grid has; and Table 3's VDSR, "our re-implementation".
+COMPONENTS = (
+    *(f"drrn_{structure}_b3u{U}" for structure in ("ns", "c", "ns_c") for U in (2, 3, 4)),
+    *("vdsr_bn_d16_w128", "vdsr_bn_d22_w128", "vdsr_bn_d28_w128", "vdsr_bn"),
+)
 
 
 def experiment(B: int, U: int, width: int = 128) -> Experiment:
     """DRRN_BxUy as the paper trains it, or, below 128 filters, a narrow variant trained on T91 for x3 alone."""
     if B < 1 or U < 0 or width < 1:
         raise InputError(f"There is no DRRN with B = {B}, U = {U} and {width} filters: B and filters start at 1, U at 0.")
-    arguments = {"B": B, "U": U, "width": width}
     if width == 128:
         published = replace(PUBLISHED, iterations=660_136) if (B, U) == (1, 25) else PUBLISHED  # released snapshot 101
-        return Experiment(f"drrn_b{B}u{U}", "drrn", "drrn", arguments, "T291", (published, FAST))
+        return Experiment(f"drrn_b{B}u{U}", "drrn", "drrn", {"B": B, "U": U}, "T291", (published, FAST))
+    arguments = {"B": B, "U": U, "width": width}
     return Experiment(f"drrn_b{B}u{U}_w{width}", "drrn", "drrn", arguments, "T91", (FAST_NARROW,))
 
 
@@ -65,4 +71,10 @@ def parse(name: str) -> Experiment | None:
     return experiment(*(int(number) for number in match.groups(default="128"))) if match else None
 
 
-EXPERIMENTS = tuple(experiment(B, U) for B, U in GRID)
+def _component(name: str) -> Experiment:
+    architecture, arguments = models.PUBLISHED[name]
+    return Experiment(name, "drrn", architecture, arguments, "T291", (PUBLISHED, FAST))
+
+
+CPU_PROFILE = experiment(1, 3, width=32)  # what two cores can train
+EXPERIMENTS = (*(experiment(B, U) for B, U in GRID), *(_component(name) for name in COMPONENTS), CPU_PROFILE)

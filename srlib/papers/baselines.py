@@ -1,0 +1,43 @@
+"""The networks that all four papers compare with, trained on the same images: SRCNN, VDSR and DRCN.
+
+The papers quote their numbers, and so do we: there is no `published` recipe, only a `fast` one like the others', to compare on
+equal terms (all three scales in one model, too). Patch and batch sizes are their authors', all else is ours.
+"""
+
+from dataclasses import replace
+
+from srlib import models
+from srlib.experiment import Experiment, Recipe
+
+VDSR = Recipe(
+    "fast",
+    optimiser="adam",
+    lr=1e-3,
+    iterations=120_000,
+    batch=64,
+    patch=41,  # its receptive field, without overlap
+    stride=41,
+    scales=(2, 3, 4),
+    warmup=0.02,
+    clip=10.0,
+    ema=0.999,
+    last_gain=0.01,  # the network starts at bicubic interpolation
+)
+SRCNN = replace(
+    VDSR,
+    iterations=200_000,
+    batch=128,
+    patch=33,
+    stride=21,  # its authors take 14; a mixture of scales needs fewer
+    last_gain=1.0,  # no residual, and its weights are drawn small
+)
+# DRCN weighs its sixteen intermediate predictions high at first and only the average of them at the end.
+DRCN = replace(VDSR, iterations=60_000, supervision=1.0)
+
+
+def _experiment(name: str, recipe: Recipe) -> Experiment:
+    architecture, arguments = models.PUBLISHED[name]
+    return Experiment(name, "baselines", architecture, arguments, "T291", (recipe,))
+
+
+EXPERIMENTS = (_experiment("srcnn", SRCNN), _experiment("vdsr", VDSR), _experiment("drcn", DRCN))

@@ -1,0 +1,72 @@
+"""DRN's experiments: Section 3 as data, with every reading at its line.
+
+The paper counts in epochs and never says of how many iterations. Rate, halving, patches, batch, loss and Adam's constants are
+the defaults of EDSR's PyTorch code, where an epoch is 1,000 iterations; so it is here. That is an inference. The `fast` recipe
+keeps architecture, data, patches and loss, and replaces the schedule.
+"""
+
+from dataclasses import replace
+
+from srlib import models
+from srlib.experiment import Experiment, Recipe
+from srlib.papers.standin import standin
+
+EPOCH = 1_000  # iterations: see above
+SCALES = (2, 3, 4)
+DEGRADATION = "rgb_floaty"  # 8-bit RGB images at LR, as DIV2K's own are
+PROTOCOLS = ("rgb_floaty", "lapsrn")  # the paper does not say how its own rows are scored, so both stand side by side
+
+
+def published(scale: int, iterations: int) -> Recipe:
+    """Sections 2.5, 3.1 and 3.2 for one scale."""
+    return Recipe(
+        "published",
+        optimiser="adam",
+        lr=1e-4,
+        iterations=iterations,
+        batch=16,
+        patch=48 * scale,  # "the size of the input image is 48 x 48": at LR
+        stride=12 * scale,  # the lineage draws positions freely, we from this lattice
+        scales=(scale,),
+        decay_every=200 * EPOCH,  # "halve at each 200 epochs"
+        # Eq. 16 has 1/N over samples; a sum over pixels would only scale it, which Adam does not feel.
+        loss="absolute",
+        loss_factor=1.0,
+        pixel_mean=True,
+    )
+
+
+def fast(scale: int, iterations: int) -> Recipe:
+    """The same with a larger rate, cosine to zero and averaged weights."""
+    return replace(published(scale, iterations), name="fast", lr=4e-4, decay_every=0, warmup=0.02, ema=0.999)
+
+
+def _experiment(name: str, model: str, epochs: int, fast_iterations: int, loss: str = "absolute") -> Experiment:
+    architecture, arguments = models.PUBLISHED[model]
+    scale = arguments["scale"]
+    recipes = (published(scale, epochs * EPOCH), fast(scale, fast_iterations))
+    recipes = tuple(replace(recipe, loss=loss) for recipe in recipes)
+    return Experiment(name, "drn", architecture, arguments, "DIV2K", recipes, DEGRADATION, PROTOCOLS)
+
+
+DIV2K = (
+    *(_experiment(f"drn_x{scale}", f"drn_x{scale}", 800, 120_000) for scale in SCALES),  # Table 3
+    *(_experiment(f"drn_plus_x{scale}", f"drn_plus_x{scale}", 300, 30_000) for scale in SCALES),  # ten times the work
+    _experiment("drn_mse_x3", "drn_x3", 800, 120_000, "squared"),  # the comparison of Section 2.5, whose figure is missing
+    # Table 2, "at 100th epoch": before the first halving, so the rate is constant.
+    _experiment("drn_x3_epoch100", "drn_x3", 100, 60_000),
+    _experiment("drn_plain_x3", "drn_plain_x3", 100, 60_000),
+    _experiment("drn_plus_x3_epoch100", "drn_plus_x3", 100, 60_000),
+)
+# For a CPU: few filters and blocks, small batches, and patches of which nearly all of T91 holds some.
+CPU_PROFILE = Experiment(
+    "drn_x3_c32_g2_k3",
+    "drn",
+    "drn",
+    {"scale": 3, "C": 32, "G": 2, "K": 3},
+    "T91",
+    (replace(fast(3, 20_000), lr=2e-3, batch=8, patch=96, stride=24),),
+    DEGRADATION,
+    PROTOCOLS,
+)
+EXPERIMENTS = (*DIV2K, *(standin(experiment) for experiment in DIV2K), CPU_PROFILE)

@@ -1,0 +1,244 @@
+"""One iteration: against torch's own textbook loop, in every mode, and without asking the device for anything."""
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from srlib.errors import InputError
+from srlib.experiment import Experiment
+from srlib.models import run
+from srlib.papers import drrn
+from srlib.patches import Sampler, make_patches
+from srlib.state import start
+from srlib.step import Step
+
+SGD = replace(drrn.PUBLISHED, batch=8, scales=(3,), iterations=40, decay_every=10)
+ADAM = replace(drrn.FAST, batch=8, scales=(3,), iterations=40)
+SMALL = {
+    "drrn": {"B": 1, "U": 3, "width": 8},
+    "rlcsc": {"K": 5, "n": 8, "m": 8},
+    "dsrn": {"scale": 3, "T": 2, "width": 8},
+    "drn": {"scale": 3, "C": 8, "G": 1, "K": 2, "d": 2},
+    "vdsr": {"depth": 4, "width": 8},
+    "drcn": {"T": 3, "width": 8},
+    "srcnn": {"n_1": 8, "n_2": 4},
+}
+
+
+def make(model, recipe, photo, **options):
+    """A state, its patches and its step."""
+    experiment = Experiment("small", "drrn", model, SMALL[model], recipes=(recipe,))
+    state = start(experiment, recipe, 0, "cpu")
+    if model in ("dsrn", "drn"):
+        recipe = replace(recipe, patch=24, stride=12)
+    patches = make_patches([("cat", photo)], recipe, state.model.domain, state.model.colour,
+                           "rgb_floaty" if model == "drn" else "drrn")  # fmt: skip
+    return state, patches, Step(state, patches, recipe, recipe.iterations, 0, **options)
+
+
+def weights(state):
+    return torch.cat([p.detach().ravel() for p in state.model.parameters()])
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        SGD,
+        ADAM,
+        replace(SGD, clip_by="value", clip_over_lr=False, clip=0.001, pixel_mean=True),
+        replace(ADAM, loss="absolute", loss_factor=1.0, pixel_mean=True),
+    ],
+    ids=["sgd", "adam", "clipped by value", "absolute"],
+)
+def test_a_step_is_the_textbooks(photo, recipe):
+    """Witness: torch's losses, clipping and plain optimisers in a loop as the tutorials write it."""
+    state, patches, step = make("vdsr", recipe, photo)  # without normalisation, before which a bias has no gradient but noise
+    other = start(Experiment("small", "drrn", "vdsr", SMALL["vdsr"]), recipe, 0, "cpu").model
+    biases = [m.bias for m in other.modules() if isinstance(m, nn.Conv2d)]
+    others = [p for p in other.parameters() if all(p is not b for b in biases)]
+    groups = [{"params": others}, {"params": biases}]
+    optimiser = (
+        torch.optim.SGD(groups, lr=1, momentum=0.9, weight_decay=1e-4, foreach=False)
+        if recipe.optimiser == "sgd"
+        else torch.optim.AdamW(groups, lr=1, weight_decay=0.0, foreach=False)
+    )
+    sampler = Sampler(patches, recipe.batch, recipe.turns, 0)
+    for k in range(30):
+        step()
+        rate = recipe.rate(k, recipe.iterations)
+        sampler.seek(k)
+        inputs, hr = sampler.draw(torch.tensor(k))
+        distance = nn.functional.mse_loss if recipe.loss == "squared" else nn.functional.l1_loss
+        loss = distance(other(inputs["ilr"]), hr, reduction="mean" if recipe.pixel_mean else "sum")
+        optimiser.zero_grad()
+        (loss * recipe.loss_factor / (1 if recipe.pixel_mean else len(hr))).backward()
+        if recipe.clip_by == "value":
+            nn.utils.clip_grad_value_(other.parameters(), recipe.clip)
+        else:
+            nn.utils.clip_grad_norm_(other.parameters(), recipe.clip / (rate if recipe.clip_over_lr else 1))
+        optimiser.param_groups[0]["lr"], optimiser.param_groups[1]["lr"] = rate, rate * recipe.bias_lr
+        optimiser.step()
+    expected = torch.cat([p.detach().ravel() for p in other.parameters()])
+    torch.testing.assert_close(weights(state), expected, rtol=1e-3, atol=1e-4)
+
+
+class Forbid(TorchDispatchMode):
+    """Fails where a value is read back from the device, which no CUDA graph can do."""
+
+    def __torch_dispatch__(self, function, types, arguments=(), named=None):
+        assert function not in (torch.ops.aten._local_scalar_dense.default, torch.ops.aten.nonzero.default), "a value is read"
+        return function(*arguments, **(named or {}))
+
+
+@pytest.mark.parametrize("recipe", [SGD, ADAM], ids=lambda r: r.optimiser)
+def test_a_step_reads_nothing_back(photo, recipe, monkeypatch):
+    """What a CUDA graph needs, seen on the CPU: every operation of an iteration but the optimiser's own, which torch tests."""
+    _, _, step = make("drrn", recipe, photo)
+    step()
+    monkeypatch.setattr(step.state.optimiser, "step", lambda: None)
+    step.sampler.seek(1)
+    with Forbid():
+        step._iteration()
+    with pytest.raises(AssertionError, match="a value is read"), Forbid():
+        torch.ones(1).item()
+
+
+@pytest.mark.parametrize("model", ["drrn", "rlcsc", "dsrn", "drn"])
+def test_low_memory_gives_the_same_bits(photo, model):
+    """Identity: weights, averages and statistics after some steps, with units computed twice."""
+    (full, _, one), (low, _, two) = (make(model, ADAM, photo, memory=memory) for memory in ("full", "low"))
+    for _ in range(5):
+        one(), two()
+    for ours, theirs in ((full.model, low.model), (full.average, low.average)):
+        for name, tensor in ours.state_dict().items():
+            assert torch.equal(tensor, theirs.state_dict()[name]), name
+
+
+def test_low_memory_keeps_less(photo):
+    """Behaviour: what the forward pass keeps for the backward one grows far less with depth."""
+
+    def kept(memory):
+        total, state = 0, None
+
+        def count(tensor):
+            nonlocal total
+            total += tensor.nbytes
+            return tensor
+
+        monster = {"B": 1, "U": 9, "width": 8}
+        state = start(Experiment("deep", "drrn", "drrn", monster), ADAM, 0, "cpu")
+        patches = make_patches([("cat", photo)], ADAM)
+        step = Step(state, patches, ADAM, 40, 0, memory=memory)
+        step.sampler.seek(0)
+        inputs, hr = step.sampler.draw(torch.tensor(0))
+        with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
+            step._loss(inputs, hr)
+        return total
+
+    assert kept("low") < 0.4 * kept("full")
+
+
+@pytest.mark.parametrize("model", ["vdsr", "srcnn"])
+def test_what_would_change_nothing_is_refused(photo, model):
+    """The sentence says why."""
+    with pytest.raises(InputError, match="repeats no unit, so memory='low' would change nothing"):
+        make(model, ADAM, photo, memory="low")
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
+@pytest.mark.parametrize("model", ["drrn", "rlcsc"])
+def test_compiled_units_compute_the_same(photo, model):
+    """Identity within rounding."""
+    (_, _, one), (_, _, two) = (make(model, ADAM, photo, compiled=c) for c in (False, True))
+    for _ in range(4):
+        assert one().item() == pytest.approx(two().item(), rel=1e-3)
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_half_precision_trains_weights_in_fp32(photo, precision):
+    """Behaviour: the same first steps within half precision's rounding; weights stay fp32; fp16's loss is scaled."""
+    experiment = Experiment("small", "drrn", "drrn", SMALL["drrn"])
+    state = start(experiment, ADAM, 0, "cpu", precision)
+    patches = make_patches([("cat", photo)], ADAM)
+    step = Step(state, patches, ADAM, 40, 0, precision=precision)
+    _, _, reference = make("drrn", ADAM, photo)
+    losses = [(step().item(), reference().item()) for _ in range(5)]
+    assert all(p.dtype == torch.float32 for p in state.model.parameters())
+    assert losses == [(pytest.approx(b, rel=0.02), b) for _, b in losses]
+    assert state.scaler.is_enabled() == (precision == "fp16")
+
+
+def test_drcn_learns_from_its_intermediate_predictions(photo):
+    """Identity: at the first iteration the loss is the mean of the predictions' own, at the last the output's."""
+    recipe = replace(ADAM, supervision=1.0, iterations=40)
+    state, patches, step = make("drcn", recipe, photo)
+    step.sampler.seek(0)
+    inputs, hr = step.sampler.draw(torch.tensor(0))
+    with torch.no_grad():
+        each = [((y - hr).square().sum() / 16).item() for y in state.model.predictions(inputs["ilr"])]
+        whole = ((run(state.model, None, inputs["ilr"]) - hr).square().sum() / 16).item()
+    assert step._loss(inputs, hr).item() == pytest.approx(sum(each) / 3, rel=1e-5)
+    step.number.fill_(40)
+    assert step._loss(inputs, hr).item() == pytest.approx(whole, rel=1e-5)
+
+
+def test_an_average_without_decay_is_the_network(photo):
+    """Identity: recipes without a moving average keep the last weights."""
+    state, _, step = make("drrn", SGD, photo)
+    for _ in range(3):
+        step()
+    assert all(torch.equal(t, state.average.state_dict()[name]) for name, t in state.model.state_dict().items()
+               if t.is_floating_point())  # fmt: skip
+
+
+TWO = """
+import sys, torch, skimage.data
+from srlib.experiment import Experiment
+from srlib.hardware import processes
+sys.path.insert(0, sys.argv[2])
+from test_step import ADAM, SMALL
+from srlib.patches import make_patches
+from srlib.state import start
+from srlib.step import Step
+torch.set_num_threads(1)
+with processes("cpu") as shared:
+    state = start(Experiment("small", "rlcsc", "rlcsc", SMALL["rlcsc"]), ADAM, 0, "cpu")
+    patches = make_patches([("cat", skimage.data.chelsea()[60:210, 90:261])], ADAM)
+    step = Step(state, patches, ADAM, 40, 0, shared=shared)
+    for _ in range(4): step()
+    if shared.rank == 0:
+        torch.save([p.grad for p in state.model.parameters()] + [p.detach() for p in state.model.parameters()], sys.argv[1])
+"""
+
+
+def test_two_processes_give_the_gradients_of_one(photo, tmp_path):
+    """Identity within rounding: torch's DistributedDataParallel over gloo, each process with half of each batch."""
+    (tmp_path / "two.py").write_text(TWO)
+    program = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--master-port=0", "--standalone"]
+    here = os.path.dirname(__file__)  # noqa: PTH120
+    done = subprocess.run(
+        [*program, str(tmp_path / "two.py"), str(tmp_path / "two.pt"), here],
+        capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    state, _, step = make("rlcsc", ADAM, photo)
+    for _ in range(4):
+        step()
+    ones = [p.grad for p in state.model.parameters()] + [p.detach() for p in state.model.parameters()]
+    for one, two in zip(ones, torch.load(tmp_path / "two.pt"), strict=True):
+        torch.testing.assert_close(one, two, rtol=1e-4, atol=1e-5)
+
+
+def test_a_batch_that_cannot_be_shared_is_refused(photo):
+    """The sentence says what is wanted."""
+    from srlib.hardware import Processes
+
+    with pytest.raises(InputError, match="A batch of 8 cannot be shared by 3 processes"):
+        make("rlcsc", ADAM, photo, shared=Processes(0, 3))
