@@ -178,7 +178,7 @@ def test_half_precision_trains_weights_in_fp32(photo, precision):
 def test_drcn_learns_from_its_intermediate_predictions(photo):
     """Identity: at the first iteration the loss is the mean of the predictions' own, at the last the output's."""
     recipe = replace(ADAM, supervision=1.0, iterations=40)
-    state, patches, step = make("drcn", recipe, photo)
+    state, _, step = make("drcn", recipe, photo)
     step.sampler.seek(0)
     inputs, hr = step.sampler.draw(torch.tensor(0))
     with torch.no_grad():

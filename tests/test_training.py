@@ -131,7 +131,7 @@ def test_a_killed_process_resumes_bit_for_bit(tmp_path):
         while not checkpoint.exists() or load_tensors(checkpoint)[1]["iteration"] == done[-1]:
             time.sleep(0.01)
             assert process.poll() is None
-        time.sleep(random.uniform(0, 0.4))  # noqa: S311
+        time.sleep(random.uniform(0, 0.4))
         process.send_signal(signal.SIGKILL)
         process.wait()
         done.append(load_tensors(checkpoint)[1]["iteration"])

@@ -65,7 +65,7 @@ CPU_PROFILE = Experiment(
     "drn",
     {"scale": 3, "C": 32, "G": 2, "K": 3},
     "T91",
-    (replace(fast(3, 20_000), lr=2e-3, batch=8, patch=96, stride=24),),
+    (replace(fast(3, 12_000), lr=2e-3, batch=8, patch=72, stride=24),),
     DEGRADATION,
     PROTOCOLS,
 )

@@ -104,7 +104,7 @@ CPU_PROFILE = Experiment(
     "dsrn",
     {"scale": 3, "T": 3, "width": 32},
     "T91",
-    (replace(fast(3), lr=2e-3, iterations=20_000, batch=8, patch=96, stride=24, sizes=(1.0,)),),
+    (replace(fast(3), lr=2e-3, iterations=12_000, batch=8, patch=48, stride=24, sizes=(1.0,)),),
     protocols=PROTOCOLS,
 )
 EXPERIMENTS = (*BENCHMARKS, *ABLATION, *(standin(experiment) for experiment in ABLATION), CPU_PROFILE)
