@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from srlib import __version__, commands
+from srlib import __version__, commands, training_commands
 from srlib.datasets import DATASETS
 from srlib.errors import InputError
 from srlib.inference import BACKENDS, PRECISIONS
@@ -88,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("--scale", type=int, choices=SCALES, required=True)
     add.add_argument("--protocol", default="drrn")
 
-    add = command("train", commands.train_command)
+    add = command("train", training_commands.train_command)
     add.add_argument("experiment", help="see `list`; narrow variants by name, such as drrn_b1u3_w16")
     add.add_argument("--budget", type=float, default=1.0, help="fraction of the recipe's iterations (default: 1)")
     add.add_argument("--recipe", default="fast", help="fast (default) or published")
@@ -102,6 +102,24 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("--data", help="train on this dataset or folder instead")
     add.add_argument("--out", type=Path, help="folder of records (default: results/)")
     add.add_argument("--score", nargs="*", help="datasets to score when done (default: Set5)")
+
+    add = command("score", training_commands.score_command)
+    add.add_argument("folder", nargs="+", type=Path, help="a record, such as results/drrn/drrn_b1u9/seed0")
+    add.add_argument("--data", nargs="+", help="datasets or folders (default: Set5)")
+    add.add_argument("--protocol", nargs="+", help="default: those of the experiment")
+
+    add = command("queue", training_commands.queue_command)
+    add.add_argument("--device", default="auto", help="for whose speed: auto, cpu or cuda")
+    add.add_argument("--number", type=int, default=12, help="of runs to show (default: 12)")
+    add.add_argument("--all", action="store_true", help="what is done, and what wants data that is not at hand, too")
+    add.add_argument("--json", action="store_true")
+
+    add = command("calibrate", training_commands.calibrate_command)
+    add.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    add.add_argument("--seconds", type=float, default=60, help="for all measurements together (default: 60)")
+
+    add = command("merge", training_commands.merge_command)
+    add.add_argument("folder", nargs="+", type=Path, help="holds records at any depth")
 
     add = command("verify", commands.verify_command)
     add.add_argument("--vdsr-weights", type=Path)

@@ -17,21 +17,18 @@ from torch import nn
 
 from srlib.baselines import TEST_SETS
 from srlib.checkpoint import check_output, write_atomically
-from srlib.datasets import DATASETS, ImageSet, at_hand, data_folder, fetch, first_at_hand, open_images
+from srlib.datasets import DATASETS, at_hand, data_folder, fetch, first_at_hand, open_images
 from srlib.errors import InputError
 from srlib.images import SUFFIXES, imresize, read_image, rgb_to_luma, round_uint8
 from srlib.inference import as_method, has_bf16
-from srlib.metrics import IFC_MIN_SIDE
 from srlib.models import MODELS, params, params_total
-from srlib.papers import EXPERIMENTS, get_experiment
+from srlib.papers import EXPERIMENTS
 from srlib.protocol import METRICS, PROTOCOLS, get_protocol
-from srlib.records import add_scores, results_folder, run, score_images, trained_model
+from srlib.records import score_images, trained_model
 from srlib.runtimes import export_onnx
 from srlib.tiles import to_tensor
 from srlib.upscale import drift_report, upscale
 from srlib.verify import verify
-
-TRAINING_OPTIONS = ("seed", "recipe", "budget", "device", "precision", "memory", "compiled", "deterministic", "minutes")
 
 
 def list_command(options: argparse.Namespace) -> None:
@@ -82,7 +79,7 @@ def evaluate_command(options: argparse.Namespace) -> None:
     to_file = options.csv is not None and str(options.csv) != "-"
     if to_file:
         check_output(options.csv)
-    name = options.data or _default_data()
+    name = options.data or default_data()
     metrics = _metrics(options.metrics)
     protocol = get_protocol(options.protocol)
     model = _model(options.model, options.scale, options.weights)
@@ -153,33 +150,6 @@ def degrade_command(options: argparse.Namespace) -> None:
     _write_image(path, lr)
 
 
-def train_command(options: argparse.Namespace) -> None:
-    """Train an experiment, or go on training it, and score it when it is done."""
-    experiment = get_experiment(options.experiment)
-    scales = experiment.recipe(options.recipe).scales
-    scored = [open_images(name) for name in (options.score if options.score is not None else [_default_data()])]
-    for images in scored:
-        _check_scorable(images, scales)
-    data, out = options.data, options.out
-    if data is None and not at_hand(experiment.data):
-        data, out = "SampleTrain", out or results_folder() / "runs"  # never among the records that the book shows
-        print(f"srlib: {experiment.data} is not in {data_folder()}, so SampleTrain stands in for it", file=sys.stderr)
-    how = {name: getattr(options, name) for name in TRAINING_OPTIONS}
-    record = run(experiment, out, data=data, **how)
-    if int(os.environ.get("RANK", 0)):  # of several processes the first one scores
-        return
-    info = record.info
-    print(f"{record.folder}: {info['iterations_done']} of {info['iterations']} iterations in {info['seconds']} s")
-    if not info["finished"]:
-        print("Not finished: run the same command again to go on.")
-        return
-    for images in scored:
-        record = add_scores(record, images, scales, experiment.protocols)
-        for scale in scales:
-            for protocol in experiment.protocols:
-                print(f"{images.name} x{scale}: {record.mean(images.name, scale, 'psnr', protocol):.2f} dB under `{protocol}`")
-
-
 def verify_command(options: argparse.Namespace) -> int:
     """The golden checks on this machine, with this data."""
     for path in (options.reference, options.vdsr_weights):
@@ -199,19 +169,12 @@ def verify_command(options: argparse.Namespace) -> int:
     return int(any(check.passed is False for check in checks))
 
 
-def _default_data() -> str:
+def default_data() -> str:
+    """Set5, or the stand-in, and a word about it."""
     name = first_at_hand("Set5")
     if name == "Sample":
         print(f"srlib: Set5 is not in {data_folder()}, so the Sample images stand in for it", file=sys.stderr)
     return name
-
-
-def _check_scorable(images: ImageSet, scales: tuple[int, ...]) -> None:
-    """Refuse before training what could not be scored after it."""
-    for index, (_, image) in enumerate(images):
-        side = min(n - n % scale - 2 * scale for n in image.shape[:2] for scale in scales)
-        if side < IFC_MIN_SIDE:
-            raise InputError(f"{images.paths[index]} is too small to be scored: its sides must exceed {IFC_MIN_SIDE} pixels.")
 
 
 def _metrics(text: str) -> tuple[str, ...]:

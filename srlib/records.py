@@ -159,7 +159,7 @@ def write_record(folder: Path, info: dict[str, Any], scores: pd.DataFrame | None
     """Write a record atomically, with where, when and with what it was made."""
     info = info | {"commit": commit(), "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), "environment": environment()}
     if scores is not None:
-        _write_scores(folder, scores)
+        write_scores(folder, scores)
     write_atomically(folder / "record.json", json.dumps(info, indent=1) + "\n")
     return Record(folder)
 
@@ -230,11 +230,12 @@ def add_scores(record: Record, images: ImageSet, scales: tuple[int, ...], protoc
             if record.mean(images.name, scale, "psnr", name) is None:
                 new = score_images(images, scale, PROTOCOLS[name], method, **options)
                 have = new if have.empty else pd.concat([have, new])
-    _write_scores(record.folder, have)
+    write_scores(record.folder, have)
     return Record(record.folder)
 
 
-def _write_scores(folder: Path, scores: pd.DataFrame) -> None:
+def write_scores(folder: Path, scores: pd.DataFrame) -> None:
+    """Write `scores.csv` atomically."""
     table = scores[COLUMNS].to_csv(index=False, float_format="%.8f", lineterminator="\n")
     write_atomically(folder / "scores.csv", table)
 

@@ -48,6 +48,7 @@ ORDER = [
     "diagrams",
     "pages",
     "commands",
+    "training_commands",
     "__main__",
 ]
 

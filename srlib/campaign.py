@@ -1,0 +1,162 @@
+"""The campaign: what is to be trained, in the order of what a reader gains by it, and how far it is.
+
+A group is a table or figure: all its runs have one budget, so that they can be compared. If half of the time comes, halve the
+budget of a whole group rather than leave runs out.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+
+from srlib.calibration import NARROW, best_way, estimated_minutes, find_calibrations
+from srlib.datasets import at_hand
+from srlib.errors import InputError
+from srlib.hardware import choose_device, device_name
+from srlib.papers import EXPERIMENTS, drrn
+from srlib.papers.standin import SUFFIX
+from srlib.records import Record, record_folder
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs that fill one table or figure."""
+
+    name: str
+    fills: str
+    experiments: tuple[str, ...]
+    budget: float = 1.0
+    seeds: tuple[int, ...] = (0,)
+
+
+GRID = tuple(f"drrn_b{B}u{U}" for B, U in drrn.GRID)
+COMPONENTS = tuple(name for name in drrn.COMPONENTS if name != "vdsr_bn")
+SWEEP = tuple(f"dsrn_t{T}_x2" for T in (1, 2, 3, 5, 7, 9))
+RECURSIONS = ("rlcsc_k15_m128", "rlcsc_k15", "rlcsc_k20", "rlcsc_k25", "rlcsc_k48")
+ABLATION = tuple(
+    f"dsrn_div2k{variant}_x{scale}" for variant in ("", "_untied", "_no_feedback", "_single_state") for scale in (2, 3, 4)
+)
+DISTILLING = ("drn_x3_epoch100", "drn_plain_x3", "drn_plus_x3_epoch100")
+
+GROUPS = (
+    Group("drrn", "DRRN Tables 2 and 3, Figure 1: B1U9", ("drrn_b1u9",)),
+    Group("drrn grid", "DRRN Figure 6, at equal budget", GRID, 0.25),
+    Group("dsrn unrolling", "DSRN Figure 3, at equal budget", SWEEP, 0.5),
+    Group("rlcsc recursions", "RL-CSC Figures 7 and 8, at equal budget", RECURSIONS, 0.33),
+    Group("drn x3", "DRN Table 3, x3", ("drn_x3",)),
+    Group("dsrn", "DSRN Table 1", ("dsrn_t7_x2", "dsrn_t7_x3", "dsrn_t7_x4")),
+    Group("drrn components", "DRRN Table 4 and Figure 8, with the grid's B3U2, B3U3, B3U4", COMPONENTS, 0.25),
+    Group("dsrn components", "DSRN Table 2", ABLATION, 0.375),
+    Group("drn components", "DRN Table 2", DISTILLING),
+    Group("rlcsc residual", "RL-CSC Table 3", ("rlcsc_k25_no_residual",), 0.05),
+    Group("deep", "DRRN Tables 2 and 3: B1U25; RL-CSC Tables 1 and 2", ("drrn_b1u25", "rlcsc_k25", "rlcsc_k48")),
+    Group(
+        "drn",
+        "DRN Table 3, the rest, and its loss",
+        ("drn_x2", "drn_x4", "drn_plus_x3", "drn_plus_x2", "drn_plus_x4", "drn_mse_x3"),
+    ),
+    Group("baselines", "what all four papers compare with", ("vdsr", "vdsr_bn", "srcnn", "drcn")),
+    Group(
+        "dsrn last state",
+        "DSRN, Section 5.3: averaging or the last state",
+        tuple(f"dsrn_last_state_x{s}" for s in (2, 3, 4)),
+        0.5,
+    ),
+    Group("seeds", "spread: DRRN B1U9 again", ("drrn_b1u9",), seeds=(1, 2)),
+    Group("grid seeds", "spread: Figure 6 again", GRID, 0.25, (1, 2)),
+)
+CPU_GROUP = Group("cpu profile", "every mechanism with real learning, on two CPU cores", NARROW)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training of the campaign."""
+
+    group: Group
+    experiment: str
+    seed: int
+    recipe: str = "fast"
+
+    @property
+    def folder(self) -> Path:
+        """Its record's."""
+        return record_folder(EXPERIMENTS[self.experiment], self.seed, self.recipe, self.group.budget)
+
+    def done(self) -> float:
+        """Fraction of its iterations; 1 if it has a finished record."""
+        try:
+            info = Record(self.folder).info
+            return 1.0 if info["finished"] else info["iterations_done"] / info["iterations"]
+        except (InputError, KeyError):
+            pass
+        try:
+            with safe_open(self.folder / "checkpoint.safetensors", "pt") as file:  # killed before its first record
+                return 0.001 if file.metadata() else 0.0
+        except (OSError, SafetensorError):
+            return 0.0
+
+
+def runs(gpu: bool = True) -> Iterator[Run]:
+    """All runs in order, DIV2K's stand-ins beside them; without a GPU what a CPU can do comes first."""
+    for group in (*GROUPS, CPU_GROUP) if gpu else (CPU_GROUP, *GROUPS):
+        for seed in group.seeds:
+            for name in group.experiments:
+                yield Run(group, name, seed)
+                if name + SUFFIX in EXPERIMENTS:
+                    yield Run(group, name + SUFFIX, seed)
+
+
+def queue(device: str = "auto", all_runs: bool = False) -> list[dict[str, Any]]:
+    """What to do next, most valuable first.
+
+    Parameters
+    ----------
+    device : str
+        For whose speed and commands.
+    all_runs : bool
+        Whether to list what is done, and what wants data that is not at hand, too.
+
+    Returns
+    -------
+    list of dict
+        `group, fills, experiment, paper, recipe, budget, seed, iterations, done` (fraction), `state` ('done', 'started', 'next'
+        or what is missing), `minutes` (left, `None` before a calibration of this device), `command`.
+    """
+    device = choose_device(device)
+    named = [c for c in find_calibrations() if c["device"] == device_name(device)]
+    ready, rows = {}, []
+    for run in runs(device == "cuda"):
+        experiment = EXPERIMENTS[run.experiment]
+        recipe, budget, done = experiment.recipe(run.recipe), run.group.budget, run.done()
+        ready.setdefault(experiment.data, at_hand(experiment.data))
+        state = (
+            "done"
+            if done == 1
+            else f"{experiment.data} is not at hand"
+            if not ready[experiment.data]
+            else "started"
+            if done
+            else "next"
+        )
+        if state not in ("started", "next") and not all_runs:
+            continue
+        minutes = (1 - done) * estimated_minutes(named[0], experiment, recipe, budget) if named else math.nan
+        command = f"python -m srlib train {run.experiment}"
+        command += f" --budget {budget:g}" * (budget != 1) + f" --seed {run.seed}" * (run.seed > 0)
+        if device == "cuda" and named and (way := best_way(named[0], experiment)) and way["compiled"]:
+            command += " --compile"
+        rows.append(
+            {"group": run.group.name, "fills": run.group.fills, "experiment": run.experiment, "paper": experiment.paper}
+            | {
+                "recipe": run.recipe,
+                "budget": budget,
+                "seed": run.seed,
+                "iterations": max(1, round(budget * recipe.iterations)),
+            }
+            | {"done": round(done, 4), "state": state, "minutes": None if math.isnan(minutes) else round(minutes, 1)}
+            | {"command": command}
+        )
+    return rows
