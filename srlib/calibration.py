@@ -9,6 +9,7 @@ import re
 import time
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from srlib.checkpoint import write_atomically
 from srlib.experiment import Experiment, Recipe
 from srlib.hardware import choose_device, device_name, peak_flops, peak_memory
 from srlib.inference import has_bf16
-from srlib.models import macs_per_pixel
+from srlib.models import macs_per_pixel, make_model
 from srlib.papers import EXPERIMENTS, drn, drrn, dsrn, get_experiment, rlcsc
 from srlib.patches import make_patches
 from srlib.records import commit, environment, results_folder
@@ -43,7 +44,12 @@ class Way:
 
 def work_per_image(experiment: Experiment, recipe: Recipe) -> float:
     """Floating-point operations of one training image: forward once, backward twice, two for a multiplication and addition."""
-    return 6 * macs_per_pixel(experiment.make, recipe.scales[0]) * recipe.patch**2
+    return 6 * _macs_per_pixel(experiment.model, tuple(experiment.arguments.items()), recipe.scales[0]) * recipe.patch**2
+
+
+@lru_cache(None)
+def _macs_per_pixel(model: str, arguments: tuple[tuple[str, Any], ...], scale: int) -> float:
+    return macs_per_pixel(partial(make_model, model, dict(arguments)), scale)
 
 
 def ways(device: str) -> list[Way]:

@@ -1,9 +1,12 @@
 """How fast a training goes: images a second, and the share of what the device could do."""
 
 import math
+import sys
 import time
 
-from srlib.state import State
+from tqdm import tqdm
+
+TELL_EVERY = 10  # seconds between lines of a log
 
 
 class Meter:
@@ -53,7 +56,53 @@ class Meter:
         rates = {"images_per_second": round(self.images, 1), "tflops": round(self.images * self.work / 1e12, 4)}
         return rates | {"utilisation": round(use, 3) if math.isfinite(use) else None}
 
-    def line(self, loss: float, state: State) -> str:
-        """For the progress bar."""
-        decibel = f", validation {state.curve[-1]['psnr']:.2f} dB" if state.curve else ""
-        return f"loss {loss:.3g}{decibel}, {self.images:,.0f} img/s, {self.images * self.work / self.peak:.0%} of peak"
+    def line(self, loss: float, decibel: float | None) -> str:
+        """Loss, validation PSNR if there is one, and speed, in words."""
+        validation = "" if decibel is None else f", validation {decibel:.2f} dB"
+        use = self.images * self.work / self.peak
+        return f"loss {loss:.3g}{validation}, {self.images:,.0f} img/s, {use:.0%} of peak"
+
+    def left(self, iterations: int) -> str:
+        """The time that so many iterations still take."""
+        seconds = iterations * self.seconds / self.iterations
+        return f"{seconds / 60:.0f} min left" if seconds > 99 else f"{seconds:.0f} s left"
+
+
+class Progress:
+    """A bar in a terminal; in a log a line every few seconds.
+
+    Parameters
+    ----------
+    title : str
+        What is trained.
+    done, total : int
+        Iterations.
+    shown : bool
+        Whether anything is said at all.
+    """
+
+    def __init__(self, title: str, done: int, total: int, shown: bool) -> None:
+        terminal = sys.stderr.isatty()
+        self.lines = shown and not terminal
+        self.bar = tqdm(desc=title, initial=done, total=total, unit="it", disable=not (shown and terminal), smoothing=0.05)
+        self.title, self.done, self.total, self.told = title, done, total, time.monotonic()
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.bar.close()
+
+    def update(self) -> None:
+        """One iteration more."""
+        self.done += 1
+        self.bar.update()
+
+    def tell(self, meter: Meter, loss: float, decibel: float | None, last: bool) -> None:
+        """Say how it goes, if it is time to."""
+        line = meter.line(loss, decibel)
+        self.bar.set_postfix_str(line, refresh=False)
+        if self.lines and (last or time.monotonic() - self.told > TELL_EVERY):
+            left = meter.left(self.total - self.done)
+            print(f"{self.title} {self.done:,}/{self.total:,}: {line}, {left}", file=sys.stderr, flush=True)
+            self.told = time.monotonic()

@@ -63,7 +63,7 @@ def scoreboard() -> str:
         )
     limits = "{psnr} dB, {ssim} SSIM or {ifc} IFC".format(**TOLERANCES)
     rule = f"*Reproduced*: at most {limits} below the published number, under the protocol behind it."
-    return f"{_markdown(pd.DataFrame(rows))}\n\n{rule}"
+    return f"{markdown_table(pd.DataFrame(rows))}\n\n{rule}"
 
 
 # One of each kind; the ablations differ in what their name says.
@@ -98,7 +98,7 @@ def models() -> str:
                 "MACs a pixel": f"{macs_per_pixel(MODELS[name], scale):,.0f}",
             }
         )
-    return _markdown(pd.DataFrame(rows))
+    return markdown_table(pd.DataFrame(rows))
 
 
 BENCHMARK = "benchmarks/inference.json"
@@ -148,7 +148,7 @@ def speed() -> str:
         text += [
             f"## {size} × {size} pixels",
             f"Median of {turns} turns; differences in grey levels.",
-            _markdown(pd.DataFrame(rows)),
+            markdown_table(pd.DataFrame(rows)),
         ]
     if report["precision"]:
         rows = [
@@ -164,7 +164,7 @@ def speed() -> str:
         text += [
             "## What bf16 costs",
             "PSNR on Set5 under `drrn`, networks with trained weights.",
-            _markdown(pd.DataFrame(rows)),
+            markdown_table(pd.DataFrame(rows)),
         ]
     ours = {r["model"]: r for r in report["rows"] if r["size"] == 288 and r["way"] == "srlib"}
     rows = [
@@ -177,7 +177,7 @@ def speed() -> str:
         if c.quantity == "seconds" and c.model in ours
     ]
     if rows:
-        text += ["## The papers' own times", "For 288 × 288 pixels.", _markdown(pd.DataFrame(rows))]
+        text += ["## The papers' own times", "For 288 × 288 pixels.", markdown_table(pd.DataFrame(rows))]
     return "\n\n".join(text)
 
 
@@ -196,7 +196,7 @@ def protocols() -> str:
         }
         for p in PROTOCOLS.values()
     ]
-    return _markdown(pd.DataFrame(rows))
+    return markdown_table(pd.DataFrame(rows))
 
 
 def status() -> str:
@@ -217,9 +217,9 @@ def status() -> str:
             "## Build",
             f"Commit `{commit()[:12]}`; {machine}.",
             "## Software",
-            _markdown(pd.DataFrame(versions)),
+            markdown_table(pd.DataFrame(versions)),
             "## Data on the building machine",
-            _markdown(pd.DataFrame(data)),
+            markdown_table(pd.DataFrame(data)),
             "## Records",
             records(),
         ]
@@ -244,10 +244,11 @@ def records() -> str:
                 "date": info["date"][:10],
             }
         )
-    return _markdown(pd.DataFrame(rows)) if rows else "There is no record yet."
+    return markdown_table(pd.DataFrame(rows)) if rows else "There is no record yet."
 
 
-def _markdown(frame: pd.DataFrame) -> str:
+def markdown_table(frame: pd.DataFrame) -> str:
+    """A table as Markdown."""
     lines = [list(frame.columns), ["---"] * frame.shape[1], *frame.astype(str).to_numpy().tolist()]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 

@@ -219,6 +219,8 @@ def run(
             raise InputError(f"{folder} holds another finished run ({was}): move it away or give another folder.")
         return record
     info = train(experiment, folder, seed=seed, recipe=recipe, budget=budget, **options)
+    if int(os.environ.get("RANK", 0)):  # of several processes the first one writes
+        return Record(folder)
     return write_record(folder, {"kind": "training"} | info)
 
 

@@ -9,7 +9,6 @@ unless `deterministic` forbids it.
 
 import math
 import signal
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -20,14 +19,13 @@ from typing import Any
 
 import pandas as pd
 import torch
-from tqdm import tqdm
 
 from srlib.checkpoint import check_output, save_weights, write_atomically
-from srlib.datasets import open_images
+from srlib.datasets import ImageSet, open_images
 from srlib.errors import InputError
-from srlib.experiment import Experiment
+from srlib.experiment import Experiment, Recipe
 from srlib.hardware import PRECISIONS, choose_device, device_name, peak_flops, peak_memory, processes
-from srlib.meter import Meter
+from srlib.meter import Meter, Progress
 from srlib.models import macs_per_pixel, params, params_total
 from srlib.patches import make_patches
 from srlib.state import State, is_finite, restore, save, start
@@ -107,18 +105,7 @@ def train(
     check_output(checkpoint)
     total = max(1, round(budget * how.iterations))
     images = held_out(open_images(data or experiment.data))
-    config = {
-        "experiment": experiment.name,
-        "model": experiment.model,
-        "arguments": experiment.arguments,
-        "recipe": {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(how).items()},
-        "seed": seed,
-        "budget": budget,
-        "iterations": total,
-        "data": images.name,
-        "data_sha256": images.digest(),
-        "precision": precision,
-    }
+    config = _config(experiment, how, seed, budget, total, images, precision)
     with processes(device) as shared, _algorithms(device, deterministic), _interruptions() as interruptions:
         state = start(experiment, how, seed, device, precision)
         if checkpoint.exists():
@@ -132,14 +119,10 @@ def train(
         meter = Meter(work, how.batch, peak_flops(device, precision) * shared.count if progress and first else math.nan)
         session = {"device": device_name(device), "gpu": device == "cuda", "processes": shared.count}
         session |= {"compiled": compiled, "memory": memory, "seconds": 0.0}
-        state.sessions.append(session)
         previous, saved = state.iteration, began
-        often = 0.1 if sys.stderr.isatty() else 10  # seconds: a log keeps every line
-        bar = tqdm(
-            total=total, initial=state.iteration, desc=experiment.name, unit="it", mininterval=often,
-            disable=not (progress and first), smoothing=0.05,
-        )  # fmt: skip
+        bar = Progress(experiment.name, state.iteration, total, shown=progress and first)
         every, last = max(1, total // VALIDATIONS), state.iteration == total
+        state.sessions += [] if last else [session]
         with bar:
             while not last:
                 left = 60 * minutes - (time.monotonic() - began) - meter.overhead if minutes is not None else math.inf
@@ -156,10 +139,10 @@ def train(
                 previous, now = state.iteration, time.monotonic()
                 out_of_time = minutes is not None and now - began + meter.overhead >= 60 * minutes
                 last = state.iteration == total or out_of_time or bool(interruptions)
-                point_due = last or state.iteration % every == 0
+                point_due = state.iteration == total or state.iteration % every == 0
                 save_due = last or now - saved > SAVE_EVERY
                 last, point_due, save_due = (bool(x) for x in shared.agree([last, point_due, save_due]))
-                bar.set_postfix_str(meter.line(value, state), refresh=False)
+                bar.tell(meter, value, state.curve[-1]["psnr"] if state.curve else None, last)
                 if first and (point_due or save_due):
                     _check_finite(state, value, checkpoint)
                     if point_due:
@@ -175,20 +158,43 @@ def train(
             return config | {"finished": False}
         if interruptions:
             raise KeyboardInterrupt(f"stopped at iteration {state.iteration} of {total}; {checkpoint} holds everything.")
-        curve = pd.DataFrame(state.curve).to_csv(index=False, float_format="%.6g", lineterminator="\n")
-        write_atomically(folder / "curve.csv", curve)
-        weights_sha256 = save_weights(folder / "weights.safetensors", state.average, experiment.name)
-        return config | {
-            "iterations_done": state.iteration,
-            "finished": state.iteration == total,
-            "seconds": round(sum(s["seconds"] for s in state.sessions), 1),
-            "gpu_seconds": round(sum(s["seconds"] * s["processes"] for s in state.sessions if s["gpu"]), 1),
-            "device": session["device"],
-            "sessions": state.sessions,
-            "params": params(model),
-            "params_total": params_total(model),
-            "weights_sha256": weights_sha256,
-        }
+        return config | _write(folder, experiment, state, total)
+
+
+def _config(
+    experiment: Experiment, how: Recipe, seed: int, budget: float, total: int, images: ImageSet, precision: str
+) -> dict[str, Any]:
+    """What decides the result; a checkpoint of another configuration is another run's."""
+    return {
+        "experiment": experiment.name,
+        "model": experiment.model,
+        "arguments": experiment.arguments,
+        "recipe": {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(how).items()},
+        "seed": seed,
+        "budget": budget,
+        "iterations": total,
+        "data": images.name,
+        "data_sha256": images.digest(),
+        "precision": precision,
+    }
+
+
+def _write(folder: Path, experiment: Experiment, state: State, total: int) -> dict[str, Any]:
+    """Write curve and weights; returns how they came about."""
+    curve = pd.DataFrame(state.curve, columns=["iteration", "lr", "loss", "psnr"])
+    write_atomically(folder / "curve.csv", curve.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
+    sha256 = save_weights(folder / "weights.safetensors", state.average, experiment.name)
+    return {
+        "iterations_done": state.iteration,
+        "finished": state.iteration == total,
+        "seconds": round(sum(s["seconds"] for s in state.sessions), 1),
+        "gpu_seconds": round(sum(s["seconds"] * s["processes"] for s in state.sessions if s["gpu"]), 1),
+        "device": state.sessions[-1]["device"],
+        "sessions": state.sessions,
+        "params": params(state.model),
+        "params_total": params_total(state.model),
+        "weights_sha256": sha256,
+    }
 
 
 def _check(seed: int, budget: float, minutes: float | None, precision: str, memory: str) -> None:

@@ -47,6 +47,7 @@ ORDER = [
     "figures",
     "diagrams",
     "pages",
+    "training_pages",
     "commands",
     "training_commands",
     "__main__",

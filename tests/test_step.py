@@ -12,9 +12,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from srlib.errors import InputError
 from srlib.experiment import Experiment
+from srlib.inference import as_method
 from srlib.models import run
 from srlib.papers import drrn
 from srlib.patches import Sampler, make_patches
+from srlib.protocol import PROTOCOLS
 from srlib.state import start
 from srlib.step import Step
 
@@ -196,6 +198,16 @@ def test_an_average_without_decay_is_the_network(photo):
         step()
     assert all(torch.equal(t, state.average.state_dict()[name]) for name, t in state.model.state_dict().items()
                if t.is_floating_point())  # fmt: skip
+
+
+@pytest.mark.parametrize("model", SMALL)
+def test_validation_does_not_move_the_weights(photo, model):
+    """What a captured graph relies on: scoring leaves every tensor where it is in memory."""
+    state, _, _ = make(model, ADAM, photo)
+    before = {name: tensor.data_ptr() for name, tensor in state.average.state_dict().items()}
+    protocol = PROTOCOLS["rgb_floaty" if model == "drn" else "drrn"]
+    protocol.evaluate(photo, 3, as_method(state.average), ("psnr",))
+    assert {name: tensor.data_ptr() for name, tensor in state.average.state_dict().items()} == before
 
 
 TWO = """

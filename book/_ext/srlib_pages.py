@@ -1,4 +1,4 @@
-"""The `{generated}` directive: Markdown that `srlib.pages` computes while the book is built.
+"""The `{generated}` directive: Markdown that `srlib.pages` and `srlib.training_pages` compute while the book is built.
 
 ```{generated} scoreboard
 ```
@@ -8,13 +8,17 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from srlib import pages
+from srlib import pages, training_pages
 
 PAGES = {
     "scoreboard": pages.scoreboard,
     "protocols": pages.protocols,
     "models": pages.models,
     "speed": pages.speed,
+    "recipes": training_pages.recipes,
+    "cpu-profile": training_pages.cpu_profile,
+    "training-speed": training_pages.training_speed,
+    "cost": training_pages.cost,
     "status": pages.status,
 }
 

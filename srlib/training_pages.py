@@ -1,0 +1,134 @@
+"""Text of the book about training that is computed, never typed: recipes, the CPU profile, costs, speed."""
+
+import json
+import math
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
+
+import pandas as pd
+import torch
+
+from srlib.calibration import NARROW, estimated_minutes, find_calibrations, work_per_image
+from srlib.campaign import CPU_GROUP, GROUPS, Group
+from srlib.experiment import Experiment, Recipe
+from srlib.models import make_model, params_total
+from srlib.pages import markdown_table
+from srlib.papers import EXPERIMENTS, PAPERS, TITLES
+from srlib.papers.standin import SUFFIX
+from srlib.records import find_record, find_records, results_folder
+
+BENCHMARK = "benchmarks/training.json"
+
+
+def recipes() -> str:
+    """Each paper's own recipe beside our fast one, as a Markdown table."""
+    rows = []
+    for name in ("drrn_b1u9", "dsrn_t7_x2", "rlcsc_k25", "drn_x3"):
+        for recipe in EXPERIMENTS[name].recipes:
+            rows.append({"experiment": f"`{name}`", "recipe": recipe.name} | _words(recipe))
+    return markdown_table(pd.DataFrame(rows))
+
+
+def _words(recipe: Recipe) -> dict[str, str]:
+    optimiser = f"SGD, momentum {recipe.momentum:g}" if recipe.optimiser == "sgd" else "Adam"
+    if recipe.weight_decay:
+        optimiser += f", weight decay {recipe.weight_decay:g}"
+    schedule = f"× {recipe.decay:g} every {recipe.decay_every:,}" if recipe.decay_every else "warm-up, cosine to zero"
+    clip = f"{recipe.clip:g}{' / rate' * recipe.clip_over_lr}, by {recipe.clip_by}" if recipe.clip else "none"
+    return {
+        "optimiser": optimiser,
+        "rate": f"{recipe.lr:g}, {schedule}",
+        "iterations": f"{recipe.iterations:,}",
+        "batch, patch, stride": f"{recipe.batch}, {recipe.patch}, {recipe.stride}",
+        "clipping": clip,
+        "loss": f"{recipe.loss}, {'mean' if recipe.pixel_mean else 'sum'} over pixels",
+        "average": f"{recipe.ema:g}" if recipe.ema else "none",
+    }
+
+
+def cpu_profile() -> str:
+    """What the narrow networks reach in a quarter of an hour on two cores, beside bicubic, as Markdown."""
+    rows = []
+    for name in NARROW:
+        record = find_record(name)
+        if record is None:
+            rows.append({"experiment": f"`{name}`", "trained": "not attempted"})
+            continue
+        info, experiment = record.info, EXPERIMENTS[name]
+        protocol = "lapsrn" if "lapsrn" in experiment.protocols else "drrn"
+        row = {
+            "experiment": f"`{name}`",
+            "paper": TITLES[experiment.paper],
+            "weights": f"{info['params']:,}",
+            "trained": f"{info['iterations_done']:,} iterations, seed {info['seed']}, {info['seconds'] / 60:.0f} min",
+            "protocol": f"`{protocol}`",
+        }
+        for dataset in ("Set5", "Set14", "BSD100"):
+            ours, bicubic = record.mean(dataset, 3, "psnr", protocol), find_record("bicubic")
+            base = bicubic and bicubic.mean(dataset, 3, "psnr", protocol)
+            row[f"{dataset} ×3 (dB)"] = "–" if ours is None else f"{ours:.2f}" + (f" ({ours - base:+.2f})" if base else "")
+        rows.append(row)
+    devices = dict.fromkeys(record.info["device"] for name in NARROW if (record := find_record(name)))
+    text = markdown_table(pd.DataFrame(rows).fillna("–"))
+    return f"{text}\n\nIn brackets the gain over bicubic under the same protocol. Trained on {', '.join(devices) or 'nothing yet'}."
+
+
+def cost() -> str:
+    """Operations, time and storage of the whole campaign, by group, and of the papers' own schedules, as Markdown."""
+    calibrations = find_calibrations()
+    text = [
+        "## Our campaign",
+        "The `fast` recipe, at each group's budget; DIV2K's stand-ins count once more where they are needed.",
+    ]
+    rows = [_cost_row(group.fills, _fast_runs(group), calibrations) for group in (*GROUPS, CPU_GROUP)]
+    everything = [run for group in (*GROUPS, CPU_GROUP) for run in _fast_runs(group)]
+    text.append(markdown_table(pd.DataFrame([*rows, _cost_row("**all**", everything, calibrations)])))
+    text += ["## The papers' own schedules, once each", "The `published` recipes at budget 1: what nobody has to repeat."]
+    rows, everything = [], []
+    for paper in PAPERS:
+        own = [e for e in EXPERIMENTS.values() if e.paper == paper and not e.name.endswith(SUFFIX) and e.name not in NARROW]
+        runs = [(e, e.recipe("published"), 1.0) for e in own]
+        rows.append(_cost_row(TITLES[paper], runs, calibrations))
+        everything += runs
+    text.append(markdown_table(pd.DataFrame([*rows, _cost_row("**all**", everything, calibrations)])))
+    measured = "; ".join(f"{c['device']} ({c['date'][:10]}, commit `{c['commit'][:12]}`)" for c in calibrations)
+    text.append(f"Hours follow from throughput measured by `python -m srlib calibrate` on {measured or 'no device yet'}.")
+    if not any(c["gpu"] for c in calibrations):
+        text.append("No GPU has been measured yet, so no GPU-hours are given.")
+    spent = [r.info for r in find_records() if r.info["kind"] == "training"]
+    gpu, all_seconds = sum(i.get("gpu_seconds", 0) for i in spent), sum(i["seconds"] for i in spent)
+    text.append(
+        f"Spent so far on the {len(spent)} committed trainings: {gpu / 3600:.1f} GPU-hours and "
+        f"{(all_seconds - gpu) / 3600:.1f} hours on CPUs."
+    )
+    return "\n\n".join(text)
+
+
+def _fast_runs(group: Group) -> list[tuple[Experiment, Recipe, float]]:
+    return [(EXPERIMENTS[e], EXPERIMENTS[e].recipe("fast"), group.budget) for _ in group.seeds for e in group.experiments]
+
+
+def _cost_row(title: str, runs: Iterable[tuple[Experiment, Recipe, float]], calibrations: list[dict]) -> dict[str, str]:
+    runs = list(runs)
+    work = sum(budget * recipe.iterations * recipe.batch * work_per_image(e, recipe) for e, recipe, budget in runs)
+    stored = sum(2 * _params_total(e.model, tuple(e.arguments.items())) for e, _, _ in runs)
+    row = {"fills": title, "runs": str(len(runs)), "PFLOP": f"{work / 1e15:,.0f}" if work > 1e15 else f"{work / 1e15:.2f}"}
+    for calibration in calibrations:
+        minutes = sum(estimated_minutes(calibration, *run) for run in runs)
+        row[f"hours on {calibration['device'].split(',')[0]}"] = "–" if math.isnan(minutes) else f"{minutes / 60:,.1f}"
+    return row | {"weights kept": f"{stored / 1e6:,.1f} MB"}
+
+
+@lru_cache(None)
+def _params_total(model: str, arguments: tuple[tuple[str, Any], ...]) -> int:
+    with torch.device("meta"):
+        return params_total(make_model(model, dict(arguments)))
+
+
+def training_speed() -> str:
+    """The benchmark of training as Markdown: images a second against a plain loop, utilisation, memory."""
+    path = results_folder() / BENCHMARK
+    if not path.exists():
+        return "Not measured yet: `python benchmarks/training.py`."
+    return str(json.loads(path.read_text()))
