@@ -114,6 +114,12 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("--all", action="store_true", help="what is done, and what wants data that is not at hand, too")
     add.add_argument("--json", action="store_true")
 
+    add = command("work", training_commands.work_command)
+    add.add_argument("--minutes", type=float, required=True, help="for everything; what is unfinished goes on the next time")
+    add.add_argument("--group", help="only this group of the queue")
+    add.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    add.add_argument("--out", type=Path, help="folder of records (default: results/)")
+
     add = command("calibrate", training_commands.calibrate_command)
     add.add_argument("--device", default="auto", help="auto, cpu or cuda")
     add.add_argument("--seconds", type=float, default=60, help="for all measurements together (default: 60)")

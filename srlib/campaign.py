@@ -5,6 +5,7 @@ budget of a whole group rather than leave runs out.
 """
 
 import math
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from srlib.errors import InputError
 from srlib.hardware import choose_device, device_name
 from srlib.papers import EXPERIMENTS, drrn
 from srlib.papers.standin import SUFFIX
-from srlib.records import Record, record_folder
+from srlib.records import Record, record_folder, run
 
 
 @dataclass(frozen=True)
@@ -80,20 +81,20 @@ class Run:
     seed: int
     recipe: str = "fast"
 
-    @property
-    def folder(self) -> Path:
-        """Its record's."""
-        return record_folder(EXPERIMENTS[self.experiment], self.seed, self.recipe, self.group.budget)
+    def folder(self, root: Path | None = None) -> Path:
+        """Where its record belongs, among those below `root` (default: the committed ones)."""
+        return record_folder(EXPERIMENTS[self.experiment], self.seed, self.recipe, self.group.budget, root)
 
-    def done(self) -> float:
+    def done(self, root: Path | None = None) -> float:
         """Fraction of its iterations; 1 if it has a finished record."""
+        folder = self.folder(root)
         try:
-            info = Record(self.folder).info
+            info = Record(folder).info
             return 1.0 if info["finished"] else info["iterations_done"] / info["iterations"]
         except (InputError, KeyError):
             pass
         try:
-            with safe_open(self.folder / "checkpoint.safetensors", "pt") as file:  # killed before its first record
+            with safe_open(folder / "checkpoint.safetensors", "pt") as file:  # killed before its first record
                 return 0.001 if file.metadata() else 0.0
         except (OSError, SafetensorError):
             return 0.0
@@ -109,7 +110,7 @@ def runs(gpu: bool = True) -> Iterator[Run]:
                     yield Run(group, name + SUFFIX, seed)
 
 
-def queue(device: str = "auto", all_runs: bool = False) -> list[dict[str, Any]]:
+def queue(device: str = "auto", all_runs: bool = False, root: Path | None = None) -> list[dict[str, Any]]:
     """What to do next, most valuable first.
 
     Parameters
@@ -118,6 +119,8 @@ def queue(device: str = "auto", all_runs: bool = False) -> list[dict[str, Any]]:
         For whose speed and commands.
     all_runs : bool
         Whether to list what is done, and what wants data that is not at hand, too.
+    root : path, optional
+        Where else to look for runs, beside the committed records.
 
     Returns
     -------
@@ -128,9 +131,10 @@ def queue(device: str = "auto", all_runs: bool = False) -> list[dict[str, Any]]:
     device = choose_device(device)
     named = [c for c in find_calibrations() if c["device"] == device_name(device)]
     ready, rows = {}, []
-    for run in runs(device == "cuda"):
-        experiment = EXPERIMENTS[run.experiment]
-        recipe, budget, done = experiment.recipe(run.recipe), run.group.budget, run.done()
+    for item in runs(device == "cuda"):
+        experiment = EXPERIMENTS[item.experiment]
+        recipe, budget = experiment.recipe(item.recipe), item.group.budget
+        done = item.done() if root is None else max(item.done(), item.done(root))
         ready.setdefault(experiment.data, at_hand(experiment.data))
         state = (
             "done"
@@ -144,19 +148,60 @@ def queue(device: str = "auto", all_runs: bool = False) -> list[dict[str, Any]]:
         if state not in ("started", "next") and not all_runs:
             continue
         minutes = (1 - done) * estimated_minutes(named[0], experiment, recipe, budget) if named else math.nan
-        command = f"python -m srlib train {run.experiment}"
-        command += f" --budget {budget:g}" * (budget != 1) + f" --seed {run.seed}" * (run.seed > 0)
+        command = f"python -m srlib train {item.experiment}"
+        command += f" --budget {budget:g}" * (budget != 1) + f" --seed {item.seed}" * (item.seed > 0)
         if device == "cuda" and named and (way := best_way(named[0], experiment)) and way["compiled"]:
             command += " --compile"
         rows.append(
-            {"group": run.group.name, "fills": run.group.fills, "experiment": run.experiment, "paper": experiment.paper}
+            {"group": item.group.name, "fills": item.group.fills, "experiment": item.experiment, "paper": experiment.paper}
             | {
-                "recipe": run.recipe,
+                "recipe": item.recipe,
                 "budget": budget,
-                "seed": run.seed,
+                "seed": item.seed,
                 "iterations": max(1, round(budget * recipe.iterations)),
             }
             | {"done": round(done, 4), "state": state, "minutes": None if math.isnan(minutes) else round(minutes, 1)}
             | {"command": command}
         )
     return rows
+
+
+def work(minutes: float, root: Path, device: str = "auto", group: str | None = None, report: Any = print) -> list[Record]:
+    """Train from the top of the queue until the minutes are spent; what is unfinished goes on the next time.
+
+    Parameters
+    ----------
+    minutes : float
+        For everything, above 0.
+    root : path
+        Receives the records and checkpoints.
+    device : str
+        'cpu', 'cuda' or 'auto'.
+    group : str, optional
+        The name of one group, to train only that.
+    report : callable
+        Is given a line for each run.
+
+    Returns
+    -------
+    list of Record
+        Those worked on, without scores.
+    """
+    names = [g.name for g in (*GROUPS, CPU_GROUP)]
+    if not minutes > 0:
+        raise InputError(f"minutes {minutes} is no time to work: give more than 0.")
+    if group is not None and group not in names:
+        raise InputError(f"Group {group!r} is unknown: choose one of {', '.join(names)}.")
+    end, worked = time.monotonic() + 60 * minutes, []
+    for row in queue(device, root=root):
+        left = (end - time.monotonic()) / 60
+        if left <= 0.05 * minutes and worked:
+            break
+        if group in (None, row["group"]):
+            report(f"{row['command']}: {row['fills']}")
+            compiled = "--compile" in row["command"]
+            options = {"seed": row["seed"], "budget": row["budget"], "device": device, "compiled": compiled, "minutes": left}
+            worked.append(run(EXPERIMENTS[row["experiment"]], root, **options))
+            info = worked[-1].info
+            report(f"{worked[-1].folder}: {info['iterations_done']} of {info['iterations']} iterations in {info['seconds']} s")
+    return worked

@@ -9,7 +9,7 @@ import sys
 import pandas as pd
 
 from srlib.calibration import calibrate
-from srlib.campaign import queue
+from srlib.campaign import queue, work
 from srlib.commands import default_data
 from srlib.datasets import ImageSet, at_hand, data_folder, open_images
 from srlib.errors import InputError
@@ -84,6 +84,13 @@ def queue_command(options: argparse.Namespace) -> None:
     elif first:
         total = sum(row["minutes"] or 0 for row in rows if row["state"] in ("started", "next"))
         print(f"{len(rows)} runs {'in all' if options.all else 'to do'}, {_duration(total)} on this device")
+
+
+def work_command(options: argparse.Namespace) -> None:
+    """Train from the top of the queue for so many minutes."""
+    done = work(options.minutes, options.out or results_folder(), options.device, options.group)
+    if not done:
+        print("Nothing is left that can be trained with the data at hand: see queue --all.")
 
 
 def calibrate_command(options: argparse.Namespace) -> None:

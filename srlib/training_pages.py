@@ -19,6 +19,7 @@ from srlib.papers.standin import SUFFIX
 from srlib.records import find_record, find_records, results_folder
 
 BENCHMARK = "benchmarks/training.json"
+WAYS = {"plain": "plain loop", "srlib, low memory": "srlib, `--memory low`", "srlib, compiled": "srlib, `--compile`"}
 
 
 def recipes() -> str:
@@ -71,7 +72,8 @@ def cpu_profile() -> str:
         rows.append(row)
     devices = dict.fromkeys(record.info["device"] for name in NARROW if (record := find_record(name)))
     text = markdown_table(pd.DataFrame(rows).fillna("–"))
-    return f"{text}\n\nIn brackets the gain over bicubic under the same protocol. Trained on {', '.join(devices) or 'nothing yet'}."
+    where = ", ".join(devices) or "nothing yet"
+    return f"{text}\n\nIn brackets the gain over bicubic under the same protocol. Trained on {where}."
 
 
 def cost() -> str:
@@ -131,4 +133,56 @@ def training_speed() -> str:
     path = results_folder() / BENCHMARK
     if not path.exists():
         return "Not measured yet: `python benchmarks/training.py`."
-    return str(json.loads(path.read_text()))
+    report = json.loads(path.read_text())
+    rows = []
+    for row in report["rows"]:
+        shown = {"network": f"`{row['model']}`", "batch": row["batch"], "computed by": WAYS.get(row["way"], row["way"])}
+        if "error" in row:
+            rows.append(shown | {"images/s": row["error"]})
+            continue
+        rows.append(
+            shown
+            | {
+                "images/s": f"{row['images_per_second']:,.4g} ({row['slowest']:,.4g} to {row['fastest']:,.4g})",
+                "faster than plain": f"{row['times_plain']:.2f} ×",
+                "processor time": f"{1 / row['times_plain_processor']:.2f} of plain",
+                "of the peak": f"{row['of_peak']:.0%} of {row['peak_gflops']:,.0f} GFLOP/s",
+                "more memory": f"{row['memory_mb']:,.0f} MB",
+            }
+        )
+    text = [
+        f"`python benchmarks/training.py` on {report['device']}, commit `{report['commit'][:12]}`, {report['date'][:10]}, torch "
+        f"{report['environment']['torch']}, load at the start {report['load']:.1f}. *Plain* is the loop that such papers come "
+        "with: eager, fp32, patches cut beforehand, a loader, the loss read at each step. Turns of a process each, A B A B; medians.",
+        markdown_table(pd.DataFrame(rows).fillna("–")),
+    ]
+    if table := report.get("table_4"):
+        text += ["## Memory of training: RL-CSC's Table 4", _memory(table)]
+    return "\n\n".join(text)
+
+
+def _memory(table: dict[str, list[dict[str, Any]]]) -> str:
+    rows = [
+        {
+            "network": f"`{row['model']}`, {row['layers']} layers",
+            "batch, patch": f"{row['batch']}, {row['patch']}",
+            "memory": row["memory"],
+            "ours": row.get("error") or f"{row['mb']:,.0f} MB",
+            "times the first": f"{row['times_first']:.2f}" if "times_first" in row else "–",
+            "printed": f"{row['paper_mb']:,} MB" if row["paper_mb"] else "> 12 GB",
+            "printed, times the first": f"{row['paper_times_first']:.2f}" if row["paper_times_first"] else "> 1.3",
+        }
+        for row in table["rows"]
+    ]
+    text = [markdown_table(pd.DataFrame(rows))]
+    kinds = ", ".join(dict.fromkeys(row["kind"] for row in table["rows"] if "kind" in row))
+    text.append(
+        f"Ours: {kinds}. The paper compares Caffe with PyTorch on a GPU, so its megabytes are not comparable with ours; the "
+        "ratios say what the networks, and the frameworks, make of it."
+    )
+    for check in table["checks"]:
+        text.append(
+            f"Check, `{check['model']}`, memory {check['memory']}: a process that takes a real step grows by "
+            f"{check['mb_per_image']:.1f} MB an image; computed {check['computed_mb_per_image']:.1f} MB."
+        )
+    return "\n\n".join(text)

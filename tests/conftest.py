@@ -29,6 +29,12 @@ def absent(reason: str):
     pytest.skip(reason)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def prepared_images(tmp_path_factory):
+    """What training prepares goes to a folder of the tests' own."""
+    os.environ["SRLIB_CACHE"] = str(tmp_path_factory.mktemp("prepared"))
+
+
 @pytest.fixture
 def dataset():
     """A function that opens a dataset by name, or skips."""

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -93,6 +94,29 @@ def test_the_queue_knows_what_is_done_and_what_is_begun(results, dataset):
     assert {rows[key]["state"] for key in (("drrn_b1u9", 1.0), ("drrn_b1u3", 0.25))} == {"started"}
     assert rows["drrn_b1u3", 0.25]["command"] == "python -m srlib train drrn_b1u3 --budget 0.25"
     assert rows["drrn_b1u9", 0.25]["state"] == "next"  # another budget is another run
+
+
+def test_work_goes_through_the_queue_and_goes_on(results, tmp_path, monkeypatch, capsys, dataset):
+    """Behaviour: a short while leaves one run unfinished, a longer one finishes both, a third finds nothing to do."""
+    dataset("T91")
+    small = [
+        replace(EXPERIMENTS["drrn_b1u3_w32"], name=name, arguments={"B": 1, "U": 1, "width": 4}) for name in ("one", "two")
+    ]
+    monkeypatch.setattr(campaign, "EXPERIMENTS", EXPERIMENTS | {e.name: e for e in small})
+    monkeypatch.setattr(campaign, "CPU_GROUP", campaign.Group("tiny", "a test", ("one", "two"), 0.001))
+    monkeypatch.setattr(campaign, "GROUPS", ())
+    out = ["--out", str(tmp_path / "out"), "--device", "cpu"]
+    assert main(["work", "--minutes", "0.0001", *out]) == 0
+    assert "1 of 12 iterations" in capsys.readouterr().out
+    assert main(["work", "--minutes", "5", *out]) == 0
+    said = capsys.readouterr().out
+    assert said.count("12 of 12 iterations") == 2
+    assert said.startswith("python -m srlib train one --budget 0.001: a test")
+    assert main(["work", "--minutes", "5", *out]) == 0
+    assert "Nothing is left" in capsys.readouterr().out
+    assert main(["work", "--minutes", "0"]) == 2
+    assert main(["work", "--minutes", "1", "--group", "none"]) == 2
+    assert "Group 'none' is unknown: choose one of tiny" in capsys.readouterr().err
 
 
 def test_calibration_measures_and_plans(results, monkeypatch, capsys):

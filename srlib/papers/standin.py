@@ -1,7 +1,8 @@
 """A stand-in for DIV2K, which is too large for some places, under names that cannot be mistaken for the papers' experiments.
 
-491 images in place of 800, and smaller: 91 of Yang et al. and 200 + 200 of Berkeley's, none from a test set of the papers. A
-stand-in compares the networks of one table with each other; its numbers stand beside a published one only with this said.
+491 images in place of 800, and smaller: 91 of Yang et al. and 200 + 200 of Berkeley's, none from a test set of the papers; ten
+of the last are kept out, to validate. A stand-in compares the networks of one table with each other; its numbers stand beside
+a published one only with this said.
 """
 
 from dataclasses import replace
