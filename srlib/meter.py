@@ -1,6 +1,5 @@
 """How fast a training goes: images a second, and the share of what the device could do."""
 
-import math
 import sys
 import time
 
@@ -52,15 +51,21 @@ class Meter:
 
     def summary(self) -> dict[str, float | None]:
         """For the record: images and TFLOP a second, and the share of the peak, `None` if that was not measured."""
-        use = self.images * self.work / self.peak
+        use = self.utilisation
         rates = {"images_per_second": round(self.images, 1), "tflops": round(self.images * self.work / 1e12, 4)}
-        return rates | {"utilisation": round(use, 3) if math.isfinite(use) else None}
+        return rates | {"utilisation": None if use is None else round(use, 3)}
+
+    @property
+    def utilisation(self) -> float | None:
+        """Share of the peak; `None` if that was not measured, or while others computed, so that it is exceeded."""
+        use = self.images * self.work / self.peak
+        return use if use <= 1 else None
 
     def line(self, loss: float, decibel: float | None) -> str:
         """Loss, validation PSNR if there is one, and speed, in words."""
         validation = "" if decibel is None else f", validation {decibel:.2f} dB"
-        use = self.images * self.work / self.peak
-        return f"loss {loss:.3g}{validation}, {self.images:,.0f} img/s, {use:.0%} of peak"
+        use = "" if self.utilisation is None else f", {self.utilisation:.0%} of peak"
+        return f"loss {loss:.3g}{validation}, {self.images:,.0f} img/s{use}"
 
     def left(self, iterations: int) -> str:
         """The time that so many iterations still take."""
