@@ -152,8 +152,8 @@ def training_speed() -> str:
         )
     text = [
         f"`python benchmarks/training.py` on {report['device']}, commit `{report['commit'][:12]}`, {report['date'][:10]}, "
-        f"torch {report['environment']['torch']}, load at the start {report['load']:.1f}. *Plain* is the loop that such papers come "
-        "with: eager, fp32, patches cut beforehand, a loader, the loss read at each step. Turns of a process each, A B A B.",
+        f"torch {report['environment']['torch']}, load at the start {report['load']:.1f}. *Plain* is the loop that such papers "
+        "come with: eager, fp32, patches cut beforehand, a loader, the loss read at each step. Turns of a process each, A B A B.",
         markdown_table(pd.DataFrame(rows).fillna("–")),
     ]
     if table := report.get("table_4"):
