@@ -77,7 +77,7 @@ def peak_memory(device: str) -> float:
     """The most memory in use so far, in MB: of the GPU for tensors, or of this process."""
     if device == "cuda":
         return torch.cuda.max_memory_allocated() / 1e6
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6
 
 
 @dataclass(frozen=True)

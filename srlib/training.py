@@ -72,7 +72,8 @@ def train(
     device : str
         'cpu', 'cuda' or 'auto'.
     precision : {'auto', 'fp32', 'bf16', 'fp16'}
-        Of the convolutions; weights, normalisation statistics and loss stay in fp32. 'auto' is bf16 on a GPU, else fp32.
+        Of the convolutions; weights, normalisation statistics and loss stay in fp32. 'auto' is bf16 on a GPU, else fp32
+        (which torch computes in TF32 on a GPU, its default for convolutions).
     memory : {'full', 'low'}
         'low' computes the activations of repeated units again in place of keeping them.
     compiled : bool
