@@ -153,7 +153,7 @@ def training_speed() -> str:
     text = [
         f"`python benchmarks/training.py` on {report['device']}, commit `{report['commit'][:12]}`, {report['date'][:10]}, "
         f"torch {report['environment']['torch']}, load at the start {report['load']:.1f}. *Plain* is the loop that such papers "
-        "come with: eager, fp32, patches cut beforehand, a loader, the loss read at each step. Turns of a process each, in turn.",
+        "come with: eager, fp32, patches cut beforehand, a loader, the loss read at each step. Medians of turns.",
         markdown_table(pd.DataFrame(rows).fillna("–")),
     ]
     if table := report.get("table_4"):
@@ -180,8 +180,8 @@ def _memory(table: dict[str, Any]) -> str:
     text = [markdown_table(pd.DataFrame(rows))]
     if any("step_mb" in row for row in table["rows"]):
         text.append(
-            "*Ours* is the most that tensors take in a real iteration, counted on the CPU with 2 and 4 images and scaled to the "
-            "batch; what the forward pass keeps for the backward pass stands beside it."
+            "*Ours* is the most that tensors take in a real iteration, counted on the CPU with 2 and 4 images and scaled to "
+            "the batch; what the forward pass keeps for the backward pass stands beside it."
         )
     text.append(
         "The paper compares DRRN in Caffe with RL-CSC in PyTorch, so neither its megabytes nor its ratios are about the "
