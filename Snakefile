@@ -13,7 +13,7 @@ SOURCES = [path for path in glob("srlib/**/*", recursive=True) if path.endswith(
 # Absolute, and so no output of `train`: whatever happens to a record, the book takes it as it is.
 RECORDS = glob(f"{workflow.basedir}/results/*/*/seed*/*.json") + glob(f"{workflow.basedir}/results/*/*/seed*/*.csv")
 DATA = config.get("data")
-OUT = config.get("out", "results/runs" if DATA else "results")  # other data, no record of the book
+OUT = Path(config.get("out", "results/runs" if DATA else "results"))  # other data, no record of the book
 
 # On Kubernetes: jobs work on the volume itself. Said here, for Snakemake does not tell the pods of --not-retrieve-storage.
 if workflow.storage_settings.default_storage_provider == "fs":
@@ -63,7 +63,8 @@ rule notebook:
 
 def words(key):
     """A list from --config: separated by commas or spaces."""
-    return str(config.get(key) or "").replace(",", " ").split()
+    value = config.get(key)
+    return [] if value is None else str(value).replace(",", " ").split()
 
 
 def gpus(wildcards):
@@ -109,11 +110,14 @@ def missing_records():
             print(f"{experiment.name} is left out: {experiment.data} is not at hand", file=sys.stderr)
             continue
         for seed in words("seeds") or dict.fromkeys([run.seed for run in chosen] or [0]):
-            folder = record_folder(experiment, int(seed), budget=budget, root=Path(OUT))
-            if (folder / "record.json").exists() and not Record(folder).info["finished"]:
+            folder = record_folder(experiment, int(seed), budget=budget, root=OUT)
+            there, checkpoint, scores = ((folder / f).exists() for f in ("record.json", "checkpoint.safetensors", "scores.csv"))
+            if there and not Record(folder).info["finished"]:
                 raise WorkflowError(f"{folder} holds an unfinished record: delete its record.json (not its checkpoint) to go on.")
-            scored = (folder / "scores.csv").exists() or ("score" in config and not words("score"))
-            if not (scored and (folder / "record.json").exists()):
+            unscored = there and not scores and ("score" not in config or words("score"))
+            if unscored:
+                print(f"{folder} has no scores, unless Snakemake makes them now: python -m srlib score {folder}", file=sys.stderr)
+            if not there or (unscored and checkpoint):  # killed while it scored: Snakemake knows, and the checkpoint spares training
                 records.append(f"{folder}/record.json")
     return records
 
@@ -147,4 +151,4 @@ rule train:
         # Snakemake counts GPUs and does not say which: a job takes the first whose lock is free, and holds it until it ends.
         "while [ '{params.gpus}' ]; do for gpu in {params.gpus}; do exec 9> .snakemake/gpu$gpu;"
         " if flock --nonblock 9; then export CUDA_VISIBLE_DEVICES=$gpu; break 2; fi; done; sleep 1; done; "
-        "exec python -m srlib train {wildcards.experiment} {params.options} > {log} 2>&1"
+        "exec python -m srlib train {wildcards.experiment} {params.options:q} > {log} 2>&1"
