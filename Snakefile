@@ -81,7 +81,7 @@ def train_options(wildcards, output):
 
     seed, recipe, budget = (wildcards.run.removeprefix("seed").split("_") + ["fast", "1"])[:3]
     options = ["--seed", seed, "--recipe", recipe, "--budget", budget, "--out", str(Path(output[0]).parents[3])]
-    options += ["--data", DATA or get_experiment(wildcards.experiment).data]  # named, or a stand-in would do where it is missing
+    options += ["--data", DATA or get_experiment(wildcards.experiment).data]  # by name: `train` alone would take a stand-in
     for key in ("device", "precision"):
         options += [f"--{key}", config[key]] if key in config else []
     return options + (["--score", *words("score")] if "score" in config else [])
@@ -113,11 +113,11 @@ def missing_records():
             folder = record_folder(experiment, int(seed), budget=budget, root=OUT)
             there, checkpoint, scores = ((folder / f).exists() for f in ("record.json", "checkpoint.safetensors", "scores.csv"))
             if there and not Record(folder).info["finished"]:
-                raise WorkflowError(f"{folder} holds an unfinished record: delete its record.json (not its checkpoint) to go on.")
+                raise WorkflowError(f"{folder} holds an unfinished record: delete its record.json, not the checkpoint, to go on")
             unscored = there and not scores and ("score" not in config or words("score"))
             if unscored:
-                print(f"{folder} has no scores, unless Snakemake makes them now: python -m srlib score {folder}", file=sys.stderr)
-            if not there or (unscored and checkpoint):  # killed while it scored: Snakemake knows, and the checkpoint spares training
+                print(f"{folder} has no scores; if it gets none now: python -m srlib score {folder}", file=sys.stderr)
+            if not there or (unscored and checkpoint):  # killed while it scored, and made again from its checkpoint
                 records.append(f"{folder}/record.json")
     return records
 
