@@ -88,7 +88,7 @@ def measure(way: Way, device: str, seconds: float) -> dict[str, Any]:
     return asdict(way) | {
         "images_per_second": round(rate, 2),
         "ms_per_iteration": round(1e3 * spent / iterations, 3),
-        "tflops": round(rate * work / 1e12, 4),
+        "tflops": round(rate * work / 1e12, 6),
         "utilisation": round(rate * work / peak_flops(device, way.precision), 4),
         "memory_mb": round(peak_memory(device)),
     }

@@ -52,7 +52,7 @@ class Meter:
     def summary(self) -> dict[str, float | None]:
         """For the record: images and TFLOP a second, and the share of the peak, `None` if that was not measured."""
         use = self.utilisation
-        rates = {"images_per_second": round(self.images, 1), "tflops": round(self.images * self.work / 1e12, 4)}
+        rates = {"images_per_second": round(self.images, 1), "tflops": round(self.images * self.work / 1e12, 6)}
         return rates | {"utilisation": None if use is None else round(use, 3)}
 
     @property
