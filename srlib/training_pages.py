@@ -35,16 +35,17 @@ def _words(recipe: Recipe) -> dict[str, str]:
     optimiser = f"SGD, momentum {recipe.momentum:g}" if recipe.optimiser == "sgd" else "Adam"
     if recipe.weight_decay:
         optimiser += f", weight decay {recipe.weight_decay:g}"
-    schedule = f"× {recipe.decay:g} every {recipe.decay_every:,}" if recipe.decay_every else "warm-up, cosine to zero"
-    clip = f"{recipe.clip:g}{' / rate' * recipe.clip_over_lr}, by {recipe.clip_by}" if recipe.clip else "none"
+    if recipe.ema:
+        optimiser += f", average {recipe.ema:g}"
+    schedule = f"× {recipe.decay:g} every {recipe.decay_every:,}" if recipe.decay_every else "cosine"
+    clip = f"{recipe.clip:g}{' / rate' * recipe.clip_over_lr}, {recipe.clip_by}" if recipe.clip else "none"
     return {
         "optimiser": optimiser,
         "rate": f"{recipe.lr:g}, {schedule}",
         "iterations": f"{recipe.iterations:,}",
         "batch, patch, stride": f"{recipe.batch}, {recipe.patch}, {recipe.stride}",
-        "clipping": clip,
-        "loss": f"{recipe.loss}, {'mean' if recipe.pixel_mean else 'sum'} over pixels",
-        "average": f"{recipe.ema:g}" if recipe.ema else "none",
+        "clip": clip,
+        "loss": f"{recipe.loss}, {'mean' if recipe.pixel_mean else 'sum'}",
     }
 
 
