@@ -105,6 +105,7 @@ def test_work_goes_through_the_queue_and_goes_on(results, tmp_path, monkeypatch,
     monkeypatch.setattr(campaign, "EXPERIMENTS", EXPERIMENTS | {e.name: e for e in small})
     monkeypatch.setattr(campaign, "CPU_GROUP", campaign.Group("tiny", "a test", ("one", "two"), 0.001))
     monkeypatch.setattr(campaign, "GROUPS", ())
+    monkeypatch.setattr("srlib.training.VALIDATIONS", 1)
     out = ["--out", str(tmp_path / "out"), "--device", "cpu"]
     assert main(["work", "--minutes", "0.0001", *out]) == 0
     assert "1 of 12 iterations" in capsys.readouterr().out
@@ -254,6 +255,7 @@ ABSENT = (
 )
 
 
+@pytest.mark.slow
 def test_training_needs_only_what_a_bare_machine_has(tmp_path):
     """Behaviour: with notebooks' and pictures' packages made absent, train and queue run."""
     program = f"import sys\nfor name in {ABSENT}: sys.modules[name] = None\n"

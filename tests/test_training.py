@@ -28,8 +28,9 @@ TINY = get_experiment("drrn_b1u2_w4")
 
 
 @pytest.fixture
-def train(tmp_path, photo):
+def train(tmp_path, photo, monkeypatch):
     """Train the tiny network on one small photograph, without a progress bar."""
+    monkeypatch.setattr(training, "VALIDATIONS", 3)
     (tmp_path / "images").mkdir()
     Image.fromarray(photo).save(tmp_path / "images" / "cat.png")
 
@@ -251,6 +252,7 @@ def test_bad_options_get_one_sentence(train, tmp_path, options, said):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_torchrun_trains_and_writes_once(tmp_path, photo):
     """Behaviour: two processes on the CPU train, one writes the record, and both end well."""
     (tmp_path / "images").mkdir()
