@@ -70,7 +70,10 @@ class Meter:
     def left(self, iterations: int) -> str:
         """The time that so many iterations still take."""
         seconds = iterations * self.seconds / self.iterations
-        return f"{seconds / 60:.0f} min left" if seconds > 99 else f"{seconds:.0f} s left"
+        for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+            if seconds >= 2 * length:
+                return f"{seconds / length:.0f} {unit} left"
+        return f"{seconds:.0f} s left"
 
 
 class Progress:

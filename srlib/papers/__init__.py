@@ -4,6 +4,7 @@
 """
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 
@@ -110,6 +111,8 @@ def get_experiment(name: str) -> Experiment:
         return EXPERIMENTS[name]
     if narrow := drrn.parse(name):
         return narrow
+    near = " or ".join(get_close_matches(name, EXPERIMENTS, 3, cutoff=0.5))
+    hint = f"do you mean {near}? " if near else ""
     raise InputError(
-        f"Experiment {name!r} is unknown: choose one of {', '.join(EXPERIMENTS)}, or a DRRN of your own such as drrn_b1u3_w16."
+        f"Experiment {name!r} is unknown: {hint}`python -m srlib list` names all; a DRRN of your own is drrn_b1u3_w16, for instance."
     )
