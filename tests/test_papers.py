@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from srlib import pages
+from srlib import pages, training_pages
 from srlib.errors import InputError
 from srlib.papers import PAPERS, Claim, claims, drrn, get_experiment, verdict
 from srlib.papers.transcribe import transcribe
@@ -82,11 +82,13 @@ def test_experiments_are_figure_6_and_can_be_spelt():
     narrow = get_experiment("drrn_b2u3_w16")
     assert narrow.arguments == {"B": 2, "U": 3, "width": 16}
     for name in ("drrn_b0u3", "drrn", "drrn_b1u9_w", "edsr"):
-        with pytest.raises(InputError, match=f"'{name}' is unknown: choose one of drrn_b1u3"):
+        with pytest.raises(InputError, match=f"'{name}' is unknown: .*`python -m srlib list` names all"):
             get_experiment(name)
 
 
-@pytest.mark.parametrize("page", [pages.models, pages.speed, pages.protocols, pages.scoreboard])
+@pytest.mark.parametrize(
+    "page", [pages.models, pages.speed, pages.protocols, pages.scoreboard, training_pages.recipes, training_pages.cpu_profile]
+)
 def test_generated_pages_are_tables(page):
     """Each is Markdown with a table in which all rows have as many cells, or says that there is nothing yet."""
     text = page()

@@ -114,5 +114,5 @@ def get_experiment(name: str) -> Experiment:
     near = " or ".join(get_close_matches(name, EXPERIMENTS, 3, cutoff=0.5))
     hint = f"do you mean {near}? " if near else ""
     raise InputError(
-        f"Experiment {name!r} is unknown: {hint}`python -m srlib list` names all; a DRRN of your own is drrn_b1u3_w16, for instance."
+        f"Experiment {name!r} is unknown: {hint}`python -m srlib list` names all; of your own, say, drrn_b1u3_w16."
     )
