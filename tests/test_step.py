@@ -230,6 +230,7 @@ with processes("cpu") as shared:
 """
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_gradients_of_one(photo, tmp_path):
     """Identity within rounding: torch's DistributedDataParallel over gloo, each process with half of each batch."""
     (tmp_path / "two.py").write_text(TWO)

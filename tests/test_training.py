@@ -81,11 +81,16 @@ def same(tmp_path, one, other):
     [
         ("drrn_b1u2_w4", "fast", "fp32"),
         ("drrn_b1u2_w4", "published", "fp32"),
-        ("drrn_b1u2_w4", "fast", "fp16"),
-        ("drcn", "fast", "fp32"),
-        ("dsrn_t3_x3_w32", "fast", "bf16"),
-        ("rlcsc_k5_n32_m32", "fast", "fp32"),
-        ("drn_x3_c32_g2_k3", "fast", "fp32"),
+        *(
+            pytest.param(*run, marks=pytest.mark.slow)
+            for run in (
+                ("drrn_b1u2_w4", "fast", "fp16"),
+                ("drcn", "fast", "fp32"),
+                ("dsrn_t3_x3_w32", "fast", "bf16"),
+                ("rlcsc_k5_n32_m32", "fast", "fp32"),
+                ("drn_x3_c32_g2_k3", "fast", "fp32"),
+            )
+        ),
     ],
 )
 def test_a_stopped_run_resumes_bit_for_bit(train, tmp_path, monkeypatch, name, recipe, precision):
