@@ -39,11 +39,12 @@ from torch.nn import functional as F
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.data import DataLoader, RandomSampler, TensorDataset
 
-from srlib.calibration import FULL, NARROW, work_per_image
+from srlib.calibration import FULL, NARROW
 from srlib.checkpoint import write_atomically
 from srlib.experiment import Experiment, Recipe
 from srlib.hardware import choose_device, device_name, peak_flops, peak_memory
 from srlib.inference import has_bf16
+from srlib.meter import work_per_image
 from srlib.papers import get_experiment
 from srlib.patches import Patches, make_patches
 from srlib.records import ROOT, commit, environment

@@ -6,10 +6,10 @@ Each network trains for a few seconds on made-up images in every way that may pa
 import json
 import math
 import re
+import sys
 import time
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from srlib.checkpoint import write_atomically
 from srlib.experiment import Experiment, Recipe
 from srlib.hardware import choose_device, device_name, peak_flops, peak_memory
 from srlib.inference import has_bf16
-from srlib.models import macs_per_pixel, make_model
+from srlib.meter import work_per_image
 from srlib.papers import EXPERIMENTS, drn, drrn, dsrn, get_experiment, rlcsc
 from srlib.patches import make_patches
 from srlib.records import commit, environment, results_folder
@@ -40,16 +40,6 @@ class Way:
     graph: bool
     compiled: bool
     batch: int
-
-
-def work_per_image(experiment: Experiment, recipe: Recipe) -> float:
-    """Floating-point operations of one training image: forward once, backward twice, two for a multiplication and addition."""
-    return 6 * _macs_per_pixel(experiment.model, tuple(experiment.arguments.items()), recipe.scales[0]) * recipe.patch**2
-
-
-@lru_cache(None)
-def _macs_per_pixel(model: str, arguments: tuple[tuple[str, Any], ...], scale: int) -> float:
-    return macs_per_pixel(partial(make_model, model, dict(arguments)), scale)
 
 
 def ways(device: str) -> list[Way]:
@@ -140,13 +130,13 @@ def calibration_path(name: str) -> Path:
 
 
 def find_calibrations() -> list[dict[str, Any]]:
-    """All that have been made, GPUs first; a damaged file is left out."""
+    """All that have been made, GPUs first; a damaged file is named and left out."""
     found = []
     for path in sorted((results_folder() / "calibration").glob("*.json")):
         try:
             found.append(json.loads(path.read_text()))
-        except ValueError:
-            continue
+        except ValueError as error:
+            print(f"srlib: {path} is damaged ({error}): measure again with `python -m srlib calibrate`", file=sys.stderr)
     return sorted(found, key=lambda c: not c["gpu"])
 
 

@@ -135,16 +135,11 @@ def queue(device: str = "auto", all_runs: bool = False, root: Path | None = None
         experiment = EXPERIMENTS[item.experiment]
         recipe, budget = experiment.recipe(item.recipe), item.group.budget
         done = item.done() if root is None else max(item.done(), item.done(root))
-        ready.setdefault(experiment.data, at_hand(experiment.data))
-        state = (
-            "done"
-            if done == 1
-            else f"{experiment.data} is not at hand"
-            if not ready[experiment.data]
-            else "started"
-            if done
-            else "next"
-        )
+        if experiment.data not in ready:
+            ready[experiment.data] = at_hand(experiment.data)
+        state = "done" if done == 1 else "started" if done else "next"
+        if done < 1 and not ready[experiment.data]:
+            state = f"{experiment.data} is not at hand"
         if state not in ("started", "next") and not all_runs:
             continue
         minutes = (1 - done) * estimated_minutes(named[0], experiment, recipe, budget) if named else math.nan

@@ -2,10 +2,25 @@
 
 import sys
 import time
+from functools import lru_cache, partial
+from typing import Any
 
 from tqdm import tqdm
 
+from srlib.experiment import Experiment, Recipe
+from srlib.models import macs_per_pixel, make_model
+
 TELL_EVERY = 10  # seconds between lines of a log
+
+
+def work_per_image(experiment: Experiment, recipe: Recipe) -> float:
+    """Floating-point operations of one training image: forward once, backward twice, two for a multiplication and addition."""
+    return 6 * _macs_per_pixel(experiment.model, tuple(experiment.arguments.items()), recipe.scales[0]) * recipe.patch**2
+
+
+@lru_cache(None)
+def _macs_per_pixel(model: str, arguments: tuple[tuple[str, Any], ...], scale: int) -> float:
+    return macs_per_pixel(partial(make_model, model, dict(arguments)), scale)
 
 
 class Meter:

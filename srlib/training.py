@@ -25,8 +25,8 @@ from srlib.datasets import ImageSet, open_images
 from srlib.errors import InputError
 from srlib.experiment import Experiment, Recipe
 from srlib.hardware import PRECISIONS, choose_device, device_name, peak_flops, peak_memory, processes
-from srlib.meter import Meter, Progress
-from srlib.models import macs_per_pixel, params, params_total
+from srlib.meter import Meter, Progress, work_per_image
+from srlib.models import params, params_total
 from srlib.patches import make_patches
 from srlib.state import State, is_finite, restore, save, start
 from srlib.step import Step
@@ -116,8 +116,11 @@ def train(
         first = shared.rank == 0
         validate = validation(experiment, how) if first else lambda model: math.nan
         step = Step(state, patches, how, total, seed, precision=precision, memory=memory, compiled=compiled, shared=shared)
-        work = 6 * macs_per_pixel(experiment.make, how.scales[0]) * how.patch**2  # forward once, backward twice, an image
-        meter = Meter(work, how.batch, peak_flops(device, precision) * shared.count if progress and first else math.nan)
+        meter = Meter(
+            work_per_image(experiment, how),
+            how.batch,
+            peak_flops(device, precision) * shared.count if progress and first else math.nan,
+        )
         session = {"device": device_name(device), "gpu": device == "cuda", "processes": shared.count}
         session |= {"compiled": compiled, "memory": memory, "seconds": 0.0}
         previous, saved = state.iteration, began

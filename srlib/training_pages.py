@@ -9,9 +9,10 @@ from typing import Any
 import pandas as pd
 import torch
 
-from srlib.calibration import NARROW, estimated_minutes, find_calibrations, work_per_image
+from srlib.calibration import NARROW, estimated_minutes, find_calibrations
 from srlib.campaign import CPU_GROUP, GROUPS, Group
 from srlib.experiment import Experiment, Recipe
+from srlib.meter import work_per_image
 from srlib.models import make_model, params_total
 from srlib.pages import markdown_table
 from srlib.papers import EXPERIMENTS, PAPERS, TITLES

@@ -12,11 +12,12 @@ import pytest
 
 from srlib import calibration, campaign
 from srlib.__main__ import main
-from srlib.calibration import Way, best_way, calibrate, estimated_minutes, find_calibrations, measure, work_per_image
+from srlib.calibration import Way, best_way, calibrate, estimated_minutes, find_calibrations, measure
 from srlib.checkpoint import load_tensors
 from srlib.errors import InputError
 from srlib.hardware import device_name
 from srlib.merge import merge
+from srlib.meter import work_per_image
 from srlib.models import MODELS
 from srlib.papers import EXPERIMENTS, PAPERS, get_experiment
 from srlib.records import Record, find_records, record_folder, run
