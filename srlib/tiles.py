@@ -222,6 +222,7 @@ def steady_memory() -> Iterator[None]:
     libc.mallopt(mmap_max, 0)
     libc.mallopt(trim_threshold, 2**31 - 1)
     libc.mallopt(top_pad, 16 * 2**20)
+    _fill_small_bins(libc)
     try:
         yield
     finally:
@@ -229,3 +230,15 @@ def steady_memory() -> Iterator[None]:
         libc.mallopt(trim_threshold, 128 * 1024)
         libc.mallopt(top_pad, 128 * 1024)
         libc.malloc_trim(0)
+
+
+def _fill_small_bins(libc: ctypes.CDLL) -> None:
+    """Fill the thread's cache of small blocks (seven of each size).
+
+    An aligned block is cut out of a larger one, and the cuttings are freed. Those that the cache takes up are never joined to
+    the block again when it is freed, which is then too small for the next of its own size.
+    """
+    libc.malloc.restype, libc.malloc.argtypes, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p]
+    blocks = [libc.malloc(size) for size in range(8, 200, 16) for _ in range(7)]
+    for block in blocks:
+        libc.free(block)
