@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
+from safetensors.torch import load as deserialise
 from safetensors.torch import save as serialise
 from torch import nn
 
@@ -66,7 +67,7 @@ def save_tensors(path: str | Path, tensors: Tensors, metadata: dict[str, Any]) -
 
 
 def load_tensors(path: str | Path) -> tuple[Tensors, dict[str, Any]]:
-    """Read what `save_tensors` wrote.
+    """Read what `save_tensors` wrote; whole, even while another process replaces it.
 
     Raises
     ------
@@ -74,15 +75,15 @@ def load_tensors(path: str | Path) -> tuple[Tensors, dict[str, Any]]:
         If the file is missing, torn, not ours, or its tensors do not match its digest.
     """
     try:
-        with safe_open(path, "pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-            text = (file.metadata() or {}).get("srlib", "")
+        content = Path(path).read_bytes()  # opened once: `safe_open` opens a file twice, and may get two versions of it
+        tensors = deserialise(content)
     except FileNotFoundError:
         raise InputError(f"{path} does not exist.") from None
     except (SafetensorError, OSError) as error:
         raise InputError(f"{path} is damaged or no safetensors file ({error}): delete or replace it.") from None
     try:
-        metadata = json.loads(text)
+        head = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+        metadata = json.loads(head["__metadata__"]["srlib"])
         expected = metadata["sha256"]
     except (ValueError, KeyError, TypeError):
         raise InputError(f"{path} was not written by srlib (no digest in it): give a file from a record.") from None
@@ -107,7 +108,7 @@ def digest(tensors: Tensors) -> str:
     for name in sorted(tensors):
         tensor = tensors[name].detach().cpu().contiguous()
         sha256.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        sha256.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+        sha256.update(tensor.reshape(-1).view(torch.uint8).numpy())
     return sha256.hexdigest()
 
 

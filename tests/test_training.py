@@ -184,6 +184,16 @@ def test_ctrl_c_ends_the_step_saves_and_resumes_bit_for_bit(train, tmp_path, mon
     same(tmp_path, "whole", "stopped")
 
 
+def test_deterministic_training_may_multiply_matrices_on_a_gpu(monkeypatch):
+    """Witness: torch refuses cuBLAS under deterministic algorithms unless this variable names a workspace."""
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "")
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG")
+    with training._algorithms("cuda", deterministic=True):
+        assert torch.are_deterministic_algorithms_enabled()
+        assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
 def test_a_finished_run_given_again_changes_nothing(train, tmp_path):
     """Identity."""
     first = train("run")
@@ -313,3 +323,28 @@ def test_tensors_survive_and_foreign_files_are_refused(tmp_path):
     save_file(tensors, tmp_path / "foreign.safetensors")
     with pytest.raises(InputError, match="was not written by srlib"):
         load_tensors(tmp_path / "foreign.safetensors")
+
+
+def test_a_file_that_is_being_replaced_is_read_whole(tmp_path):
+    """Identity: while another process writes new versions as fast as it can, each reading is one of them."""
+    path = tmp_path / "busy.safetensors"
+    program = f"""
+import itertools, os, torch
+from srlib.checkpoint import save_tensors
+os.fsync = lambda file: None
+for k in itertools.count():
+    save_tensors({str(path)!r}, {{"a": torch.full((9,), k)}}, {{"number": k}})
+"""
+    writer, read = subprocess.Popen([sys.executable, "-c", program]), []
+    try:
+        while not path.exists():
+            assert writer.poll() is None
+        for _ in range(5000):
+            tensors, metadata = load_tensors(path)
+            read.append(metadata["number"])
+            assert tensors["a"].tolist() == 9 * [read[-1]]
+    finally:
+        writer.kill()
+        writer.wait()
+    assert read == sorted(read)
+    assert len(set(read)) > 100
