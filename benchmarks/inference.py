@@ -30,7 +30,7 @@ from srlib.checkpoint import load_weights, write_atomically
 from srlib.datasets import at_hand, open_images
 from srlib.hardware import device_name, peak_flops
 from srlib.inference import as_method, has_bf16
-from srlib.models import MODELS, VDSR, macs_per_pixel, run
+from srlib.models import MODELS, VDSR, macs_per_pixel, outline, run
 from srlib.protocol import PROTOCOLS, SCALES
 from srlib.records import ROOT, commit, environment, find_records
 from srlib.runtimes import openvino, to_onnx
@@ -98,8 +98,7 @@ def worker(name: str, way: str, pipe: Connection) -> None:
     call = prepare(name, way)
     while (size := pipe.recv()) is not None:
         torch.manual_seed(0)
-        with torch.device("meta"):
-            inputs = image(MODELS[name](), size)
+        inputs = image(outline(MODELS[name]), size)
         faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
         began = time.perf_counter()
         output = call(*inputs)
@@ -132,9 +131,8 @@ def compare(name: str, size: int, ways: tuple[str, ...], repeats: int) -> list[d
         pipe.send(None)
     for process in processes:
         process.join()
-    with torch.device("meta"):
-        pixels = (size // getattr(MODELS[name](), "scale", 3) * getattr(MODELS[name](), "scale", 3)) ** 2
-        work = 2 * macs_per_pixel(MODELS[name], getattr(MODELS[name](), "scale", 3)) * pixels
+    scale = getattr(outline(MODELS[name]), "scale", 3)
+    work = 2 * macs_per_pixel(MODELS[name], scale) * (size // scale * scale) ** 2
     rows = []
     for way in ways:
         seconds = [t[way][0] for t in turns]

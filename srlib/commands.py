@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from PIL import Image
 from torch import nn
 
@@ -21,7 +20,7 @@ from srlib.datasets import DATASETS, at_hand, data_folder, fetch, first_at_hand,
 from srlib.errors import InputError
 from srlib.images import SUFFIXES, imresize, read_image, rgb_to_luma, round_uint8
 from srlib.inference import as_method, has_bf16
-from srlib.models import MODELS, params, params_total
+from srlib.models import MODELS, outline, params, params_total
 from srlib.papers import EXPERIMENTS
 from srlib.protocol import METRICS, PROTOCOLS, get_protocol
 from srlib.records import score_images, trained_model
@@ -35,8 +34,7 @@ def list_command(options: argparse.Namespace) -> None:
     """What there is: models, datasets, protocols, experiments."""
     models = [{"name": "bicubic", "params": 0, "params_total": 0, "depth": 0, "receptive_field": 0, "domain": "lr"}]
     for name in dict.fromkeys((*MODELS, *EXPERIMENTS)):
-        with torch.device("meta"):  # nothing is computed
-            model = MODELS[name]() if name in MODELS else EXPERIMENTS[name].make()
+        model = outline(MODELS[name] if name in MODELS else EXPERIMENTS[name].make)
         models.append(
             {"name": name, "params": params(model), "params_total": params_total(model), "depth": model.depth}
             | {"receptive_field": 2 * model.radius + 1, "domain": model.domain}

@@ -12,12 +12,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import pandas as pd
-import torch
 
 from srlib.checkpoint import write_atomically
 from srlib.datasets import DATASETS, at_hand
 from srlib.hardware import device_name
-from srlib.models import MODELS, macs_per_pixel, params, params_total
+from srlib.models import MODELS, macs_per_pixel, outline, params, params_total
 from srlib.papers import PAPERS, TITLES, TOLERANCES, Claim, claims, model_claims, verdict
 from srlib.protocol import PROTOCOLS
 from srlib.records import commit, find_record, find_records, results_folder, share
@@ -78,8 +77,7 @@ def models() -> str:
     """The networks' sizes, ours beside the printed ones, as a Markdown table."""
     rows = []
     for name in SHOWN:
-        with torch.device("meta"):
-            model = MODELS[name]()
+        model = outline(MODELS[name])
         counts = {"params": params(model), "depth": model.depth, "receptive_field": 2 * model.radius + 1}
         shown = {key: f"{value:,}" for key, value in counts.items()}
         for claim in model_claims():

@@ -3,17 +3,16 @@
 import json
 import math
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import pandas as pd
-import torch
 
 from srlib.calibration import NARROW, estimated_minutes, find_calibrations
 from srlib.campaign import CPU_GROUP, GROUPS, Group
 from srlib.experiment import Experiment, Recipe
 from srlib.meter import work_per_image
-from srlib.models import make_model, params_total
+from srlib.models import make_model, outline, params_total
 from srlib.pages import markdown_table
 from srlib.papers import EXPERIMENTS, PAPERS, TITLES
 from srlib.papers.standin import SUFFIX
@@ -126,8 +125,7 @@ def _cost_row(title: str, runs: Iterable[tuple[Experiment, Recipe, float]], cali
 
 @lru_cache(None)
 def _params_total(model: str, arguments: tuple[tuple[str, Any], ...]) -> int:
-    with torch.device("meta"):
-        return params_total(make_model(model, dict(arguments)))
+    return params_total(outline(partial(make_model, model, dict(arguments))))
 
 
 def training_speed() -> str:

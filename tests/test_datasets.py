@@ -57,6 +57,7 @@ class Server:
 def server(monkeypatch, tmp_path):
     monkeypatch.setenv("SRLIB_DATA", str(tmp_path / "data"))
     monkeypatch.delenv("SRLIB_MIRROR", raising=False)
+    monkeypatch.setattr("pooch.core.time.sleep", lambda seconds: None)  # between its attempts
     running = Server()
     yield running
     running.http.shutdown()

@@ -10,9 +10,11 @@ A model maps float images `(N, C, H, W)` in 0..1 to the super-resolved image. It
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from srlib.errors import InputError
 from srlib.models import drn, drrn, dsrn, rlcsc, vdsr
@@ -57,6 +59,21 @@ MODELS: dict[str, Callable[[], nn.Module]] = {
 CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
 
 
+class _Undrawn(TorchFunctionMode):
+    """Weights keep what was in memory: drawing them takes most of the time that a network takes to make."""
+
+    def __torch_function__(self, function: Callable, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+        if function.__name__ in ("uniform_", "normal_", "kaiming_uniform_"):
+            return args[0] if args else kwargs["tensor"]
+        return function(*args, **kwargs or {})
+
+
+def outline(make: Callable[[], nn.Module]) -> nn.Module:
+    """A network to count on, quickly made: its weights hold nothing."""
+    with _Undrawn():
+        return make()
+
+
 def params(model: nn.Module) -> int:
     """Convolution weights without biases and normalisation: the papers' count."""
     return sum(m.weight.numel() for m in model.modules() if isinstance(m, CONVOLUTIONS))
@@ -73,23 +90,23 @@ def macs_per_pixel(make: Callable[[], nn.Module], scale: int) -> float:
     Parameters
     ----------
     make : callable
-        Constructs the model; nothing is computed, only shapes are followed.
+        Constructs the model.
     scale : int
         At which the model runs: an LR network does less for a larger scale.
     """
-    side, total = 12, 0  # any size will do: borders are padded
+    side, total = 2, 0  # any size will do: borders are padded
 
     def count(conv: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
         nonlocal total
         places = inputs[0] if isinstance(conv, nn.ConvTranspose2d) else output
         total += places.shape[-2] * places.shape[-1] * conv.weight.numel()
 
-    with torch.device("meta"), torch.no_grad():
-        model = make().eval()
-        for conv in model.modules():
-            if isinstance(conv, CONVOLUTIONS):
-                conv.register_forward_hook(count)
-        run(model, torch.empty(1, channels(model), side, side), torch.empty(1, 1, scale * side, scale * side))
+    model = outline(make).eval()
+    for conv in model.modules():
+        if isinstance(conv, CONVOLUTIONS):
+            conv.register_forward_hook(count)
+    with torch.no_grad():
+        run(model, torch.zeros(1, channels(model), side, side), torch.zeros(1, 1, scale * side, scale * side))
     return total / (scale * side) ** 2
 
 
