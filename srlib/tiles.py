@@ -235,8 +235,8 @@ def steady_memory() -> Iterator[None]:
 def _fill_small_bins(libc: ctypes.CDLL) -> None:
     """Fill the thread's cache of small blocks (seven of each size).
 
-    An aligned block is cut out of a larger one, and the cuttings are freed. Those that the cache takes up are never joined to
-    the block again when it is freed, which is then too small for the next of its own size.
+    An aligned block is cut out of a larger one, and the cuttings, some 100 bytes at most, are freed. Those that the cache takes
+    up are never joined to the block again when it is freed, which is then too small for the next of its own size.
     """
     libc.malloc.restype, libc.malloc.argtypes, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p]
     blocks = [libc.malloc(size) for size in range(8, 200, 16) for _ in range(7)]

@@ -8,7 +8,6 @@ unless `deterministic` forbids it.
 """
 
 import math
-import os
 import signal
 import threading
 import time
@@ -230,8 +229,6 @@ def _algorithms(device: str, deterministic: bool) -> Iterator[None]:
     before = cudnn.benchmark, cudnn.deterministic, torch.are_deterministic_algorithms_enabled()
     if device == "cuda":
         cudnn.benchmark, cudnn.deterministic = not deterministic, deterministic
-        if deterministic:  # torch refuses matrix products without it
-            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(deterministic)
     try:
         yield

@@ -69,7 +69,18 @@ class _Undrawn(TorchFunctionMode):
 
 
 def outline(make: Callable[[], nn.Module]) -> nn.Module:
-    """A network to count on, quickly made: its weights hold nothing."""
+    """A network to count on, quickly made.
+
+    Parameters
+    ----------
+    make : callable
+        Constructs the model.
+
+    Returns
+    -------
+    nn.Module
+        Of the right shapes; its weights are whatever was in memory, so what it computes means nothing.
+    """
     with _Undrawn():
         return make()
 
