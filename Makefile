@@ -20,7 +20,7 @@ notebooks: .venv/ready  ## write each notebook from its .py
 	$(BIN)/jupytext --quiet --update --to ipynb notebooks/*.py
 
 scoreboard: .venv/ready  ## refresh the README's table from the records
-	$(BIN)/python -m srlib.pages README.md
+	$(BIN)/python -m srlib.ledger_pages README.md
 
 lint: .venv/ready
 	$(BIN)/ruff check .

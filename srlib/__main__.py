@@ -13,6 +13,8 @@ from srlib import __version__, commands, training_commands
 from srlib.datasets import DATASETS
 from srlib.errors import InputError
 from srlib.inference import BACKENDS, PRECISIONS
+from srlib.ledger import KINDS, VERDICTS
+from srlib.papers import PAPERS
 from srlib.protocol import METRICS, PROTOCOLS, SCALES
 
 
@@ -126,6 +128,12 @@ def _parser() -> argparse.ArgumentParser:
 
     add = command("merge", training_commands.merge_command)
     add.add_argument("folder", nargs="+", type=Path, help="holds records at any depth")
+
+    add = command("ledger", commands.ledger_command)
+    add.add_argument("--paper", nargs="+", choices=PAPERS, help="only of these papers")
+    add.add_argument("--verdict", choices=VERDICTS, help="only these")
+    add.add_argument("--kind", choices=KINDS, help="only these")
+    add.add_argument("--json", action="store_true")
 
     add = command("verify", commands.verify_command)
     add.add_argument("--vdsr-weights", type=Path)

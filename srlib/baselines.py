@@ -1,4 +1,4 @@
-"""The two methods that need no training: bicubic interpolation, and VDSR with its released weights.
+"""What needs no training of ours: bicubic interpolation, a black image, and VDSR with its released weights.
 
     python -m srlib.baselines [--vdsr-weights FILE.npz]
 
@@ -10,6 +10,7 @@ import argparse
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from srlib.checkpoint import digest, load_weights
@@ -37,6 +38,11 @@ def score_vdsr(
     return _score(sets, protocols, as_method(load_weights(VDSR(), weights)), progress)
 
 
+def score_black(sets: Iterable[str]) -> pd.DataFrame:
+    """An all-black image at all scales: what a dead network without residual learning scores (RL-CSC, Table 3)."""
+    return _score(sets, {"drrn": ("psnr", "ssim")}, lambda lr, ilr, scale: np.zeros_like(ilr), progress=False)
+
+
 def _score(sets: Iterable[str], protocols: dict[str, tuple[str, ...]], method: Method | None, progress: bool) -> pd.DataFrame:
     tables = [
         score_images(open_images(name), scale, PROTOCOLS[protocol], method, metrics, progress)
@@ -61,6 +67,7 @@ if __name__ == "__main__":
     sets = [name for name in TEST_SETS if at_hand(name)]
     if not options.vdsr_weights:
         print(write_baseline("bicubic", score_bicubic(sets)).folder)
+        print(write_baseline("black", score_black(sets)).folder)
     else:
         weights = digest(load_weights(VDSR(), options.vdsr_weights).state_dict())
         scores = score_vdsr(

@@ -20,8 +20,9 @@ from srlib.datasets import DATASETS, at_hand, data_folder, fetch, first_at_hand,
 from srlib.errors import InputError
 from srlib.images import SUFFIXES, imresize, read_image, rgb_to_luma, round_uint8
 from srlib.inference import as_method, has_bf16
+from srlib.ledger import counts, ledger, rows_frame
 from srlib.models import MODELS, outline, params, params_total
-from srlib.papers import EXPERIMENTS
+from srlib.papers import EXPERIMENTS, PAPERS
 from srlib.protocol import METRICS, PROTOCOLS, get_protocol
 from srlib.records import score_images, trained_model
 from srlib.runtimes import export_onnx
@@ -146,6 +147,24 @@ def degrade_command(options: argparse.Namespace) -> None:
     if lr.dtype != np.uint8:
         print(f"srlib: {protocol.name} does not round its LR image, this file does; .npy keeps it exact", file=sys.stderr)
     _write_image(path, lr)
+
+
+def ledger_command(options: argparse.Namespace) -> None:
+    """Every claim of the four papers: published, ours, gap, verdict."""
+    rows = [
+        row
+        for row in ledger(options.paper or PAPERS)
+        if (options.verdict in (None, row.verdict)) and (options.kind in (None, row.kind))
+    ]
+    if options.json:
+        print(json.dumps([{key: _finite(value) for key, value in vars(row).items()} for row in rows], indent=1))
+        return
+    columns = ["id", "where", "experiment", "protocol", "published", "ours", "gap", "budget", "verdict"]
+    if rows:
+        shown = rows_frame(rows)[columns].astype(object)
+        shown = shown.where(shown.notna(), "–")
+        print(shown.to_string(index=False, max_colwidth=40, float_format="{:.6g}".format))
+    print(", ".join(f"{number} {verdict}" for verdict, number in counts(rows).most_common()) or "There is no such claim.")
 
 
 def verify_command(options: argparse.Namespace) -> int:

@@ -8,6 +8,7 @@ A record is a folder, `results/<paper>/<experiment>/seed<k>/` for a whole `fast`
 """
 
 import json
+import math
 import os
 import platform
 import subprocess
@@ -75,19 +76,33 @@ class Record:
         """The training curve: iteration, lr, loss, psnr on the validation pool."""
         return pd.read_csv(self.folder / "curve.csv")
 
+    @cached_property
+    def means(self) -> dict[tuple[str, int, str, str], float]:
+        """Mean over a dataset's images by (dataset, scale, protocol, metric), where every image has the score."""
+        try:
+            table = self.scores.groupby(["dataset", "scale", "protocol"])[list(METRICS)].agg(
+                lambda column: column.mean(skipna=False)
+            )
+            return {(*key, metric): float(v) for key, row in table.iterrows() for metric, v in row.items() if not math.isnan(v)}
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"{self.folder / 'scores.csv'} is damaged ({error}): restore it from version control.") from None
+
     def mean(self, dataset: str, scale: int, metric: str, protocol: str) -> float | None:
         """Mean over a dataset's images; `None` if it was not scored so."""
-        s = self.scores
-        chosen = s[(s.dataset == dataset) & (s.scale == scale) & (s.protocol == protocol)][metric]
-        return None if chosen.empty or chosen.isna().any() else float(chosen.mean())
+        return self.means.get((dataset, scale, protocol, metric))
+
+    def check(self) -> None:
+        """An `InputError` if the weights are not those of the record."""
+        path = self.folder / "weights.safetensors"
+        _, metadata = load_tensors(path)
+        if metadata["sha256"] != self.info.get("weights_sha256"):
+            raise InputError(f"{path} is not the file its record describes: restore it from version control.")
 
     def model(self) -> nn.Module:
         """The trained network; an `InputError` if the weights are not those of the record."""
-        path = self.folder / "weights.safetensors"
-        _, metadata = load_tensors(path)
-        if metadata["sha256"] != self.info["weights_sha256"]:
-            raise InputError(f"{path} is not the file its record describes: restore it from version control.")
-        return load_weights(make_model(self.info["model"], self.info["arguments"]), path, self.info["experiment"])
+        self.check()
+        model = make_model(self.info["model"], self.info["arguments"])
+        return load_weights(model, self.folder / "weights.safetensors", self.info["experiment"])
 
 
 def find_records(root: Path | None = None) -> list[Record]:

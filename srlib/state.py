@@ -15,6 +15,8 @@ from srlib.checkpoint import Tensors, load_tensors, save_tensors
 from srlib.errors import InputError
 from srlib.experiment import Experiment, Recipe
 
+ADAM = {"betas": (0.9, 0.999), "eps": 1e-8}  # torch's own, as DRN prints them
+
 
 @dataclass
 class State:
@@ -49,7 +51,7 @@ def start(experiment: Experiment, recipe: Recipe, seed: int, device: str, precis
         optimiser = torch.optim.SGD(groups, momentum=recipe.momentum, weight_decay=recipe.weight_decay, fused=True)
     else:
         graph = device == "cuda"
-        optimiser = torch.optim.AdamW(groups, weight_decay=recipe.weight_decay, fused=True, capturable=graph)
+        optimiser = torch.optim.AdamW(groups, weight_decay=recipe.weight_decay, fused=True, capturable=graph, **ADAM)
     return State(model, average, optimiser, torch.amp.GradScaler(device, 1024.0, enabled=precision == "fp16"))
 
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from srlib import models
 from srlib.experiment import REFLECTIONS, ROTATIONS, Experiment, Recipe
 
+PROTOCOLS = ("drrn", "vdsr")  # how its own PSNR and SSIM came about it does not say: as DRRN's code scores, or as VDSR's
 EPOCH = 15_076  # iterations: 1,929,728 pairs in batches of 128, without remainder
 
 PUBLISHED = Recipe(
@@ -58,7 +59,7 @@ FAST_NO_RESIDUAL = replace(FAST, last_gain=1.0)
 
 def _experiment(name: str, *recipes: Recipe) -> Experiment:
     architecture, arguments = models.PUBLISHED[name]
-    return Experiment(name, "rlcsc", architecture, arguments, "T291", recipes)
+    return Experiment(name, "rlcsc", architecture, arguments, "T291", recipes, protocols=PROTOCOLS)
 
 
 # For a CPU: few filters, one scale, small batches.
@@ -69,6 +70,7 @@ CPU_PROFILE = Experiment(
     {"K": 5, "n": 32, "m": 32},
     "T91",
     (replace(FAST, lr=2e-3, iterations=15_000, batch=16, scales=(3,), sizes=(1.0,)),),
+    protocols=PROTOCOLS,
 )
 EXPERIMENTS = (
     *(_experiment(f"rlcsc_k{K}", PUBLISHED, FAST) for K in (15, 20, 25, 48)),  # Figure 7; Tables 1 and 2 are K = 25

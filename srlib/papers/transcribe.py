@@ -2,7 +2,8 @@
 
     python -m srlib.papers.transcribe FOLDER_OF_TEXTS
 
-A number is copied as printed, misprints included; what is known about it stands in `note`. The files are committed, and a test
+A number is copied as printed, misprints included; what is known about it stands in `note`. Tables are parsed here; of the
+prose, `prose/<paper>.csv` holds the words around each number, with `<>` in its place. The files are committed, and a test
 transcribes again wherever the texts are at hand.
 """
 
@@ -13,11 +14,29 @@ from pathlib import Path
 
 import pandas as pd
 
-COLUMNS = ["id", "where", "source", "experiment", "dataset", "scale", "metric", "value", "protocol", "kind", "note"]
+from srlib.papers.items import items
+from srlib.papers.published import COLUMNS, FOLDER, PAPERS
+
 DATASETS = {"set5": "Set5", "set14": "Set14", "bsd100": "BSD100", "bsds100": "BSD100", "bsdb100": "BSD100"}
 DATASETS |= {"urban100": "Urban100", "manga109": "Manga109"}
 METHODS = {"srccn": "srcnn", "srccnn": "srcnn", "selfexsr": "selfex", "drn(ours)": "drn", "drn+(ours)": "drn_plus"}
+# A paper's own columns, and ours for a method's column at a scale: the others keep the name that the table has.
 OWN = {"drrn": ("drrn_b1u9", "drrn_b1u25"), "dsrn": ("dsrn",), "rlcsc": ("rl-csc",), "drn": ("drn", "drn_plus")}
+EXPERIMENTS = {"dsrn": "dsrn_t7_x{}", "rl-csc": "rlcsc_k25", "drn": "drn_x{}", "drn_plus": "drn_plus_x{}", "drrn": "drrn_b1u25"}
+# Table 4's columns in their order. The fourth is headed NS.C like the second; its ticks (recursive, one path) say C.
+COMPONENTS = {
+    "vdsr": "vdsr_bn_d28_w128",
+    "drrn_ns_c": "drrn_ns_c_b3u4",
+    "drrn_ns": "drrn_ns_b3u4",
+    "drrn_c": "drrn_c_b3u4",
+    "drrn": "drrn_b3u4",
+}
+CHALLENGE = {
+    "Single-state baseline": ("single_state", "dsrn_div2k_single_state_x{}"),
+    "DSRN w/o parameter sharing": ("untied", "dsrn_div2k_untied_x{}"),
+    "DSRN w/o delayed feedback": ("no_feedback", "dsrn_div2k_no_feedback_x{}"),
+    "DSRN": ("dsrn", "dsrn_div2k_x{}"),
+}
 NOTES = {
     "drrn.t3.set5.x3.bicubic.ifc": "3.579 by every variant we tried: one unit of the last digit below",
     "rlcsc.t2.set5.x3.bicubic.ifc": "quoted from DRRN, which see",
@@ -32,6 +51,7 @@ NOTES = {
     "drn.t3.bsd100.x3.msrn.ssim": "MSRN's score on Urban100",
     "drn.t3.set14.x3.drn.ssim": "above DRN+'s .8466: probably .8464",
     "rlcsc.t1.set14.x4.drrn.ssim": "DRRN itself prints .7720",
+    **dict.fromkeys((f"rlcsc.t3.no_residual.epoch{n}" for n in (1, 5, 10, 13)), "the score of a black image"),
 }
 
 Row = dict[str, str]
@@ -41,7 +61,7 @@ def protocol_of(paper: str, method: str, metric: str) -> str:
     """The protocol behind a printed number; empty where the paper does not say and nothing proves it."""
     if paper == "dsrn":
         return {"drrn": "drrn", "dsrn": ""}.get(method, "lapsrn")
-    if paper == "drn" and method in OWN["drn"]:
+    if method in OWN[paper] and (paper == "drn" or (paper == "rlcsc" and metric != "ifc")):
         return ""
     return "vdsr" if method in ("bicubic", "vdsr") and metric != "ifc" else "drrn"
 
@@ -49,19 +69,25 @@ def protocol_of(paper: str, method: str, metric: str) -> str:
 def cell(paper: str, table: int, line: int, dataset: str, scale: str, method: str, metric: str, value: str) -> Row:
     """One printed number as a row."""
     identifier = f"{paper}.t{table}.{dataset.lower()}.x{scale}.{method}.{metric}"
-    return {
-        "id": identifier,
-        "where": f"Table {table}",
-        "source": f"{paper}.txt:{line}",
-        "experiment": method,
-        "dataset": dataset,
-        "scale": scale,
-        "metric": metric,
-        "value": value,
-        "protocol": protocol_of(paper, method, metric),
-        "kind": "measured" if method in OWN[paper] else "quoted",
-        "note": NOTES.get(identifier, ""),
-    }
+    retrained = method == "vdsr" and metric == "ifc" and paper != "dsrn"  # DRRN's own VDSR, with normalisation
+    return row_of(
+        identifier,
+        f"Table {table}",
+        line,
+        experiment="vdsr_bn" if retrained else EXPERIMENTS.get(method, method).format(scale),
+        dataset=dataset,
+        scale=scale,
+        metric=metric,
+        value=value,
+        protocol=protocol_of(paper, method, metric),
+        kind="measured" if method in OWN[paper] or (retrained and paper == "drrn") else "quoted",
+    )
+
+
+def row_of(identifier: str, where: str, line: int, **columns: str) -> Row:
+    """A row, in which what is not given is empty."""
+    known = {"id": identifier, "where": where, "source": f"{identifier.split('.')[0]}.txt:{line}"}
+    return dict.fromkeys(COLUMNS, "") | known | {"note": NOTES.get(identifier, "")} | columns
 
 
 def cells_of(line: str) -> list[str]:
@@ -121,16 +147,108 @@ def drrn_figure_6(lines: list[str]) -> Iterator[Row]:
         else:
             pairs = re.findall(rf"({structure}) ([\d.]+) dB", line)
         for name, value in pairs:
-            row = cell("drrn", 6, number, "Set5", "3", f"drrn_{name.lower()}", "psnr", value)
-            yield row | {"id": f"drrn.f6.{name.lower()}", "where": "Figure 6 (text)", "kind": "measured"}
+            yield set5(f"drrn.f6.{name.lower()}", "Figure 6", number, f"drrn_{name.lower()}", value, "drrn")
+
+
+def set5(identifier: str, where: str, line: int, experiment: str, value: str, protocol: str) -> Row:
+    """A PSNR of the paper's own on Set5 at x3, as the small tables have."""
+    known = {"dataset": "Set5", "scale": "3", "metric": "psnr", "kind": "measured"}
+    return row_of(identifier, where, line, experiment=experiment, value=value, protocol=protocol, **known)
+
+
+def small_tables(lines: list[str], paper: str) -> Iterator[Row]:
+    """DRRN's Table 4, DSRN's Table 2, RL-CSC's Tables 3 and 4, DRN's Table 2."""
+    epochs: list[str] = []
+    for number, line in enumerate(lines, 1):
+        parts = cells_of(line)
+        if paper == "drrn" and parts[0] == "PSNR" and len(parts) == 6:
+            for (method, experiment), value in zip(COMPONENTS.items(), parts[1:], strict=True):
+                yield set5(f"drrn.t4.{method}", "Table 4", number, experiment, value, "drrn")
+        elif paper == "dsrn" and len(parts) in (4, 5) and all(re.fullmatch(r"\d\d\.\d\d", part) for part in parts[-3:]):
+            yield from challenge(parts, number)
+        elif paper == "rlcsc" and parts[0] == "Epoch":
+            epochs = parts[1:]
+        elif paper == "rlcsc" and parts[0] in ("With Residual", "No Residual"):
+            name = "rlcsc_k25" + ("_no_residual" if parts[0] == "No Residual" else "")
+            for epoch, value in zip(epochs, parts[1:], strict=True):
+                identifier = f"rlcsc.t3.{parts[0].lower().replace(' ', '_').removeprefix('with_')}.epoch{epoch}"
+                yield set5(identifier, "Table 3", number, f"{name}_epoch{epoch}", value, "")
+        elif paper == "rlcsc" and parts[-1][-2:] in ("MB", "GB"):
+            model, _, batch, patch, memory = parts
+            value, unit = memory.rsplit(" ", 1)
+            depth = re.search(r"\d+", model)[0]
+            short = f"drrn{depth}" if "DRRN" in model else f"rlcsc.b{batch}.p{patch}"
+            experiment = {"20": "drrn_b1u9", "52": "drrn_b1u25", "30": "rlcsc_k25"}[depth]
+            note = f"batch {batch}, patch {patch}"
+            known = {"experiment": experiment, "metric": unit, "value": value, "kind": "hardware", "note": note}
+            yield row_of(f"rlcsc.t4.{short}", "Table 4", number, **known)
+        elif paper == "drn" and parts[0].startswith("PSNR on Set5"):
+            names = {"rdbs": "drn_x3_epoch100", "no_rdbs": "drn_plain_x3", "drn_plus": "drn_plus_x3_epoch100"}
+            for (method, experiment), value in zip(names.items(), parts[1:4], strict=True):
+                yield set5(f"drn.t2.{method}", "Table 2", number, experiment, value, "")
+
+
+def challenge(parts: list[str], line: int) -> Iterator[Row]:
+    """A row of DSRN's Table 2: own networks on DIV2K's validation set, the others on the challenge's hidden test set."""
+    label = re.sub(r"\s*\(\d\)", "", parts[-4])
+    method, experiment = CHALLENGE.get(label, (label.lower().split()[0], label.lower().split()[0]))
+    for scale, value in zip("234", parts[-3:], strict=True):
+        known = {"dataset": "DIV2K_valid", "scale": scale, "metric": "psnr", "value": value, "protocol": "div2k_rgb"}
+        known |= {"kind": "measured" if label in CHALLENGE else "quoted", "experiment": experiment.format(scale)}
+        yield row_of(f"dsrn.t2.x{scale}.{method}", "Table 2", line, **known)
+
+
+def sections(lines: list[str]) -> list[str]:
+    """Where each line stands: in the caption of a table or figure, or in a section."""
+    here, places = "Title", []
+    marked = any(line.startswith("# ") for line in lines)  # headings are; else they are numbered lines in capitals or short
+    for line in lines:
+        caption = re.match(r"(Fig|Table)\D* (\d+)[.:]", line)
+        heading = re.match(r"#+ \**(\d(?:\.\d)?)\b" if marked else r"(\d(?:\.\d)?)\. [A-Z].{,50}$", line)
+        if heading:
+            here = f"Section {heading[1]}"
+        elif re.sub(r"\W", "", line).lower() == "abstract":
+            here = "Abstract"
+        elif re.sub(r"\W", "", line).lower().endswith("references"):
+            here = "References"
+        places.append(f"{caption[1].replace('Fig', 'Figure')} {caption[2]}" if caption else here)
+    return places
+
+
+def prose(lines: list[str], paper: str) -> Iterator[Row]:
+    """The numbers of sentences and captions, and the claims of order; one of a figure or table is put there."""
+    places = sections(lines)
+    table = pd.read_csv(FOLDER / "prose" / f"{paper}.csv", dtype=str, keep_default_na=False)
+    for row in table.to_dict("records"):
+        words = re.compile(re.escape(row.pop("words")).replace("<>", r"(\S.*?)"))
+        found = [(number, match) for number, line in enumerate(lines, 1) for match in words.finditer(line)]
+        if len(found) != 1:
+            raise ValueError(f"{row['id']}: its words occur {len(found)} times in {paper}.txt")
+        number, match = found[0]
+        home = re.match(r"(t|f)(\d+)$", row["id"].split(".")[1])
+        where = f"{'Table' if home[1] == 't' else 'Figure'} {home[2]}" if home else places[number - 1]
+        known = {key: row[key] for key in row if key != "id"}
+        yield row_of(row["id"], where, number, value=match[len(match.groups())], **known)  # of an order, the words
+
+
+def images(paper: str, there: set[str]) -> Iterator[Row]:
+    """What only an image shows: of each figure, and of a table without any number."""
+    for item in items(paper):
+        if item.name.startswith("Figure") or item.name not in there:
+            kind, _, number = item.name.lower().partition(" ")
+            identifier = f"{paper}.{kind[0]}{number}"
+            yield row_of(identifier, item.name, int(item.source.split(":")[1]), kind="image-only", note=item.title)
 
 
 def transcribe(paper: str, texts: Path) -> pd.DataFrame:
-    """All numbers of one paper."""
+    """All that one paper claims: `<paper>.csv`, as text."""
     lines = (texts / f"{paper}.txt").read_text().splitlines()
     rows = list(dsrn_table(lines) if paper == "dsrn" else tables(lines, paper))
+    rows += small_tables(lines, paper)
     if paper == "drrn":
         rows += drrn_figure_6(lines)
+    rows += prose(lines, paper)
+    rows += images(paper, {row["where"] for row in rows})
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -138,7 +256,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser("python -m srlib.papers.transcribe", description=__doc__.splitlines()[0])
     parser.add_argument("texts", type=Path, help="folder that holds drrn.txt, dsrn.txt, rlcsc.txt and drn.txt")
     options = parser.parse_args()
-    for paper in OWN:
+    for paper in PAPERS:
         table = transcribe(paper, options.texts)
-        table.to_csv(Path(__file__).with_name(f"{paper}.csv"), index=False, lineterminator="\n")
-        print(f"{paper}.csv: {len(table)} numbers")
+        table.to_csv(FOLDER / f"{paper}.csv", index=False, lineterminator="\n")
+        print(f"{paper}.csv: {len(table)} claims")

@@ -1,0 +1,119 @@
+"""Claims of order ("deeper is still better") and what decides them.
+
+Each is a row of kind `order` in `<paper>.csv`. Most are decided by pairs of experiments, the better one first: their scores are
+compared at equal recipe, budget and data. Where the full networks are not trained, their narrow forms answer
+(`srlib.papers.narrow`). Some need no training: they are counted on the networks. What stands in neither way here (how a picture
+looks, how other people's methods rank) has no verdict.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+
+from srlib.models import MODELS, outline, params
+
+BETTER, ALIKE, NOT_WORSE = "better", "alike", "not worse"
+
+
+@dataclass(frozen=True)
+class Order:
+    """What decides one claim of order."""
+
+    pairs: tuple[tuple[str, str], ...] = ()  # experiments, the better one first
+    says: str = BETTER  # of each pair's first
+    holds: Callable[[], bool] | None = None  # or counted on the networks
+
+
+def _weights(name: str) -> int:
+    return params(outline(MODELS[name]))
+
+
+def _chain(*names: str) -> tuple[tuple[str, str], ...]:
+    """Each better than the one before."""
+    return tuple((after, before) for before, after in pairwise(names))
+
+
+def _at_scales(better: str, worse: str) -> tuple[tuple[str, str], ...]:
+    return tuple((better.format(scale), worse.format(scale)) for scale in (2, 3, 4))
+
+
+def _at_depths(better: str, worse: str) -> tuple[tuple[str, str], ...]:
+    """Figure 8's three depths; VDSR is named by its own."""
+    return tuple((better.format(U=U, d=d), worse.format(U=U, d=d)) for U, d in ((2, 16), (3, 22), (4, 28)))
+
+
+_DEEPER = (
+    *_chain("drrn_b1u3", "drrn_b2u3", "drrn_b3u3", "drrn_b4u3"),
+    *_chain("drrn_b3u1", "drrn_b3u2", "drrn_b3u3", "drrn_b3u4"),
+)
+_RECURSIONS = Order((("drrn_b1u25", "drrn_b1u9"),))
+_B1U9 = Order((("drrn_b1u9", "vdsr"), ("drrn_b1u9", "drcn")))
+_B1U25 = Order((("drrn_b1u25", "vdsr"), ("drrn_b1u25", "drcn"), ("drrn_b1u25", "srcnn")))
+_DEEP = Order((("vdsr", "srcnn"), ("drcn", "srcnn")))
+_MULTI_PATH = Order(
+    (*_at_depths("drrn_ns_b3u{U}", "drrn_ns_c_b3u{U}"), *_at_depths("drrn_b3u{U}", "drrn_c_b3u{U}")),
+)
+_SHARED = Order(_at_depths("drrn_b3u{U}", "drrn_ns_b3u{U}"), NOT_WORSE)
+_K = Order(_chain("rlcsc_k15", "rlcsc_k20", "rlcsc_k25", "rlcsc_k48"))
+_RESIDUAL = Order((("rlcsc_k25", "rlcsc_k25_no_residual"),))
+
+ORDERS: dict[str, Order] = {
+    "drrn.f1.order.b1u9": _B1U9,
+    "drrn.f1.order.b1u25": _RECURSIONS,
+    "drrn.f1.order.best": _B1U25,
+    "drrn.p.order.three_models": _DEEP,
+    "drrn.p.order.deeper_is_better": Order(_DEEPER),
+    "drrn.p.order.fewer_parameters": Order(holds=lambda: _weights("drrn_b1u25") < min(map(_weights, ("vdsr", "drcn")))),
+    "drrn.p.order.depth_is_free": _RECURSIONS,
+    "drrn.p.order.multi_path": _MULTI_PATH,
+    "drrn.f6.order.units_are_free": Order(holds=lambda: len({_weights(f"drrn_b3u{U}") for U in (1, 2, 3, 4)}) == 1),
+    "drrn.f6.order.blocks_are_linear": Order(
+        holds=lambda: len({_weights(f"drrn_b{B + 1}u3") - _weights(f"drrn_b{B}u3") for B in (1, 2, 3)}) == 1
+    ),
+    "drrn.f6.order.deeper": Order(_DEEPER),
+    "drrn.f6.order.same_depth": Order((("drrn_b2u3", "drrn_b3u2"),), ALIKE),
+    "drrn.f6.order.three_alike": Order(
+        (("drrn_b17u1", "drrn_b3u8"), ("drrn_b1u25", "drrn_b3u8"), ("drrn_b17u1", "drrn_b1u25")), ALIKE
+    ),
+    "drrn.f6.order.beats_shallow": Order(tuple((name, "vdsr") for name in ("drrn_b17u1", "drrn_b3u8", "drrn_b1u25"))),
+    "drrn.f6.order.b1u25": _B1U25,
+    "drrn.p.order.b1u9_fewer": Order(holds=lambda: _weights("drrn_b1u9") < min(map(_weights, ("vdsr", "drcn")))),
+    "drrn.t2.order.best": Order((*_B1U9.pairs, *_B1U25.pairs)),
+    "drrn.t3.order.vdsr_bn": Order((("vdsr_bn", "vdsr"),), ALIKE),
+    "drrn.f8.order.same_size": Order(
+        holds=lambda: all(_weights(f"drrn_ns_b3u{U}") == _weights(f"vdsr_bn_d{d}_w128") for U, d in ((2, 16), (3, 22), (4, 28)))
+    ),
+    "drrn.f8.order.local_residuals": Order(_at_depths("drrn_ns_b3u{U}", "vdsr_bn_d{d}_w128")),
+    "drrn.f8.order.recursive": _SHARED,
+    "drrn.f8.order.small_fraction": Order(holds=lambda: _weights("drrn_b3u4") < _weights("drrn_ns_b3u4") / 3),
+    "drrn.f8.order.overfitting": _SHARED,
+    "drrn.f8.order.multi_path": _MULTI_PATH,
+    "drrn.t4.order.parts": Order(tuple((f"drrn_{name}b3u4", "vdsr_bn_d28_w128") for name in ("ns_c_", "ns_", "c_", ""))),
+    "drrn.f9.order.deep": _DEEP,
+    "drrn.f9.order.b1u9": _B1U9,
+    "drrn.f9.order.b1u25": _RECURSIONS,
+    "dsrn.p.order.parameters_independent": Order(holds=lambda: len({_weights(f"dsrn_t{T}_x2") for T in (1, 3, 7, 9)}) == 1),
+    "dsrn.f3.order.longer": Order(_chain("dsrn_t1_x2", "dsrn_t2_x2", "dsrn_t3_x2", "dsrn_t5_x2", "dsrn_t7_x2")),
+    "dsrn.f3.order.diminishes": Order((("dsrn_t9_x2", "dsrn_t7_x2"),), ALIKE),
+    "dsrn.t2.order.sharing": Order(_at_scales("dsrn_div2k_x{}", "dsrn_div2k_untied_x{}")),
+    "dsrn.t2.order.two_states": Order(_at_scales("dsrn_div2k_no_feedback_x{}", "dsrn_div2k_single_state_x{}")),
+    "dsrn.t2.order.feedback": Order(_at_scales("dsrn_div2k_x{}", "dsrn_div2k_no_feedback_x{}")),
+    "dsrn.t2.order.both": Order(
+        (
+            *_at_scales("dsrn_div2k_no_feedback_x{}", "dsrn_div2k_single_state_x{}"),
+            *_at_scales("dsrn_div2k_x{}", "dsrn_div2k_no_feedback_x{}"),
+        )
+    ),
+    "dsrn.p.order.last_state": Order(_at_scales("dsrn_t7_x{}", "dsrn_last_state_x{}")),
+    "rlcsc.p.order.abstract": Order((("rlcsc_k25", "drrn_b1u25"),)),
+    "rlcsc.f1.order.recursions": _K,
+    "rlcsc.f7.order.deeper": _K,
+    "rlcsc.t3.order.faster": _RESIDUAL,
+    "rlcsc.t3.order.converge": _RESIDUAL,
+    "rlcsc.f8.order.filters": Order((("rlcsc_k15", "rlcsc_k15_m128"),)),
+    "rlcsc.f8.order.vdsr": Order((("rlcsc_k15_m128", "vdsr"),)),
+    "rlcsc.t4.order.parameters": Order(holds=lambda: _weights("rlcsc_k25") > _weights("drrn_b1u25")),
+    "drn.t2.order.rdbs": Order((("drn_x3_epoch100", "drn_plain_x3"),)),
+    "drn.p.order.mse": Order((("drn_x3", "drn_mse_x3"),)),
+    "drn.t3.order.drn_plus": Order(_at_scales("drn_plus_x{}", "drn_x{}")),
+}

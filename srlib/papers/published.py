@@ -1,0 +1,138 @@
+"""What the papers print, as data: claims, their contradictions, and what they leave open.
+
+`<paper>.csv` holds every number as printed, with its home in the paper; `transcribe` reads it out of the texts.
+"""
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import pandas as pd
+
+from srlib.errors import InputError
+
+PAPERS = ("drrn", "dsrn", "rlcsc", "drn")
+TITLES = {"drrn": "DRRN", "dsrn": "DSRN", "rlcsc": "RL-CSC", "drn": "DRN", "baselines": "Baselines"}
+FOLDER = Path(__file__).parent
+COLUMNS = ["id", "where", "source", "experiment", "dataset", "scale", "metric", "value", "protocol", "kind", "note"]
+_WORDS = {"half": 0.5, "one": 1.0, "two": 2.0, "three": 3.0, "four": 4.0, "five": 5.0, "six": 6.0, "ten": 10.0}
+_RAISED = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
+_NUMBER = re.compile(r"(?:[>~]|\\sim)?\s*(?:10\^\{(?P<power>-?\d+)\}|(?P<digits>[\d,]*\.?\d+)(?P<thousand>[Kk])?)")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One published number, or one claim of order."""
+
+    id: str
+    where: str  # table, figure or section
+    source: str  # file and line of the paper's text
+    experiment: str  # ours, or the name of a quoted method
+    dataset: str
+    scale: int | None
+    metric: str
+    value: str  # as printed: the words of a claim of order; empty for what only an image shows
+    protocol: str  # '' where the paper does not say
+    # 'measured' by the paper, 'quoted' from another, 'arithmetic' that follows from other numbers or a network's structure, a
+    # 'setting' of the experiments, 'hardware' (times and memory of theirs), 'order' of results, or 'image-only'
+    kind: str
+    note: str
+
+    @property
+    def paper(self) -> str:
+        """Short name of the paper that prints it."""
+        return self.id.split(".", 1)[0]
+
+    @property
+    def method(self) -> str:
+        """Name of a table's column: that of the method as the paper has it."""
+        return self.id.split(".")[4] if re.search(r"\.x\d\.", self.id) and self.metric in _SCORES else self.experiment
+
+    @property
+    def number(self) -> float:
+        """The printed number; NaN where there is none, or none that can be read."""
+        if self.value.lower() in _WORDS:
+            return _WORDS[self.value.lower()]
+        if re.fullmatch("10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+", self.value):
+            return 10.0 ** int(self.value[2:].translate(_RAISED))
+        match = _NUMBER.fullmatch(self.value)
+        if not match:
+            return math.nan
+        if match["power"]:
+            return 10.0 ** int(match["power"])
+        return float(match["digits"].replace(",", "")) * (1000 if match["thousand"] else 1)
+
+    def printed_alike(self, ours: float) -> bool:
+        """Whether our number, rounded to as many digits (297K: to thousands), is the printed one."""
+        if math.isnan(ours) or math.isnan(self.number):
+            return False
+        unit = 1000 if self.value[-1:] in "Kk" else 10.0 ** -len(self.value.partition(".")[2])
+        if re.search("[⁻^]|half", self.value):  # no decimals to count
+            unit = self.number / 100
+        return abs(round(ours / unit) * unit - self.number) < 0.1 * unit
+
+    def gap(self, ours: float) -> float:
+        """Ours minus published."""
+        return ours - self.number
+
+
+_SCORES = ("psnr", "ssim", "ifc")
+
+
+@dataclass(frozen=True)
+class Contradiction:
+    """Something in a paper that is wrong, or says two things."""
+
+    id: str
+    source: str  # file and line of the paper's text
+    printed: str  # words of that line
+    wrong: str
+    holds: Callable[[], bool] | None = None  # computes that it is so; None where only words contradict each other
+    claims: tuple[str, ...] = ()  # the numbers that are inconsistent because of it
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Something that a paper leaves open, and what we chose."""
+
+    what: str
+    source: str  # file and line of the paper's text
+    text: str  # words of that line
+    choice: str
+    why: str
+
+
+@lru_cache
+def claims(paper: str) -> tuple[Claim, ...]:
+    """All that one paper claims, in its order; an `InputError` if the paper is unknown or its table damaged."""
+    if paper not in PAPERS:
+        raise InputError(f"Paper {paper!r} is unknown: choose one of {', '.join(PAPERS)}.")
+    path = FOLDER / f"{paper}.csv"
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+        if list(table) != COLUMNS:
+            raise ValueError(f"its columns are {', '.join(table)}")
+        return tuple(Claim(**row | {"scale": int(row["scale"]) if row["scale"] else None}) for row in table.to_dict("records"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} is missing or damaged ({error}): restore it from version control.") from None
+
+
+@lru_cache
+def _by_id() -> dict[str, Claim]:
+    return {claim.id: claim for paper in PAPERS for claim in claims(paper)}
+
+
+def claim(identifier: str) -> Claim:
+    """The claim of that id, or an `InputError`."""
+    try:
+        return _by_id()[identifier]
+    except KeyError:
+        raise InputError(f"Claim {identifier!r} is unknown: `python -m srlib ledger` names all.") from None
+
+
+def printed(identifier: str) -> float:
+    """The printed number of that id."""
+    return claim(identifier).number

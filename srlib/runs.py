@@ -1,0 +1,77 @@
+"""Our runs: the committed records by experiment, and the number that they give for a cell."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from srlib.errors import InputError
+from srlib.records import Record, find_records, share
+
+
+@dataclass(frozen=True)
+class Ours:
+    """Our number: the mean over the seeds of one experiment at one recipe and budget."""
+
+    value: float
+    records: tuple[Record, ...]
+    spread: float  # largest minus smallest seed
+
+    @property
+    def budget(self) -> float:
+        """Share of the published training behind it."""
+        return share(self.records[0])
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """In order."""
+        return tuple(record.info.get("seed", 0) for record in self.records)
+
+    @property
+    def recipe(self) -> str:
+        """Its name; empty where nothing was trained."""
+        return self.records[0].info.get("recipe", {}).get("name", "")
+
+
+class Runs:
+    """The committed records by experiment, those that are damaged set apart."""
+
+    def __init__(self) -> None:
+        self.damaged: dict[str, str] = {}
+        self._groups: dict[str, dict[tuple, list[Record]]] = defaultdict(lambda: defaultdict(list))
+        for record in find_records():
+            try:
+                info = record.info
+                if (record.folder / "weights.safetensors").exists():
+                    record.check()
+                _ = record.means
+                key = (info.get("recipe", {}).get("name", ""), info.get("budget", 1.0), info.get("data", ""))
+                self._groups[info["experiment"]][key].append(record)
+            except InputError as error:
+                self.damaged[str(record.folder)] = str(error)
+
+    def groups(self, experiment: str) -> dict[tuple, list[Record]]:
+        """Records of one experiment by (recipe, budget, data), a list of seeds each."""
+        return self._groups.get(experiment, {})
+
+    def names(self) -> list[str]:
+        """All experiments that have a record."""
+        return list(self._groups)
+
+    def find(self, experiment: str, dataset: str, scale: int | None, metric: str, protocol: str) -> Ours | None:
+        """Our number for one cell: that of the longest runs that were scored so."""
+        found = []
+        for records in self.groups(experiment).values():
+            scored = [(record.means.get((dataset, scale, protocol, metric)), record) for record in records]
+            scored = [(value, record) for value, record in scored if value is not None]
+            if scored:
+                values = [value for value, _ in scored]
+                found.append(Ours(float(np.mean(values)), tuple(r for _, r in scored), max(values) - min(values)))
+        return max(found, key=lambda ours: ours.budget, default=None)
+
+
+@cache
+def runs() -> Runs:
+    """The records as they are now, read once."""
+    return Runs()
