@@ -8,7 +8,13 @@ from functools import cache
 from glob import glob
 from pathlib import Path
 
-NOTEBOOKS = ["bicubic", "drrn_BU_grid", "recurrence", "rlcsc_sparse_coding"]
+NOTEBOOKS = [
+    "bicubic", "params_vs_psnr", "drrn_structure", "drrn_tables", "drrn_BU_grid", "drrn_ablation",
+    "drrn_visual", "recurrence", "dsrn_tables", "dsrn_unroll", "dsrn_ablation", "dsrn_states",
+    "dsrn_visual", "rlcsc_sparse_coding", "rlcsc_structure", "rlcsc_tables", "rlcsc_recursion",
+    "rlcsc_residual_memory", "rlcsc_visual", "drn_structure", "drn_tables", "drn_ablation",
+    "drn_visual",
+]
 SOURCES = [path for path in glob("srlib/**/*", recursive=True) if path.endswith((".py", ".csv", ".json"))]
 # Absolute, and so no output of `train`: whatever happens to a record, the book takes it as it is.
 RECORDS = glob(f"{workflow.basedir}/results/*/*/seed*/*.json") + glob(f"{workflow.basedir}/results/*/*/seed*/*.csv")
@@ -56,7 +62,7 @@ rule notebook:
     params:
         data=os.environ.get("SRLIB_DATA", ""),  # another data folder executes the notebooks anew
         vdsr=os.environ.get("SRLIB_VDSR_WEIGHTS", ""),
-    threads: 2
+    threads: 1
     shell:
         "papermill {input[0]} {output} --log-level WARNING --progress-bar"
 

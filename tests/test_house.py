@@ -50,7 +50,12 @@ ORDER = [
     "figures",
     "tables",
     "sweeps",
+    "regions",
+    "methods",
+    "crops",
     "diagrams",
+    "pen",
+    "structures",
     "pages",
     "ledger_pages",
     "training_pages",
@@ -122,6 +127,6 @@ def test_the_book_lists_pages_that_exist_and_all_of_them():
         f"notebooks/{p.stem}" for p in (ROOT / "notebooks").glob("*.ipynb")
     }
     assert pages == here
-    assert set(re.findall(r'"(\w+)"', re.search(r"NOTEBOOKS = (\[.*\])", (ROOT / "Snakefile").read_text())[1])) == {
+    assert set(re.findall(r'"(\w+)"', re.search(r"NOTEBOOKS = (\[[^\]]*\])", (ROOT / "Snakefile").read_text())[1])) == {
         p.removeprefix("notebooks/") for p in pages if p.startswith("notebooks/")
     }

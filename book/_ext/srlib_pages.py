@@ -1,17 +1,25 @@
-"""The `{generated}` directive: Markdown that `srlib.pages` and `srlib.training_pages` compute while the book is built.
+"""The `{generated}` directive: Markdown that `srlib.pages`, `srlib.ledger_pages` and `srlib.training_pages` compute while the book is built.
 
 ```{generated} scoreboard
 ```
 """
 
+from functools import partial
+
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from srlib import pages, training_pages
+from srlib import ledger_pages, pages, training_pages
+from srlib.papers import PAPERS
 
 PAGES = {
-    "scoreboard": pages.scoreboard,
+    "scoreboard": ledger_pages.scoreboard,
+    "ledger": ledger_pages.ledger_text,
+    "mixed-protocols": ledger_pages.mixed_protocols,
+    "quotations": ledger_pages.quotations,
+    **{f"walk-{paper}": partial(ledger_pages.walk, paper) for paper in PAPERS},
+    **{f"open-{paper}": partial(ledger_pages.left_open, paper) for paper in PAPERS},
     "protocols": pages.protocols,
     "models": pages.models,
     "speed": pages.speed,

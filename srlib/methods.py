@@ -1,0 +1,77 @@
+"""The methods of a figure: each found by its experiment, ready to run, with its record and how far it is the paper's."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import nn
+
+from srlib.checkpoint import digest, load_weights
+from srlib.errors import InputError
+from srlib.models import VDSR
+from srlib.papers import get_experiment
+from srlib.records import Record, find_record, share
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method as a figure names it; `model` is `None` for bicubic, `note` says how far a network is the paper's."""
+
+    label: str
+    model: nn.Module | None
+    record: Record | None
+    note: str = ""
+
+
+def find_method(label: str, experiment: str, scale: int, device: str = "cpu") -> Method | str:
+    """A method by its experiment, ready to run.
+
+    Parameters
+    ----------
+    label : str
+        Its name in the figure.
+    experiment : str
+        Of srlib, with `{scale}` in place of the scale; `bicubic`; `vdsr_official`, the released VDSR, whose weights are in the
+        file that `SRLIB_VDSR_WEIGHTS` names; or '' for a method that this project does not run.
+    scale : int
+        2, 3 or 4.
+    device : str
+        'cpu' or 'cuda'.
+
+    Returns
+    -------
+    Method or str
+        The method, or why there is none.
+    """
+    name = experiment.format(scale=scale)
+    record = find_record(name) if name else None
+    if not name:
+        return "not run here"
+    if name == "bicubic":
+        return Method(label, None, record)
+    if name == "vdsr_official":
+        path = os.environ.get("SRLIB_VDSR_WEIGHTS", "")
+        if not Path(path).is_file():
+            return "set `SRLIB_VDSR_WEIGHTS` to the file of its weights"
+        model = load_weights(VDSR(), path)
+        if record and digest(model.state_dict()) != record.info["weights_sha256"]:
+            raise InputError(f"SRLIB_VDSR_WEIGHTS names {path}, which holds other weights than the released ones.")
+        return Method(label, model.to(device), record)
+    if record is None or not (record.folder / "weights.safetensors").exists():
+        return "no record yet"
+    if scale not in record.info["recipe"]["scales"]:
+        return f"trained for ×{', ×'.join(map(str, record.info['recipe']['scales']))} alone"
+    return Method(label, record.model().to(device), record, training(record, scale))
+
+
+def training(record: Record, scale: int) -> str:
+    """How far a trained network is the paper's: its filters if they are fewer, and its share of the published training."""
+    flagships = {"drrn": "drrn_b1u25", "dsrn": f"dsrn_t7_x{scale}", "rlcsc": "rlcsc_k25", "drn": f"drn_x{scale}"}
+    experiment, arguments = get_experiment(record.info["experiment"]), record.info["arguments"]
+    whole = {r.name: r for r in experiment.recipes}.get("published")
+    done, narrow = share(record), ""
+    if whole is None and experiment.paper in flagships:  # a narrow form, for which nothing is published
+        whole = get_experiment(flagships[experiment.paper]).recipe("published")
+        done = record.info["iterations_done"] * record.info["recipe"]["batch"] / (whole.iterations * whole.batch)
+        narrow = f"{next(arguments[k] for k in ('width', 'n', 'C') if k in arguments)} filters, "
+    return f"{narrow}{100 * done:.2g} % of training" if narrow or done < 1 else ""
