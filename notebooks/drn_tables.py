@@ -68,14 +68,14 @@ else:
 # %% [markdown]
 # ## Result: Table 3
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "full-width"]
 table_3 = sorted((row for row in rows if row.where == "Table 3" and row.scale), key=lambda row: row.scale)
 results_table([row for row in table_3 if row.scale == 3], "DRN, Table 3: PSNR (dB) / SSIM at ×3")
 
 # %% [markdown]
 # One quoted method has its ×2 and ×4 cells crowded into the same line of the text:
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "full-width"]
 results_table([row for row in table_3 if row.scale != 3], "DRN, Table 3: what there is at ×2 and ×4", best_along="")
 
 # %% [markdown]

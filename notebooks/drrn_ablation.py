@@ -100,7 +100,7 @@ points = sweep(experiments_at, published, "Set5", 3, "drrn", fresh)
 colours = {"VDSR": COLOURS["vdsr"], "NS_C": "C9", "NS": COLOURS["dsrn"], "C": COLOURS["rlcsc"], "DRRN": COLOURS["drrn"]}
 
 # %% mystnb={"figure": {"name": "fig-drrn-components", "caption": "DRRN's Figure 8 regenerated: PSNR on Set5 ×3 against depth for five structures. Hollow: Table 4's values at the largest depth (the others are only in the paper's image). Filled: our records; diamonds: this run."}, "image": {"alt": "PSNR on Set5 at scale 3 against depth 16, 22 and 28 for a plain network and four kinds of residual networks. Printed values exist at depth 28 only; ours are added as they are trained."}} tags=["hide-input"]
-sweep_figure(points, "depth d (convolutions)", colours)
+sweep_figure(points, "depth d (convolutions)", [depth for _, depth in experiments_at], colours)
 plt.show()
 
 # %% tags=["hide-input"]

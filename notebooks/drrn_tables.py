@@ -68,13 +68,13 @@ else:
 # %% [markdown]
 # ## Result: Table 2
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "full-width"]
 results_table([row for row in rows if row.where == "Table 2" and row.scale], "DRRN, Table 2: PSNR (dB) / SSIM")
 
 # %% [markdown]
 # ## Result: Table 3
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "full-width"]
 results_table([row for row in rows if row.where == "Table 3" and row.scale], "DRRN, Table 3: IFC (bits per pixel)")
 
 # %% [markdown]

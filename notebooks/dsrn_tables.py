@@ -68,7 +68,7 @@ else:
 # %% [markdown]
 # ## Result: Table 1
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "full-width"]
 results_table(
     [row for row in rows if row.where == "Table 1" and row.scale],
     "DSRN, Table 1: PSNR (dB) / SSIM / IFC (bits per pixel)",

@@ -31,7 +31,7 @@ check_parameters(globals())
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from srlib.figures import COLOURS, table, use_style
+from srlib.figures import COLOURS, label_points, table, use_style
 from srlib.ledger import find_ours
 from srlib.models import MODELS, outline, params
 from srlib.papers import PAPERS, TITLES, claims
@@ -71,24 +71,34 @@ FAMILY = {
 }
 
 
+LABELS = {"drrn_b1u9": "DRRN_B1U9", "drrn_b1u25": "DRRN_B1U25", "dsrn_t7_x3": "DSRN", "rlcsc_k25": "RL-CSC", "drn_x3": "DRN",
+          "drn_plus_x3": "DRN+", "vdsr": "VDSR", "drcn": "DRCN", "srcnn": "SRCNN"}  # fmt: skip
+
+
 def colour_of(name: str) -> object:
     return FAMILY.get(name.split("_")[0], "0.4")
 
 
 def draw(axes, frame: pd.DataFrame, x: str, place: str) -> None:
     """Published points hollow, ours filled, a line between the two; one label a network."""
+    labels = {}
     for name, group in frame.groupby("network", sort=False):
         first = group.iloc[0]
         axes.plot(
             group[x], group.published, "o", markerfacecolor="none", markeredgewidth=2, markersize=9, color=colour_of(name)
         )
-        if first.ours == first.ours and first.ours is not None:
+        if pd.notna(first.ours):
             axes.plot([first[x]] * 2, [first.published, first.ours], "-", linewidth=1, color=colour_of(name))
-            axes.plot(first[x], first.ours, "o", markersize=8, color=colour_of(name))
-        axes.annotate(name, (first[x], group.published.max()), (0, 9), textcoords="offset points", ha="center", size="small")
-    axes.set(xscale="log" if x == "weights" else "linear", xlabel="convolution weights" if x == "weights" else "depth (convolutions)",
-             ylabel=f"PSNR on {place} (dB)")  # fmt: skip
-    axes.margins(0.16, 0.18)
+            axes.plot(first[x], first.ours, "o", markersize=6, color=colour_of(name))
+        labels[LABELS.get(name, name)] = (first[x], group.published.max())
+    axes.set(
+        xscale="log" if x == "weights" else "linear",
+        xlabel="convolution weights" if x == "weights" else "depth (convolutions)",
+        ylabel=f"PSNR on {place} (dB)",
+    )
+    axes.margins(0.2, 0.12)
+    axes.figure.canvas.draw()
+    label_points(axes, labels)
 
 
 # %% [markdown]

@@ -81,7 +81,7 @@ names = {("1,329k weights", K): f"rlcsc_k{K}" for K in RECURSIONS} | {("592k wei
 published = {("1,329k weights", K): values[str(K)] for K in RECURSIONS if str(K) in values}
 points = sweep(names, published, "Set5", 3, "drrn", fresh)
 colours = {"1,329k weights": COLOURS["rlcsc"], "592k weights": COLOURS["vdsr"]}
-sweep_figure(points, "recursions K", colours)
+sweep_figure(points, "recursions K", RECURSIONS, colours)
 plt.show()
 
 # %% tags=["hide-input"]

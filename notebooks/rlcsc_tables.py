@@ -65,13 +65,13 @@ else:
 # %% [markdown]
 # ## Result: Table 1
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "full-width"]
 results_table([row for row in rows if row.where == "Table 1" and row.scale], "RL-CSC, Table 1: PSNR (dB) / SSIM")
 
 # %% [markdown]
 # ## Result: Table 2
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "full-width"]
 results_table([row for row in rows if row.where == "Table 2" and row.scale], "RL-CSC, Table 2: IFC (bits per pixel)")
 
 # %% [markdown]

@@ -96,6 +96,27 @@ def grid_figure(points: pd.DataFrame, titles: dict[str, str]) -> Figure:
     return figure
 
 
+def label_points(axes: Axes, points: dict[str, tuple[float, float]]) -> None:
+    """Write names beside points, each to the right of its own and moved up until it covers no other.
+
+    Parameters
+    ----------
+    axes : Axes
+        With its limits set.
+    points : dict
+        Name to (x, y).
+    """
+    height, width = 13.0, 6.5  # pixels of a line and of a letter
+    taken: list[tuple[float, float, float]] = []
+    for name, point in sorted(points.items(), key=lambda item: item[1][1]):
+        x, y = axes.transData.transform(point)
+        up = 0.0
+        while any(abs(y + up - b) < height and x < a + w and a < x + width * len(name) for a, b, w in taken):
+            up += 2.0
+        taken.append((x, y + up, width * len(name)))
+        axes.annotate(name, point, (9, up * 72 / axes.figure.dpi), textcoords="offset points", va="center", size="small")
+
+
 def comparison(cells: Iterable[tuple[Claim, float | None]], caption: str) -> Styler:
     """A table like the papers': a row per dataset and scale, and for each metric published, ours and the difference Δ.
 

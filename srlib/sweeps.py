@@ -4,7 +4,7 @@ Networks of the papers' size and narrow ones have panels of their own, as their 
 never joined by a line.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -71,7 +71,9 @@ def sweep(
     return pd.DataFrame(points, columns=COLUMNS)
 
 
-def sweep_figure(points: pd.DataFrame, xlabel: str, colours: Mapping[str, object], place: str = "Set5 ×3") -> Figure:
+def sweep_figure(
+    points: pd.DataFrame, xlabel: str, ticks: Iterable[float], colours: Mapping[str, object], place: str = "Set5 ×3"
+) -> Figure:
     """PSNR against the dial, a panel for each size of network: published points hollow, ours filled, this run's as diamonds.
 
     Parameters
@@ -80,12 +82,14 @@ def sweep_figure(points: pd.DataFrame, xlabel: str, colours: Mapping[str, object
         From `sweep`.
     xlabel : str
         Name and unit of the dial.
+    ticks : iterable of float
+        All values that the dial takes in the paper.
     colours : mapping
         Series to colour, in the order of the legend.
     place : str
         Test set and scale, for the axis.
     """
-    panels = list(dict.fromkeys([FULL, *points.panel]))
+    panels, ticks = list(dict.fromkeys([FULL, *points.panel])), sorted(set(ticks))
     figure, axes_of = plt.subplots(1, len(panels), figsize=(4.6 * len(panels), 3.8), layout="constrained", squeeze=False)
     for axes, panel in zip(axes_of[0], panels, strict=True):
         here = points[points.panel == panel]
@@ -96,7 +100,7 @@ def sweep_figure(points: pd.DataFrame, xlabel: str, colours: Mapping[str, object
             )
             axes.set(xticks=[], yticks=[])
             continue
-        axes.set_xticks(sorted(points.x.unique()))
+        axes.set_xticks(ticks)
         for (source, series, budget), group in here.groupby(["source", "series", "budget"], sort=False):
             mean = group.groupby("x").psnr.mean()
             colour = colours[series]
@@ -106,7 +110,9 @@ def sweep_figure(points: pd.DataFrame, xlabel: str, colours: Mapping[str, object
             axes.plot(mean.index, mean, line, marker=_STYLES[source], color=colour, markersize=8, label=label, **hollow)
             if group.seed.nunique() > 1:  # single seeds as ticks
                 axes.plot(group.x, group.psnr, "_", color=colour, markersize=9)
-        axes.margins(0.15, 0.2)
+        edge = 0.08 * (ticks[-1] - ticks[0])
+        middle, half = (here.psnr.max() + here.psnr.min()) / 2, max(0.65 * (here.psnr.max() - here.psnr.min()), 0.1)
+        axes.set(xlim=(ticks[0] - edge, ticks[-1] + edge), ylim=(middle - half, middle + half))
         axes.legend(fontsize="small")
     return figure
 

@@ -15,10 +15,11 @@ from IPython.display import HTML
 from pandas.io.formats.style import Styler
 
 from srlib.figures import table
-from srlib.ledger import VERDICTS, Row, rows_frame
-from srlib.papers import claims
+from srlib.ledger import UNTRAINED, VERDICTS, Row, rows_frame
+from srlib.papers import claims, get_experiment
 from srlib.protocol import METRICS
-from srlib.records import Record, find_record, find_records
+from srlib.records import Record, find_record
+from srlib.runs import runs
 
 MARKS = {
     "reproduced": "✓",
@@ -138,18 +139,18 @@ def _cell(rows: list[Row], ranks: dict[tuple[str, str], int]) -> str:
 
 
 def _ours(rows: list[Row], protocol: str) -> str:
-    """Ours in one cell: numbers, differences, share of the training, mark."""
-    marks = list(dict.fromkeys(MARKS[row.verdict] for row in rows))
+    """Ours in one cell: numbers and mark, below them differences and the share of the published training."""
+    marks = "".join(dict.fromkeys(MARKS[row.verdict] for row in rows))
     verdicts = ", ".join(dict.fromkeys(row.verdict for row in rows))
-    mark = f'<abbr title="{html.escape(verdicts)}">{"".join(marks)}</abbr>'
+    mark = f'<abbr title="{html.escape(verdicts)}">{marks}</abbr>'
     if all(row.ours is None for row in rows):
         return f"{protocol} {mark}".strip()
     digits = [len(row.published.partition(".")[2]) for row in rows]
     numbers = " / ".join("–" if r.ours is None else f"{r.ours:.{d}f}" for r, d in zip(rows, digits, strict=True))
     gaps = " / ".join("–" if r.gap is None else f"{r.gap:+.{d}f}" for r, d in zip(rows, digits, strict=True))
     trained = [row.budget for row in rows if row.recipe]
-    share = f", {trained[0]:.2g} of the training" if trained else ""
-    return f"{protocol} {numbers} ({gaps}{share}) {mark}".strip()
+    share = f"<br>{trained[0]:.2g} of the training" if trained else ""
+    return f"{protocol} {numbers} {mark}<br>{gaps}{share}".strip()
 
 
 def download(frame: pd.DataFrame, name: str) -> str:
@@ -233,22 +234,23 @@ def compared(a: str, b: str, protocol: str, metric: str = "psnr") -> list[HTML |
 
 
 def other_runs(paper: str, protocols: Sequence[str]) -> HTML | Styler:
-    """Scores of one paper's records that no printed cell asks for: narrow networks, mostly, beside bicubic interpolation."""
+    """Scores of one paper's runs that no printed cell asks for: narrow networks, mostly, beside bicubic interpolation."""
     asked = {claim.experiment for claim in claims(paper)}
     bicubic, rows = find_record("bicubic"), []
-    for record in find_records():
-        info = record.info
-        if record.folder.parts[-3] != paper or info["kind"] != "training" or info["experiment"] in asked:
+    for name in runs().names():
+        if name in asked or name in UNTRAINED.values() or get_experiment(name).paper != paper:
             continue
-        for dataset, scale, protocol in dict.fromkeys(key[:3] for key in record.means if key[2] in protocols):
-            ours = {metric: record.mean(dataset, scale, metric, protocol) for metric in METRICS}
-            plain = bicubic.mean(dataset, scale, "psnr", protocol) if bicubic else None
-            rows.append(
-                {"experiment": info["experiment"], "seed": info["seed"], "iterations": f"{info['iterations_done']:,}"}
-                | {"dataset": dataset, "scale": f"×{scale}", "protocol": protocol}
-                | {"PSNR": ours["psnr"], "SSIM": ours["ssim"], "IFC": ours["ifc"]}
-                | {"over bicubic (dB)": plain and ours["psnr"] - plain}
-            )
+        for records in runs().groups(name).values():
+            for dataset, scale, protocol in dict.fromkeys(key[:3] for key in records[0].means if key[2] in protocols):
+                scores = [{metric: r.mean(dataset, scale, metric, protocol) for metric in METRICS} for r in records]
+                ours = pd.DataFrame(scores).mean()
+                plain = bicubic.mean(dataset, scale, "psnr", protocol) if bicubic else None
+                rows.append(
+                    {"experiment": name, "seeds": len(records), "iterations": f"{records[0].info['iterations_done']:,}"}
+                    | {"dataset": dataset, "scale": f"×{scale}", "protocol": protocol}
+                    | {"PSNR": ours.psnr, "SSIM": ours.ssim, "IFC": ours.ifc}
+                    | {"over bicubic (dB)": plain and ours.psnr - plain}
+                )
     if not rows:
         return HTML("<p>There is none yet.</p>")
-    return table(pd.DataFrame(rows), "Narrow networks and other runs of ours")
+    return table(pd.DataFrame(rows), "Narrow networks and other runs of ours: means over seeds")

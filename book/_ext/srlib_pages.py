@@ -1,4 +1,4 @@
-"""The `{generated}` directive: Markdown that `srlib.pages`, `srlib.ledger_pages` and `srlib.training_pages` compute while the book is built.
+"""The `{generated}` directive: Markdown that the modules `pages` of srlib compute while the book is built.
 
 ```{generated} scoreboard
 ```
@@ -41,7 +41,10 @@ class Generated(SphinxDirective):
         if self.arguments[0] not in PAGES:
             raise self.error(f"{self.arguments[0]!r} is unknown: choose one of {', '.join(PAGES)}.")
         self.env.note_reread()  # records may change without the page's source
-        return self.parse_text_to_nodes(PAGES[self.arguments[0]](), allow_section_headings=True)
+        parsed = self.parse_text_to_nodes(PAGES[self.arguments[0]](), allow_section_headings=True)
+        if any(isinstance(node, nodes.section) for node in parsed):  # which must stay at the top, for the page's contents
+            return parsed
+        return [nodes.container("", *parsed, classes=["generated"])]
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

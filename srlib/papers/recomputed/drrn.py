@@ -170,7 +170,7 @@ CONTRADICTIONS = (
         "drrn.784k",
         "drrn.txt:214",
         "$k = 784K$",
-        "All other counts are of weights without biases. So counted, B2U3 has 740K: two digits have changed places.",
+        "All other counts are of weights without biases. So counted, B2U3 has 740K.",
         lambda: round(size("drrn_b2u3")() / 1000) == 740 != printed("drrn.f6.b2u3.params") / 1000,
         ("drrn.f6.b2u3.params",),
     ),
