@@ -14,27 +14,25 @@ from srlib.records import ROOT
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.py"))
 BIN = Path(sys.executable).parent
+TRAIN = ["-p", "train", "True", "-p", "budget", "0.0005", "-p", "data", "SampleTrain"]
 SMOKE = {
     "bicubic": ["-p", "datasets", "Sample"],
     "recurrence": ["-p", "T", "2"],
     "rlcsc_sparse_coding": ["-p", "budget", "0.02", "-p", "K", "1,2"],
-    "drrn_BU_grid": [
-        "-p",
-        "train",
-        "True",
-        "-p",
-        "budget",
-        "0.0005",
-        "-p",
-        "B",
-        "1",
-        "-p",
-        "U",
-        "1",
-        "-p",
-        "data",
-        "SampleTrain",
-    ],
+    "drrn_structure": ["-p", "B", "2", "-p", "U", "1"],
+    "rlcsc_structure": ["-p", "K", "2", "-p", "unfolded", "2"],
+    "drn_structure": ["-p", "G", "1", "-p", "K", "1"],
+    "drrn_BU_grid": [*TRAIN, "-p", "B", "1", "-p", "U", "1"],
+    "drrn_tables": [*TRAIN, "-p", "experiments", "drrn_b1u3_w16"],
+    "drrn_ablation": [*TRAIN, "-p", "experiments", "drrn_ns_b3u2_w16,drrn_c_b3u2_w16"],
+    "dsrn_tables": [*TRAIN, "-p", "experiments", "dsrn_t3_x3_w16"],
+    "dsrn_unroll": [*TRAIN, "-p", "experiments", "dsrn_t1_x2_w16,dsrn_t2_x2_w16"],
+    "dsrn_ablation": [*TRAIN, "-p", "experiments", "dsrn_div2k_single_state_x2_w16"],
+    "rlcsc_tables": [*TRAIN, "-p", "experiments", "rlcsc_k15_m128_w8"],
+    "rlcsc_recursion": [*TRAIN, "-p", "experiments", "rlcsc_k15_m128_w8"],
+    "rlcsc_residual_memory": [*TRAIN, "-p", "experiments", "rlcsc_k25_no_residual_w8"],
+    "drn_tables": [*TRAIN, "-p", "experiments", "drn_x3_w16"],
+    "drn_ablation": [*TRAIN, "-p", "experiments", "drn_plain_x3_w16,drn_mse_x3_w16"],
 }
 
 
@@ -106,8 +104,9 @@ def test_text_becomes_the_declared_list():
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 def test_each_notebook_runs_at_smoke_budget(path, tmp_path):
     """As a user runs it, with papermill, with stand-in data."""
-    runs = ["-p", "runs", str(tmp_path / "runs")] if path.stem == "drrn_BU_grid" else []
-    command = [BIN / "papermill", path.with_suffix(".ipynb"), tmp_path / "out.ipynb", *SMOKE[path.stem], *runs]
+    options = SMOKE.get(path.stem, [])
+    runs = ["-p", "runs", str(tmp_path / "runs")] if "train" in options else []
+    command = [BIN / "papermill", path.with_suffix(".ipynb"), tmp_path / "out.ipynb", *options, *runs]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr[-2000:]
 
