@@ -38,7 +38,7 @@ from srlib.figures import table, use_style
 from srlib.ledger import ledger
 from srlib.ledger_pages import summary
 from srlib.rerun import rerun
-from srlib.tables import compared, other_runs, results_table
+from srlib.tables import cells, compared, image_scores, other_runs, results_table
 
 use_style()
 rows = ledger(("drn",))
@@ -69,7 +69,7 @@ else:
 # ## Result: Table 3
 
 # %% tags=["hide-input", "full-width"]
-table_3 = sorted((row for row in rows if row.where == "Table 3" and row.scale), key=lambda row: row.scale)
+table_3 = sorted(cells(rows, "Table 3"), key=lambda row: row.scale)
 results_table([row for row in table_3 if row.scale == 3], "DRN, Table 3: PSNR (dB) / SSIM at ×3")
 
 # %% [markdown]
@@ -90,11 +90,20 @@ other_runs("drn", ("rgb_floaty", "lapsrn"))
 # ## Image by image
 #
 # A mean hides which images decide it.
-# Below two records are compared on the same images, with the mean difference and its 95 % interval (bootstrap over images).
+# Below two records are compared on the same images, with the mean difference and its 95 % interval (bootstrap over images);
+# `compare` in the parameters chooses them.
 
 # %% tags=["hide-input"]
 for part in compared(*compare, "lapsrn"):
     display(part)
+
+# %% [markdown]
+# The scores behind every mean, to unfold:
+
+# %% tags=["hide-input"]
+for protocol in ("rgb_floaty", "lapsrn"):
+    for part in image_scores("drn", protocol):
+        display(part)
 
 # %% [markdown]
 # ## What we learned

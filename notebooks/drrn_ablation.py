@@ -41,7 +41,7 @@ from srlib.ledger_pages import orders, summary
 from srlib.models import MODELS, outline, params
 from srlib.rerun import rerun
 from srlib.sweeps import depth_of, sweep, sweep_figure, sweep_table
-from srlib.tables import results_table
+from srlib.tables import cells, results_table
 
 use_style()
 rows = ledger(("drrn",))
@@ -111,7 +111,7 @@ table(sweep_table(points, "depth"), "PSNR on Set5 ×3 (dB), protocol drrn")
 
 # %% tags=["hide-input"]
 results_table(
-    [row for row in rows if row.where == "Table 4" and row.metric == "psnr"],
+    cells(rows, "Table 4"),
     "DRRN, Table 4: PSNR (dB) at B = 3, U = 4",
     line=lambda row: (f"{row.dataset} ×{row.scale}",),
     column=lambda row: {f"drrn.t4.{column}": label for label, column in columns.items()}[row.id],

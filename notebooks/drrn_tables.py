@@ -38,7 +38,7 @@ from srlib.figures import table, use_style
 from srlib.ledger import ledger
 from srlib.ledger_pages import summary
 from srlib.rerun import rerun
-from srlib.tables import compared, other_runs, results_table
+from srlib.tables import cells, compared, image_scores, other_runs, results_table
 
 use_style()
 rows = ledger(("drrn",))
@@ -69,13 +69,13 @@ else:
 # ## Result: Table 2
 
 # %% tags=["hide-input", "full-width"]
-results_table([row for row in rows if row.where == "Table 2" and row.scale], "DRRN, Table 2: PSNR (dB) / SSIM")
+results_table(cells(rows, "Table 2"), "DRRN, Table 2: PSNR (dB) / SSIM")
 
 # %% [markdown]
 # ## Result: Table 3
 
 # %% tags=["hide-input", "full-width"]
-results_table([row for row in rows if row.where == "Table 3" and row.scale], "DRRN, Table 3: IFC (bits per pixel)")
+results_table(cells(rows, "Table 3"), "DRRN, Table 3: IFC (bits per pixel)")
 
 # %% [markdown]
 # ## Runs of ours that no cell asks for
@@ -89,11 +89,20 @@ other_runs("drrn", ("drrn",))
 # ## Image by image
 #
 # A mean hides which images decide it.
-# Below two records are compared on the same images, with the mean difference and its 95 % interval (bootstrap over images).
+# Below two records are compared on the same images, with the mean difference and its 95 % interval (bootstrap over images);
+# `compare` in the parameters chooses them.
 
 # %% tags=["hide-input"]
 for part in compared(*compare, "drrn"):
     display(part)
+
+# %% [markdown]
+# The scores behind every mean, to unfold:
+
+# %% tags=["hide-input"]
+for protocol in ("drrn", "vdsr"):
+    for part in image_scores("drrn", protocol):
+        display(part)
 
 # %% [markdown]
 # ## What we learned

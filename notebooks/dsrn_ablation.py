@@ -39,7 +39,7 @@ from srlib.ledger import ledger
 from srlib.ledger_pages import orders, summary
 from srlib.models import MODELS, outline, params
 from srlib.rerun import rerun
-from srlib.tables import results_table
+from srlib.tables import cells, results_table
 
 use_style()
 rows = ledger(("dsrn",))
@@ -81,7 +81,7 @@ else:
 # %% tags=["hide-input"]
 LABELS = {"single_state": "Single-state baseline", "untied": "DSRN w/o parameter sharing", "no_feedback": "DSRN w/o delayed feedback",
           "dsrn": "DSRN", "edsr+": "EDSR+", "wang": "Wang et al.", "bae": "Bae et al.", "selnet": "SelNet", "btsrn": "BTSRN"}  # fmt: skip
-table_2 = [row for row in rows if row.where == "Table 2" and row.id.split(".")[-1] in LABELS and row.metric == "psnr"]
+table_2 = cells(rows, "Table 2")
 for own, caption in ((True, "DSRN, Table 2, own networks: PSNR of RGB (dB) on DIV2K's validation set"),
                      (False, "DSRN, Table 2, challenge: PSNR of RGB (dB) on the hidden test set")):  # fmt: skip
     display(

@@ -38,7 +38,7 @@ from srlib.figures import table, use_style
 from srlib.ledger import ledger
 from srlib.ledger_pages import mixed_protocols, summary
 from srlib.rerun import rerun
-from srlib.tables import compared, method_of, other_runs, results_table
+from srlib.tables import cells, compared, image_scores, method_of, other_runs, results_table
 
 use_style()
 rows = ledger(("dsrn",))
@@ -70,7 +70,7 @@ else:
 
 # %% tags=["hide-input", "full-width"]
 results_table(
-    [row for row in rows if row.where == "Table 1" and row.scale],
+    cells(rows, "Table 1"),
     "DSRN, Table 1: PSNR (dB) / SSIM / IFC (bits per pixel)",
     line=lambda row: (method_of(row), f"×{row.scale}"),
     column=lambda row: row.dataset,
@@ -103,11 +103,20 @@ other_runs("dsrn", ("lapsrn", "drrn"))
 # ## Image by image
 #
 # A mean hides which images decide it.
-# Below two records are compared on the same images, with the mean difference and its 95 % interval (bootstrap over images).
+# Below two records are compared on the same images, with the mean difference and its 95 % interval (bootstrap over images);
+# `compare` in the parameters chooses them.
 
 # %% tags=["hide-input"]
 for part in compared(*compare, "lapsrn"):
     display(part)
+
+# %% [markdown]
+# The scores behind every mean, to unfold:
+
+# %% tags=["hide-input"]
+for protocol in ("lapsrn", "drrn"):
+    for part in image_scores("dsrn", protocol):
+        display(part)
 
 # %% [markdown]
 # ## What we learned

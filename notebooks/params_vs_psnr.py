@@ -112,10 +112,10 @@ draw(ax, main, "weights", "Set5 ×3")
 plt.show()
 
 # %% tags=["hide-input"]
-shown = main.drop(columns="own").assign(
-    weights=main.weights.map("{:,}".format), budget=main.budget.map(lambda b: "–" if b != b else f"{b:.2g}")
-)
-table(shown.sort_values("published"), "Set5 ×3: every network whose size we can count, as each paper prints it")
+shown = main.drop(columns="own").sort_values("published").assign(weights=main.weights.map("{:,}".format))
+for column, digits in (("published", ".2f"), ("ours", ".2f"), ("budget", ".2g")):
+    shown[column] = [f"{value:{digits}}" if pd.notna(value) else "–" for value in shown[column]]
+table(shown, "Set5 ×3: every network whose size we can count, as each paper prints it")
 
 # %% [markdown]
 # The same network often has several printed PSNRs, one for each paper that quotes it under its own protocol.

@@ -40,7 +40,7 @@ from srlib.models import MODELS, params_total
 from srlib.papers import printed
 from srlib.records import find_record
 from srlib.rerun import rerun
-from srlib.tables import results_table
+from srlib.tables import cells, results_table
 
 use_style()
 rows = ledger(("rlcsc",))
@@ -72,7 +72,7 @@ else:
 
 # %% tags=["hide-input"]
 results_table(
-    [row for row in rows if row.where == "Table 3" and row.metric == "psnr"],
+    cells(rows, "Table 3"),
     "RL-CSC, Table 3: PSNR (dB) on Set5 ×3 by epoch",
     line=lambda row: ("No Residual" if "no_residual" in row.id else "With Residual",),
     column=lambda row: f"epoch {row.id.split('.epoch')[1]}",

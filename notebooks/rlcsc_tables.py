@@ -36,7 +36,7 @@ from srlib.figures import table, use_style
 from srlib.ledger import ledger
 from srlib.ledger_pages import summary
 from srlib.rerun import rerun
-from srlib.tables import compared, method_of, other_runs, results_table
+from srlib.tables import cells, compared, image_scores, method_of, other_runs, results_table
 
 use_style()
 rows = ledger(("rlcsc",))
@@ -66,13 +66,13 @@ else:
 # ## Result: Table 1
 
 # %% tags=["hide-input", "full-width"]
-results_table([row for row in rows if row.where == "Table 1" and row.scale], "RL-CSC, Table 1: PSNR (dB) / SSIM")
+results_table(cells(rows, "Table 1"), "RL-CSC, Table 1: PSNR (dB) / SSIM")
 
 # %% [markdown]
 # ## Result: Table 2
 
 # %% tags=["hide-input", "full-width"]
-results_table([row for row in rows if row.where == "Table 2" and row.scale], "RL-CSC, Table 2: IFC (bits per pixel)")
+results_table(cells(rows, "Table 2"), "RL-CSC, Table 2: IFC (bits per pixel)")
 
 # %% [markdown]
 # ## Is it best everywhere?
@@ -80,7 +80,7 @@ results_table([row for row in rows if row.where == "Table 2" and row.scale], "RL
 # The sentence can be checked on the printed numbers alone.
 
 # %% tags=["hide-input"]
-printed = [row for row in rows if row.where == "Table 1" and row.metric in ("psnr", "ssim")]
+printed = cells(rows, "Table 1")
 best = {}
 for row in printed:
     best.setdefault((row.dataset, row.scale, row.metric), {})[method_of(row)] = float(row.published)
@@ -102,11 +102,20 @@ other_runs("rlcsc", ("drrn", "vdsr"))
 # ## Image by image
 #
 # A mean hides which images decide it.
-# Below two records are compared on the same images, with the mean difference and its 95 % interval (bootstrap over images).
+# Below two records are compared on the same images, with the mean difference and its 95 % interval (bootstrap over images);
+# `compare` in the parameters chooses them.
 
 # %% tags=["hide-input"]
 for part in compared(*compare, "drrn"):
     display(part)
+
+# %% [markdown]
+# The scores behind every mean, to unfold:
+
+# %% tags=["hide-input"]
+for protocol in ("drrn", "vdsr"):
+    for part in image_scores("rlcsc", protocol):
+        display(part)
 
 # %% [markdown]
 # ## What we learned

@@ -107,10 +107,10 @@ def label_points(axes: Axes, points: dict[str, tuple[float, float]]) -> None:
         Name to (x, y).
     """
     height, width = 13.0, 6.5  # pixels of a line and of a letter
-    taken: list[tuple[float, float, float]] = []
+    taken = [(x - 6.0, y, 12.0) for x, y in map(axes.transData.transform, points.values())]  # left, middle, width: the points
     for name, point in sorted(points.items(), key=lambda item: item[1][1]):
         x, y = axes.transData.transform(point)
-        up = 0.0
+        x, up = x + 9.0, 0.0
         while any(abs(y + up - b) < height and x < a + w and a < x + width * len(name) for a, b, w in taken):
             up += 2.0
         taken.append((x, y + up, width * len(name)))

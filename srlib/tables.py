@@ -52,6 +52,12 @@ def method_of(row: Row) -> str:
     return NAMES.get(parts[1] if len(parts) > 1 else parts[0], parts[1] if len(parts) > 1 else parts[0])
 
 
+def cells(rows: Iterable[Row], where: str, *metrics: str) -> list[Row]:
+    """The lines of the ledger that are the cells of one printed table of scores, of some metrics or of all."""
+    scores = metrics or METRICS
+    return [row for row in rows if row.where == where and row.kind in ("measured", "quoted") and row.metric in scores]
+
+
 def results_table(
     rows: Iterable[Row],
     caption: str,
@@ -81,14 +87,14 @@ def results_table(
         The table, a legend of the marks that occur, and a link that holds the same as CSV.
     """
     rows = list(rows)
-    cells: dict[tuple, dict[str, list[Row]]] = {}
+    lines: dict[tuple, dict[str, list[Row]]] = {}
     columns = list(dict.fromkeys(column(row) for row in rows))
     for row in rows:
-        cells.setdefault(line(row), {}).setdefault(column(row), []).append(row)
+        lines.setdefault(line(row), {}).setdefault(column(row), []).append(row)
     ranks = _ranks(rows, {"line": line, "column": lambda r: (column(r), r.scale), "": None}[best_along])
     head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in (*heads, *columns))
     body = ""
-    for key, by_column in cells.items():
+    for key, by_column in lines.items():
         texts = "".join(f'<th scope="row">{html.escape(part)}</th>' for part in key)
         body += f"<tr>{texts}{''.join(_cell(by_column.get(name, []), ranks) for name in columns)}</tr>\n"
     shown = {row.verdict for row in rows if row.kind == "measured" or row.ours is not None}
@@ -181,6 +187,17 @@ def per_image(records: dict[str, Record], dataset: str, scale: int, protocol: st
     return HTML(f"<details><summary>{title}</summary>{table}{download(frame.reset_index(), 'scores.csv')}</details>")
 
 
+def image_scores(paper: str, protocol: str, metric: str = "psnr") -> list[HTML]:
+    """The scores behind every mean of one paper's networks, bicubic and VDSR: one folded table for each set and scale."""
+    names = [
+        *UNTRAINED.values(),
+        *(n for n in runs().names() if n not in UNTRAINED.values() and get_experiment(n).paper == paper),
+    ]
+    records = {name: record for name in names if (record := find_record(name))}
+    keys = dict.fromkeys(key[:2] for record in records.values() for key in record.means if key[2:] == (protocol, metric))
+    return [per_image(records, dataset, scale, protocol, metric) for dataset, scale in keys]
+
+
 def _scores(record: Record, dataset: str, scale: int, protocol: str, metric: str) -> pd.Series:
     s = record.scores
     return s[(s.dataset == dataset) & (s.scale == scale) & (s.protocol == protocol)].set_index("image")[metric].dropna()
@@ -207,7 +224,7 @@ def paired(
 
 
 def compared(a: str, b: str, protocol: str, metric: str = "psnr") -> list[HTML | Styler]:
-    """Two records image by image: the mean difference on every set that both were scored on, and the scores behind it, folded.
+    """Two records image by image: the mean difference on every set that both were scored on.
 
     Parameters
     ----------
@@ -220,17 +237,16 @@ def compared(a: str, b: str, protocol: str, metric: str = "psnr") -> list[HTML |
     if missing := [name for name, record in records.items() if record is None]:
         return [HTML(f"<p>There is no record of {html.escape(' or '.join(missing))} to compare.</p>")]
     keys = [{k[:2] for k in record.means if k[2:] == (protocol, metric)} for record in records.values()]
-    rows, folded = [], []
+    rows = []
     for dataset, scale in (key for key in dict.fromkeys(k[:2] for k in records[a].means) if key in keys[0] & keys[1]):
         mean, low, high, images = paired(*records.values(), dataset, scale, protocol, metric)
         rows.append(
             {"dataset": dataset, "scale": f"×{scale}", "images": images, f"{a} minus {b}": f"{mean:+.3f}"}
             | {"95 % interval": f"{low:+.3f} to {high:+.3f}"}
         )
-        folded.append(per_image(records, dataset, scale, protocol, metric))
     if not rows:
         return [HTML(f"<p>{html.escape(a)} and {html.escape(b)} share no {metric.upper()} under {protocol}.</p>")]
-    return [table(pd.DataFrame(rows), f"{a} against {b}: {metric.upper()} under {protocol}"), *folded]
+    return [table(pd.DataFrame(rows), f"{a} against {b}: {metric.upper()} under {protocol}")]
 
 
 def other_runs(paper: str, protocols: Sequence[str]) -> HTML | Styler:

@@ -48,7 +48,7 @@ def record(folder, name, scores):
 
 def test_a_results_table_has_every_printed_number_in_its_cell():
     """Witness: DRRN's Table 2, twelve lines of eight methods, read back from the HTML."""
-    rows = [row for row in ledger(("drrn",)) if row.where == "Table 2" and row.scale and row.metric in ("psnr", "ssim")]
+    rows = [row for row in ledger(("drrn",)) if row.where == "Table 2"]
     cells = Cells(results_table(rows, "Table 2").data).rows
     assert cells[0] == ["dataset", "scale", "Bicubic", "SRCNN", "SelfEx", "RFL", "VDSR", "DRCN", "DRRN_B1U9", "DRRN_B1U25"]
     assert len(cells) == 13
