@@ -55,9 +55,9 @@ class Runs:
         """Records of one experiment by (recipe, budget, data), a list of seeds each."""
         return self._groups.get(experiment, {})
 
-    def names(self) -> list[str]:
-        """All experiments that have a record."""
-        return list(self._groups)
+    def names(self, paper: str = "") -> list[str]:
+        """All experiments that have a record, or those of one paper."""
+        return [n for n, groups in self._groups.items() if paper in ("", next(iter(groups.values()))[0].folder.parts[-3])]
 
     def find(self, experiment: str, dataset: str, scale: int | None, metric: str, protocol: str) -> Ours | None:
         """Our number for one cell: that of the longest runs that were scored so."""

@@ -16,7 +16,7 @@ from pandas.io.formats.style import Styler
 
 from srlib.figures import table
 from srlib.ledger import UNTRAINED, VERDICTS, Row, rows_frame
-from srlib.papers import claims, get_experiment
+from srlib.papers import claims
 from srlib.protocol import METRICS
 from srlib.records import Record, find_record
 from srlib.runs import runs
@@ -181,18 +181,14 @@ def per_image(records: dict[str, Record], dataset: str, scale: int, protocol: st
     if not columns:
         return HTML(f"<p>{title}: no record has been scored so.</p>")
     frame = pd.DataFrame(columns).rename_axis("image")
-    table = frame.reset_index().to_html(
-        index=False, classes="dataframe srlib-table srlib-sortable", border=0, float_format="%.3f"
-    )
-    return HTML(f"<details><summary>{title}</summary>{table}{download(frame.reset_index(), 'scores.csv')}</details>")
+    frame = frame.reset_index()
+    text = frame.to_html(index=False, classes="dataframe srlib-table srlib-sortable", border=0, float_format="%.3f")
+    return HTML(f"<details><summary>{title}</summary>{text}{download(frame, 'scores.csv')}</details>")
 
 
 def image_scores(paper: str, protocol: str, metric: str = "psnr") -> list[HTML]:
     """The scores behind every mean of one paper's networks, bicubic and VDSR: one folded table for each set and scale."""
-    names = [
-        *UNTRAINED.values(),
-        *(n for n in runs().names() if n not in UNTRAINED.values() and get_experiment(n).paper == paper),
-    ]
+    names = (*UNTRAINED.values(), *runs().names(paper))
     records = {name: record for name in names if (record := find_record(name))}
     keys = dict.fromkeys(key[:2] for record in records.values() for key in record.means if key[2:] == (protocol, metric))
     return [per_image(records, dataset, scale, protocol, metric) for dataset, scale in keys]
@@ -253,9 +249,7 @@ def other_runs(paper: str, protocols: Sequence[str]) -> HTML | Styler:
     """Scores of one paper's runs that no printed cell asks for: narrow networks, mostly, beside bicubic interpolation."""
     asked = {claim.experiment for claim in claims(paper)}
     bicubic, rows = find_record("bicubic"), []
-    for name in runs().names():
-        if name in asked or name in UNTRAINED.values() or get_experiment(name).paper != paper:
-            continue
+    for name in (name for name in runs().names(paper) if name not in asked):
         for records in runs().groups(name).values():
             for dataset, scale, protocol in dict.fromkeys(key[:3] for key in records[0].means if key[2] in protocols):
                 scores = [{metric: r.mean(dataset, scale, metric, protocol) for metric in METRICS} for r in records]

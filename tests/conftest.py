@@ -1,6 +1,7 @@
 """Fixtures: data and outside witnesses where they are at hand; elsewhere a skip with the reason, but in CI a failure."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 import skimage.data
 
 from srlib.datasets import ImageSet, at_hand, open_images
+from srlib.runs import runs
 
 
 def pytest_addoption(parser):
@@ -73,7 +75,9 @@ def photo() -> np.ndarray:
 
 
 @pytest.fixture
-def results(tmp_path, monkeypatch) -> Path:
+def results(tmp_path, monkeypatch) -> Iterator[Path]:
     """An empty folder of records that stands in for results/."""
     monkeypatch.setenv("SRLIB_RESULTS", str(tmp_path / "results"))
-    return tmp_path / "results"
+    runs.cache_clear()
+    yield tmp_path / "results"
+    runs.cache_clear()

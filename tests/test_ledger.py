@@ -19,14 +19,6 @@ from srlib.runs import runs
 from srlib.verify import verify
 
 
-@pytest.fixture
-def fresh(results):
-    """An empty results folder, read anew before and after."""
-    runs.cache_clear()
-    yield results
-    runs.cache_clear()
-
-
 def trained(root, name, psnr, seed=0, budget=1.0, recipe="fast", dataset="Set5", protocol="drrn", scale=3):
     """A record of made-up scores, as a training would leave it but for weights."""
     experiment = get_experiment(name)
@@ -79,7 +71,7 @@ def test_contradictions_and_choices_quote_their_line(papers, paper):
             assert claim(touched)
 
 
-def test_verdicts_of_scores(fresh):
+def test_verdicts_of_scores(results):
     """The rule: 0.05 dB below is reproduced at any budget; else the share of the published training decides."""
     assert verdict_on(B1U9) == ["not attempted"]
     for psnr, recipe, budget, said in (
@@ -87,50 +79,50 @@ def test_verdicts_of_scores(fresh):
         (33.80, "published", 1.0, "short of it"),
         (33.89, "published", 0.5, "reproduced"),
     ):
-        shutil.rmtree(fresh, ignore_errors=True)
-        trained(fresh, "drrn_b1u9", psnr, recipe=recipe, budget=budget)
+        shutil.rmtree(results, ignore_errors=True)
+        trained(results, "drrn_b1u9", psnr, recipe=recipe, budget=budget)
         runs.cache_clear()
         (row,) = rows_of(claim(B1U9))
         assert (row.verdict, row.ours, row.seeds) == (said, psnr, (0,))
         assert row.gap == pytest.approx(psnr - 33.93)
 
 
-def test_seeds_are_averaged_and_widen_the_tolerance(fresh):
+def test_seeds_are_averaged_and_widen_the_tolerance(results):
     """By hand: 33.70 and 33.90 have mean 33.80, 0.13 below; twice their spread is 0.4."""
     for seed, psnr in enumerate((33.70, 33.90)):
-        trained(fresh, "drrn_b1u9", psnr, seed, recipe="published")
+        trained(results, "drrn_b1u9", psnr, seed, recipe="published")
     (row,) = rows_of(claim(B1U9))
     assert (row.ours, row.seeds, row.verdict) == (pytest.approx(33.80), (0, 1), "reproduced")
 
 
-def test_the_longest_training_counts(fresh):
+def test_the_longest_training_counts(results):
     """Not the best score: that would be picking by test set."""
-    trained(fresh, "drrn_b1u9", 33.99, budget=0.1)
-    trained(fresh, "drrn_b1u9", 33.50, budget=0.2)
+    trained(results, "drrn_b1u9", 33.99, budget=0.1)
+    trained(results, "drrn_b1u9", 33.50, budget=0.2)
     (row,) = rows_of(claim(B1U9))
     assert row.ours == 33.50
 
 
-def test_an_unstated_protocol_gives_a_line_for_each_candidate(fresh):
+def test_an_unstated_protocol_gives_a_line_for_each_candidate(results):
     """DSRN's own row: `lapsrn` and `drrn`; scored in one, the other is not attempted."""
-    trained(fresh, "dsrn_t7_x3", 34.0, protocol="lapsrn", recipe="published")
+    trained(results, "dsrn_t7_x3", 34.0, protocol="lapsrn", recipe="published")
     rows = list(rows_of(claim("dsrn.t1.set5.x3.dsrn.psnr")))
     assert [(row.protocol, row.verdict) for row in rows] == [("lapsrn", "reproduced"), ("drrn", "not attempted")]
     assert counts(rows) == {"not attempted": 1}
 
 
-def test_other_training_data_is_not_comparable(fresh):
+def test_other_training_data_is_not_comparable(results):
     """DRN's stand-in for DIV2K: shown, not judged."""
-    trained(fresh, "drn_x3_standin", 34.5, protocol="rgb_floaty", recipe="published")
+    trained(results, "drn_x3_standin", 34.5, protocol="rgb_floaty", recipe="published")
     row = next(iter(rows_of(claim("drn.t3.set5.x3.drn.psnr"))))
     assert (row.verdict, row.ours, row.experiment) == ("not comparable", 34.5, "drn_x3_standin")
 
 
-def test_a_method_without_training_must_not_be_above_either(fresh):
+def test_a_method_without_training_must_not_be_above_either(results):
     """Bicubic: nothing can be better than it is."""
     scores = pd.DataFrame([["Set5", 3, "a", "vdsr", 30.60, 0.8682, 3.6]])
     scores.columns = ["dataset", "scale", "image", "protocol", "psnr", "ssim", "ifc"]
-    write_record(fresh / "baselines" / "bicubic" / "seed0", {"kind": "evaluation", "experiment": "bicubic"}, scores)
+    write_record(results / "baselines" / "bicubic" / "seed0", {"kind": "evaluation", "experiment": "bicubic"}, scores)
     assert verdict_on("drrn.t2.set5.x3.bicubic.psnr") == ["short of it"]
     assert verdict_on("drrn.t2.set5.x3.bicubic.ssim") == ["reproduced"]
 
@@ -139,25 +131,25 @@ def test_a_method_without_training_must_not_be_above_either(fresh):
     ("deep", "shallow", "said"),
     [((33.2,), (33.0,), "reproduced"), ((33.03,), (33.0,), "undecided"), ((33.0,), (33.2,), "short of it")],
 )
-def test_verdicts_of_order(fresh, deep, shallow, said):
+def test_verdicts_of_order(results, deep, shallow, said):
     """The rule: beyond what seeds differ by (0.06 dB where there is one seed), at equal recipe, budget and data."""
     for name, values in (("drrn_b1u25", deep), ("drrn_b1u9", shallow)):
         for seed, psnr in enumerate(values):
-            trained(fresh, name, psnr, seed)
+            trained(results, name, psnr, seed)
     assert decide("drrn.f9.order.b1u25")["verdict"] == said
 
 
-def test_orders_compare_equal_budgets_only(fresh):
+def test_orders_compare_equal_budgets_only(results):
     """Two runs of different length decide nothing."""
-    trained(fresh, "drrn_b1u25", 33.9, budget=0.5)
-    trained(fresh, "drrn_b1u9", 33.0, budget=0.25)
+    trained(results, "drrn_b1u25", 33.9, budget=0.5)
+    trained(results, "drrn_b1u9", 33.0, budget=0.25)
     assert decide("drrn.f9.order.b1u25")["verdict"] == "not attempted"
 
 
-def test_narrow_runs_answer_orders_but_refute_none(fresh):
+def test_narrow_runs_answer_orders_but_refute_none(results):
     """A narrow network that is worse is no refutation of the paper's."""
-    trained(fresh, "drrn_b1u25_w16", 32.0)
-    trained(fresh, "drrn_b1u9_w16", 32.5)
+    trained(results, "drrn_b1u25_w16", 32.0)
+    trained(results, "drrn_b1u9_w16", 32.5)
     found = decide("drrn.f9.order.b1u25")
     assert found["verdict"] == "still training"
     assert "drrn_b1u25_w16 against drrn_b1u9_w16 -0.50 dB" in found["note"]
@@ -192,9 +184,9 @@ def test_narrow_forms_keep_what_is_compared(name, arguments):
     experiment.make()
 
 
-def test_a_damaged_record_is_named_and_not_used(fresh):
+def test_a_damaged_record_is_named_and_not_used(results):
     """Bad input: the file is in the ledger, its number is not, and verify fails."""
-    record = trained(fresh, "drrn_b1u9", 33.93, recipe="published")
+    record = trained(results, "drrn_b1u9", 33.93, recipe="published")
     (record.folder / "weights.safetensors").write_bytes(b"nothing")
     runs.cache_clear()
     rows = ledger(("drrn",))

@@ -49,9 +49,9 @@ def test_rlcsc_quotes_drrn_but_for_one_digit():
 
 
 def test_the_protocol_alone_moves_bicubic_by_a_tenth_of_a_decibel_on_set14():
-    """Witness: DSRN's printed 27.64 and DRRN's 27.55."""
+    """Witness: DSRN's printed 27.64, and DRRN's 27.55, which is clipped and so 0.005 above ours under `drrn`."""
     line = next(line for line in mixed_protocols().splitlines() if line.startswith("| Set14 | ×3"))
-    assert "27.546, 27.644, **+0.098**" in line
+    assert "27.541, 27.644, **+0.103**" in line
     assert "+0.30" in line
 
 

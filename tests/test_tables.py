@@ -11,7 +11,7 @@ import pytest
 
 from srlib.ledger import ledger
 from srlib.records import find_record, write_record
-from srlib.tables import MARKS, VERDICTS, compared, method_of, other_runs, paired, per_image, results_table
+from srlib.tables import MARKS, VERDICTS, cells, compared, method_of, other_runs, paired, per_image, results_table
 
 
 class Cells(HTMLParser):
@@ -48,19 +48,19 @@ def record(folder, name, scores):
 
 def test_a_results_table_has_every_printed_number_in_its_cell():
     """Witness: DRRN's Table 2, twelve lines of eight methods, read back from the HTML."""
-    rows = [row for row in ledger(("drrn",)) if row.where == "Table 2"]
-    cells = Cells(results_table(rows, "Table 2").data).rows
-    assert cells[0] == ["dataset", "scale", "Bicubic", "SRCNN", "SelfEx", "RFL", "VDSR", "DRCN", "DRRN_B1U9", "DRRN_B1U25"]
-    assert len(cells) == 13
-    assert cells[2][:2] == ["Set5", "×3"]
-    assert cells[2][-1].startswith("34.03 / 0.9244")
-    assert cells[12][2].startswith("23.14 / 0.6577")
-    assert MARKS["reproduced"] in cells[12][2]
+    rows = cells(ledger(("drrn",)), "Table 2")
+    lines = Cells(results_table(rows, "Table 2").data).rows
+    assert lines[0] == ["dataset", "scale", "Bicubic", "SRCNN", "SelfEx", "RFL", "VDSR", "DRCN", "DRRN_B1U9", "DRRN_B1U25"]
+    assert len(lines) == 13
+    assert lines[2][:2] == ["Set5", "×3"]
+    assert lines[2][-1].startswith("34.03 / 0.9244")
+    assert lines[12][2].startswith("23.14 / 0.6577")
+    assert MARKS["reproduced"] in lines[12][2]
 
 
 def test_best_and_second_best_are_marked():
     """By hand, Set5 x3 of Table 2: B1U25 34.03 and B1U9 33.93; SSIM likewise."""
-    rows = [row for row in ledger(("drrn",)) if row.where == "Table 2" and (row.dataset, row.scale) == ("Set5", 3)]
+    rows = [row for row in cells(ledger(("drrn",)), "Table 2") if (row.dataset, row.scale) == ("Set5", 3)]
     text = results_table(rows, "one line").data
     assert re.findall(r"<b>([\d.]+)</b>", text) == ["34.03", "0.9244"]
     assert re.findall(r"<u>([\d.]+)</u>", text) == ["33.93", "0.9234"]
@@ -68,7 +68,7 @@ def test_best_and_second_best_are_marked():
 
 def test_the_download_holds_every_line():
     """Identity: the link's content is the ledger's lines."""
-    rows = [row for row in ledger(("rlcsc",)) if row.where == "Table 2" and row.scale]
+    rows = cells(ledger(("rlcsc",)), "Table 2")
     link = re.search(r'href="data:text/csv;base64,([^"]+)"', results_table(rows, "Table 2").data)[1]
     frame = pd.read_csv(io.BytesIO(base64.b64decode(link)), dtype=str, keep_default_na=False)
     assert list(frame.id) == [row.id for row in rows]
@@ -83,7 +83,7 @@ def test_every_verdict_has_a_mark_of_its_own():
 
 def test_methods_are_named_as_printed():
     """By hand."""
-    names = {row.id: method_of(row) for paper in ("rlcsc", "dsrn", "drn") for row in ledger((paper,)) if row.scale}
+    names = {row.id: method_of(row) for paper in ("rlcsc", "dsrn", "drn") for row in ledger((paper,))}
     assert names["rlcsc.t1.set5.x3.rl-csc.psnr"] == "RL-CSC"
     assert names["dsrn.t1.set5.x2.a+.ifc"] == "A+"
     assert names["drn.t3.set5.x3.drn_plus.psnr"] == "DRN+"
