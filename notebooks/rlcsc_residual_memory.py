@@ -96,8 +96,8 @@ else:
     display(Markdown(f"An all-black image scores **{ours:.4f} dB** on Set5 ×3 under `drrn`: {same}."))
 
 # %% [markdown]
-# If so, the network without residual did not merely converge badly: from its first epoch on its output was zero everywhere.
-# Its last layer is a convolution of ReLU(W₂z) without bias, so it is zero exactly when all those ReLUs are ("dead").
+# If so, the network without residual did not merely converge badly: from its first epoch on every pixel of its output was zero or below.
+# Its last layer is a convolution of ReLU(W₂z) without bias, so its output is zero as soon as all those ReLUs are ("dead").
 # With residual learning the same dead network would return the bicubic image, some 30 dB.
 # The table compares a living network with a dead one.
 
@@ -159,7 +159,7 @@ display(Markdown(orders("rlcsc", ("Table 3", "Table 4", "Section 5.4"))))
 # * Table 3's lower row is the score of a black image. It shows that this one initialisation and rate killed the network, not that
 #   a network without residual cannot be trained.
 # * In one framework RL-CSC keeps more for the backward pass than DRRN of 20 layers, not less: 256 maps in each recursion outweigh what batch
-#   normalisation keeps. The printed ratio compares PyTorch with Caffe.
+#   normalisation keeps. The printed ratio compares PyTorch with Caffe. Of 52 layers DRRN keeps more than RL-CSC, as the paper says.
 #
 # ```{admonition} Run this yourself
 # :class: tip

@@ -210,7 +210,8 @@ def test_bf16_drift_is_measured(reference, dataset):
 def test_memory_is_steady_and_given_back():
     """In a fresh process: a second layer's worth of memory costs few page faults inside, and the process ends up no larger.
 
-    So it is whatever small blocks the process holds: before each turn some are taken and some are freed.
+    So it is in nearly every turn, whatever small blocks the process holds: before each some are taken and some are freed. One
+    process in twelve was seen to miss one turn of thirty; without `_fill_small_bins` a quarter of all turns are missed.
     """
     code = """
 import ctypes, random, resource, torch
@@ -238,7 +239,7 @@ for _ in range(30):
     with steady_memory():
         faults()
         inside.append(min(faults() for _ in range(3)))
-print(outside, max(inside), resident() - before)
+print(outside, sorted(inside)[-4], resident() - before)
 """
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     outside, inside, grown = map(int, out)
