@@ -32,7 +32,8 @@ from srlib.hardware import device_name, peak_flops
 from srlib.inference import as_method, has_bf16
 from srlib.models import MODELS, VDSR, macs_per_pixel, outline, run
 from srlib.protocol import PROTOCOLS, SCALES
-from srlib.records import ROOT, commit, environment, find_records
+from srlib.provenance import ROOT, commit, environment
+from srlib.records import find_records
 from srlib.runtimes import openvino, to_onnx
 from srlib.tiles import run_network, to_tensor
 

@@ -47,7 +47,7 @@ from srlib.inference import has_bf16
 from srlib.meter import work_per_image
 from srlib.papers import get_experiment
 from srlib.patches import Patches, make_patches
-from srlib.records import ROOT, commit, environment
+from srlib.provenance import ROOT, commit, environment
 from srlib.state import start
 from srlib.step import Step
 

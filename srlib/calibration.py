@@ -23,7 +23,8 @@ from srlib.inference import has_bf16
 from srlib.meter import work_per_image
 from srlib.papers import EXPERIMENTS, drn, drrn, dsrn, get_experiment, rlcsc
 from srlib.patches import make_patches
-from srlib.records import commit, environment, results_folder
+from srlib.provenance import commit, environment
+from srlib.records import results_folder
 from srlib.state import start
 from srlib.step import Step
 

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from srlib.errors import InputError
 from srlib.papers import EXPERIMENTS, PAPERS, TOLERANCES, Claim, claims, get_experiment, verdict
 from srlib.papers.orders import ALIKE, BETTER, ORDERS, Order
+from srlib.papers.published import damaged
 from srlib.papers.recomputed import inconsistent, recomputed
 from srlib.papers.standin import SUFFIX
+from srlib.records import damaged_records
 from srlib.runs import Ours, runs
 
 VERDICTS = {
@@ -93,8 +94,6 @@ def rows_of(claim: Claim) -> Iterable[Row]:
         fields |= recompute(claim)
     elif claim.kind in ("hardware", "image-only"):
         fields["verdict"] = "not comparable"
-    elif np.isnan(claim.number):
-        fields["verdict"] = "damaged"
     else:
         for protocol in protocols_of(claim):
             yield Row(**fields | {"protocol": protocol} | measured(claim, protocol) | verdict_of(contradiction))
@@ -217,15 +216,11 @@ def decide(identifier: str) -> dict[str, Any]:
 
 def ledger(papers: Iterable[str] = PAPERS) -> list[Row]:
     """All lines, paper by paper; what is damaged stands at the end."""
-    rows, damaged = [], dict(runs().damaged)
-    for paper in papers:
-        try:
-            rows += [row for claim in claims(paper) for row in rows_of(claim)]
-        except InputError as error:
-            damaged[f"{paper}.csv"] = str(error)
+    rows = [row for paper in papers for claim in claims(paper) for row in rows_of(claim)]
+    faults = damaged_records() | {name: why for paper in papers for name, why in damaged(paper).items()}
     blank = dict.fromkeys(Row.__dataclass_fields__, "") | dict.fromkeys(("scale", "ours", "gap", "budget")) | {"seeds": ()}
     blank |= {"verdict": "damaged", "kind": "file"}
-    return rows + [Row(**blank | {"id": name, "note": why}) for name, why in damaged.items()]
+    return rows + [Row(**blank | {"id": name, "note": why}) for name, why in faults.items()]
 
 
 def counts(rows: Iterable[Row]) -> Counter[str]:

@@ -11,7 +11,8 @@ from srlib.hardware import device_name
 from srlib.models import MODELS, macs_per_pixel, outline, params, params_total
 from srlib.papers import PAPERS, Claim, claims
 from srlib.protocol import PROTOCOLS
-from srlib.records import commit, find_records, results_folder
+from srlib.provenance import commit
+from srlib.records import find_records, results_folder
 
 PACKAGES = (
     "torch",

@@ -10,14 +10,11 @@ A record is a folder, `results/<paper>/<experiment>/seed<k>/` for a whole `fast`
 import json
 import math
 import os
-import platform
-import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
-from importlib.metadata import version
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +30,10 @@ from srlib.inference import as_method
 from srlib.models import MODELS, make_model
 from srlib.papers import EXPERIMENTS, PAPERS, get_experiment
 from srlib.protocol import METRICS, PROTOCOLS, SCALES, Method, Protocol
+from srlib.provenance import ROOT, commit, environment
 from srlib.training import train
 from srlib.validation import held_out
 
-ROOT = Path(__file__).parent.parent
 COLUMNS = ["dataset", "scale", "image", "protocol", "psnr", "ssim", "ifc"]
 
 
@@ -106,11 +103,39 @@ class Record:
 
 
 def find_records(root: Path | None = None) -> list[Record]:
-    """All records below `root` (default: the committed ones), in the order of the papers."""
+    """All whole records below `root` (default: the committed ones), in the order of the papers."""
+    return [record for record in _records(root) if not _fault(record.folder, _stamp(record.folder))]
+
+
+def damaged_records(root: Path | None = None) -> dict[str, str]:
+    """What `find_records` leaves out: folder to what is wrong with it."""
+    return {str(r.folder): fault for r in _records(root) if (fault := _fault(r.folder, _stamp(r.folder)))}
+
+
+def _records(root: Path | None) -> list[Record]:
     root = root or results_folder()
     folders = sorted(path.parent for path in root.glob("*/*/*/record.json") if path.relative_to(root).parts[0] != "runs")
     order = {paper: k for k, paper in enumerate(("baselines", *PAPERS))}
     return [Record(f) for f in sorted(folders, key=lambda f: (order.get(f.parts[-3], 9), f))]
+
+
+def _stamp(folder: Path) -> tuple[tuple[str, int, int], ...]:
+    """Changes whenever a file of a record does."""
+    files = [(path.name, path.stat()) for path in sorted(folder.iterdir())]
+    return tuple((name, stat.st_mtime_ns, stat.st_size) for name, stat in files)
+
+
+@lru_cache(4096)
+def _fault(folder: Path, stamp: tuple) -> str:
+    """What is wrong with a record as it was at `stamp`; empty if nothing is."""
+    record = Record(folder)
+    try:
+        _ = record.info, record.means
+        if (folder / "weights.safetensors").exists():
+            record.check()
+    except InputError as error:
+        return str(error)
+    return ""
 
 
 def find_record(experiment: str, root: Path | None = None) -> Record | None:
@@ -155,6 +180,8 @@ def trained_model(name: str, scale: int, weights: Path | None = None) -> nn.Modu
     if weights is not None:
         return load_weights(model, weights, name)
     record = find_record(name)
+    if record is None and (faults := [why for folder, why in damaged_records().items() if Path(folder).parts[-2] == name]):
+        raise InputError(faults[0])
     if record is None or not (record.folder / "weights.safetensors").exists():
         raise InputError(f"There is no record of {name} with weights in results/: train it, or give --weights FILE.")
     if not record.info["finished"]:
@@ -255,24 +282,3 @@ def write_scores(folder: Path, scores: pd.DataFrame) -> None:
     """Write `scores.csv` atomically."""
     table = scores[COLUMNS].to_csv(index=False, float_format="%.8f", lineterminator="\n")
     write_atomically(folder / "scores.csv", table)
-
-
-def commit() -> str:
-    """The commit of this checkout, `+` appended if files differ from it; `unknown` outside one (or `SRLIB_COMMIT`)."""
-    if "SRLIB_COMMIT" in os.environ:
-        return os.environ["SRLIB_COMMIT"]
-    if not (ROOT / ".git").exists():  # installed, perhaps inside another checkout
-        return "unknown"
-    try:
-        git = ["git", "-C", str(ROOT)]
-        head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
-        changed = subprocess.run([*git, "status", "--porcelain", "srlib"], capture_output=True, text=True, check=True).stdout
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return head + ("+" if changed.strip() else "")
-
-
-def environment() -> dict[str, str]:
-    """Versions of what the numbers depend on."""
-    packages = ("torch", "numpy", "scipy", "scikit-image", "pillow")
-    return {"python": platform.python_version(), "platform": platform.platform()} | {name: version(name) for name in packages}

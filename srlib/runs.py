@@ -6,7 +6,6 @@ from functools import cache
 
 import numpy as np
 
-from srlib.errors import InputError
 from srlib.records import Record, find_records, share
 
 
@@ -35,21 +34,14 @@ class Ours:
 
 
 class Runs:
-    """The committed records by experiment, those that are damaged set apart."""
+    """The committed records by experiment."""
 
     def __init__(self) -> None:
-        self.damaged: dict[str, str] = {}
         self._groups: dict[str, dict[tuple, list[Record]]] = defaultdict(lambda: defaultdict(list))
         for record in find_records():
-            try:
-                info = record.info
-                if (record.folder / "weights.safetensors").exists():
-                    record.check()
-                _ = record.means
-                key = (info.get("recipe", {}).get("name", ""), info.get("budget", 1.0), info.get("data", ""))
-                self._groups[info["experiment"]][key].append(record)
-            except InputError as error:
-                self.damaged[str(record.folder)] = str(error)
+            info = record.info
+            key = (info.get("recipe", {}).get("name", ""), info.get("budget", 1.0), info.get("data", ""))
+            self._groups[info["experiment"]][key].append(record)
 
     def groups(self, experiment: str) -> dict[tuple, list[Record]]:
         """Records of one experiment by (recipe, budget, data), a list of seeds each."""

@@ -10,7 +10,7 @@ import torch
 
 from srlib.papers import get_experiment
 from srlib.patches import Sampler
-from srlib.records import ROOT
+from srlib.provenance import ROOT
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 import srlib
-from srlib.records import ROOT
+from srlib.provenance import ROOT
 
 PINS = dict(re.findall(r"^([\w.-]+)==(\S+)$", (ROOT / "constraints.txt").read_text(), re.MULTILINE))
 PINS = {name.lower().replace("_", "-"): version for name, version in PINS.items()}
@@ -36,6 +36,7 @@ ORDER = [
     "meter",
     "validation",
     "training",
+    "provenance",
     "papers",
     "records",
     "runs",

@@ -2,18 +2,19 @@
 
 import json
 import shutil
-from dataclasses import replace
 
 import pandas as pd
 import pytest
 
 from srlib.ledger import VERDICTS, counts, decide, ledger, rows_of
-from srlib.papers import PAPERS, claim, claims, get_experiment
+from srlib.ledger_pages import left_open, scoreboard, walk
+from srlib.pages import records
+from srlib.papers import PAPERS, claim, claims, get_experiment, published
 from srlib.papers.items import items
 from srlib.papers.narrow import narrow
 from srlib.papers.orders import ORDERS
 from srlib.papers.published import FOLDER
-from srlib.papers.recomputed import NUMBERS, choices, contradictions
+from srlib.papers.recomputed import NUMBERS, choices, contradictions, holding, recomputed
 from srlib.records import write_record
 from srlib.runs import runs
 from srlib.verify import verify
@@ -185,39 +186,61 @@ def test_narrow_forms_keep_what_is_compared(name, arguments):
 
 
 def test_a_damaged_record_is_named_and_not_used(results):
-    """Bad input: the file is in the ledger, its number is not, and verify fails."""
+    """Bad input: the file is in the ledger, its number is not, the pages stand, and verify fails."""
     record = trained(results, "drrn_b1u9", 33.93, recipe="published")
     (record.folder / "weights.safetensors").write_bytes(b"nothing")
     runs.cache_clear()
     rows = ledger(("drrn",))
     assert next(row for row in rows if row.id == B1U9).verdict == "not attempted"
     assert [row.id for row in rows if row.verdict == "damaged"] == [str(record.folder)]
+    assert "not attempted" in scoreboard()
+    assert records() == "There is no record yet."
     checks = {check.name: check for check in verify(())}
     assert checks["committed records are whole"].passed is False
 
 
-def test_a_row_that_is_no_number_is_damaged():
-    """Bad input: visible, no crash."""
-    broken = replace(claim(B1U9), value="33,9x")
-    assert [row.verdict for row in rows_of(broken)] == ["damaged"]
-
-
-def test_a_table_that_does_not_parse_is_named(tmp_path, monkeypatch):
-    """Bad input: one file damaged, the other papers still stand."""
+@pytest.fixture
+def tables(tmp_path, monkeypatch):
+    """A copy of the papers' tables to damage."""
     for path in FOLDER.glob("*.csv"):
         shutil.copy(path, tmp_path)
-    (tmp_path / "dsrn.csv").write_text("id,where\n1,2,3,4\n")
     monkeypatch.setattr("srlib.papers.published.FOLDER", tmp_path)
-    claims.cache_clear()
-    try:
-        rows = ledger(("dsrn", "rlcsc"))
-        assert [row.id for row in rows if row.verdict == "damaged"] == ["dsrn.csv"]
-        assert len(rows) > 300
-        first = next(iter(verify(())))
-        assert first.passed is False
-        assert "dsrn.csv" in first.detail
-    finally:
-        claims.cache_clear()
+    caches = (published._read, published._by_id, recomputed, holding)
+    for cache in caches:
+        cache.cache_clear()
+    yield tmp_path
+    for cache in caches:
+        cache.cache_clear()
+
+
+@pytest.mark.parametrize("damage", ["33,9x", "", '33.93,"'])
+def test_a_row_that_no_longer_parses_is_named_and_the_rest_stands(tables, damage, capsys):
+    """Bad input: one row is damaged; the ledger has it, all other rows, all pages; verify fails."""
+    path = tables / "drrn.csv"
+    lines = path.read_text().splitlines()
+    (k,) = (k for k, line in enumerate(lines) if line.startswith(B1U9))
+    lines[k] = lines[k].replace("33.93", damage) if damage else B1U9
+    path.write_text("\n".join(lines) + "\n")
+    rows = ledger()
+    assert B1U9 in [row.id for row in rows if row.verdict == "damaged"]
+    assert len(rows) > 1000
+    assert "| DRRN |" in scoreboard()
+    for paper in PAPERS:
+        assert walk(paper)
+        assert left_open(paper)
+    checks = {check.name: check for check in verify(())}
+    assert checks["the papers' numbers can be read"].passed is False
+
+
+def test_a_table_that_does_not_parse_is_named(tables):
+    """Bad input: one file damaged, the other papers still stand."""
+    (tables / "dsrn.csv").write_text("id,where\n1,2,3,4\n")
+    rows = ledger()
+    assert [row.id for row in rows if row.verdict == "damaged"] == ["dsrn.csv"]
+    assert {row.paper for row in rows} == {"drrn", "rlcsc", "drn", ""}
+    assert walk("drn")
+    checks = {check.name: check for check in verify(())}
+    assert checks["the papers' numbers can be read"].passed is False
 
 
 def test_a_claim_without_an_experiment_is_visible():

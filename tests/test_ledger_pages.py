@@ -9,7 +9,7 @@ from srlib.ledger_pages import ledger_text, left_open, mixed_protocols, orders, 
 from srlib.papers import PAPERS, claims
 from srlib.papers.items import items
 from srlib.papers.recomputed import choices, contradictions
-from srlib.records import ROOT
+from srlib.provenance import ROOT
 
 
 @pytest.mark.parametrize("paper", PAPERS)

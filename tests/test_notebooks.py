@@ -10,7 +10,7 @@ import pytest
 
 from srlib.errors import InputError
 from srlib.parameters import check_parameters
-from srlib.records import ROOT
+from srlib.provenance import ROOT
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.py"))
 BIN = Path(sys.executable).parent

@@ -12,7 +12,7 @@ from srlib.papers import PAPERS, TOLERANCES, Claim, claims, drrn, get_experiment
 from srlib.papers.items import items
 from srlib.papers.transcribe import transcribe
 from srlib.protocol import PROTOCOLS
-from srlib.records import ROOT
+from srlib.provenance import ROOT
 
 CLAIM = Claim("drrn.x", "Table 2", "drrn.txt:1", "drrn_b1u9", "Set5", 3, "psnr", "33.93", "drrn", "measured", "")
 

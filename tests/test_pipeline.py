@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from srlib.campaign import CPU_GROUP, GROUPS
-from srlib.records import ROOT
+from srlib.provenance import ROOT
 
 BIN = Path(sys.executable).parent
 PAGE = (ROOT / "book" / "clusters.md").read_text()

@@ -8,7 +8,8 @@ from srlib.checkpoint import load_tensors, save_tensors
 from srlib.datasets import open_images
 from srlib.errors import InputError
 from srlib.papers import get_experiment
-from srlib.records import ROOT, Record, add_scores, find_record, find_records, record_folder, run
+from srlib.provenance import ROOT
+from srlib.records import Record, add_scores, find_record, find_records, record_folder, run
 
 COMMITTED = find_records(ROOT / "results")
 

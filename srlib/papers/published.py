@@ -3,14 +3,13 @@
 `<paper>.csv` holds every number as printed, with its home in the paper; `transcribe` reads it out of the texts.
 """
 
+import csv
 import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-
-import pandas as pd
 
 from srlib.errors import InputError
 
@@ -106,18 +105,40 @@ class Choice:
 
 
 @lru_cache
+def _read(paper: str) -> tuple[tuple[Claim, ...], dict[str, str]]:
+    """The claims of one paper, and what cannot be read: the row's id, or the file, to why."""
+    path, read, faults = FOLDER / f"{paper}.csv", [], {}
+    try:
+        header, *lines = path.read_text().splitlines()
+        if header.split(",") != COLUMNS:
+            raise ValueError(f"its columns are {header}")
+    except (OSError, ValueError) as error:
+        return (), {path.name: f"{error}: restore it from version control"}
+    for number, line in enumerate(lines, 2):  # each by itself, so that a quotation mark too many costs one row
+        try:
+            (row,) = csv.reader([line], strict=True)
+            known = dict(zip(COLUMNS, row, strict=True))
+            claim = Claim(**known | {"scale": int(known["scale"]) if known["scale"] else None})
+            if claim.kind in ("measured", "quoted") and claim.metric in _SCORES and math.isnan(claim.number):
+                raise ValueError(f"{claim.value!r} is no number")
+            read.append(claim)
+        except (csv.Error, ValueError) as error:
+            faults[line.split(",")[0] or f"line {number}"] = (
+                f"line {number} of {path.name} ({error}): restore it from version control"
+            )
+    return tuple(read), faults
+
+
 def claims(paper: str) -> tuple[Claim, ...]:
-    """All that one paper claims, in its order; an `InputError` if the paper is unknown or its table damaged."""
+    """All that one paper claims, in its order, but for rows that cannot be read; an `InputError` if the paper is unknown."""
     if paper not in PAPERS:
         raise InputError(f"Paper {paper!r} is unknown: choose one of {', '.join(PAPERS)}.")
-    path = FOLDER / f"{paper}.csv"
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-        if list(table) != COLUMNS:
-            raise ValueError(f"its columns are {', '.join(table)}")
-        return tuple(Claim(**row | {"scale": int(row["scale"]) if row["scale"] else None}) for row in table.to_dict("records"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} is missing or damaged ({error}): restore it from version control.") from None
+    return _read(paper)[0]
+
+
+def damaged(paper: str) -> dict[str, str]:
+    """Rows of one paper's table that cannot be read, or the table itself: id or file to why."""
+    return _read(paper)[1]
 
 
 @lru_cache
@@ -134,5 +155,8 @@ def claim(identifier: str) -> Claim:
 
 
 def printed(identifier: str) -> float:
-    """The printed number of that id."""
+    """The printed number of that id; NaN if its row is damaged, so that the rest still stands."""
+    paper = identifier.split(".")[0]
+    if identifier not in _by_id() and paper in PAPERS and {identifier, f"{paper}.csv"} & damaged(paper).keys():
+        return math.nan
     return claim(identifier).number
