@@ -6,7 +6,7 @@ CORES ?= 2
 .PHONY: book test lab notebooks scoreboard lint clean
 
 book: .venv/ready  ## execute the notebooks and build the book
-	@echo "Executing the notebooks: seconds, or some ten minutes where all four test sets are at hand"
+	@echo "Executing the notebooks: two at a time, some four minutes in all"
 	@$(BIN)/snakemake --cores $(CORES) --quiet rules -- book
 	@echo "The book is at file://$(CURDIR)/_build/html/index.html"
 

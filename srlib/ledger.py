@@ -37,7 +37,7 @@ KINDS = {
     "hardware": "times and memory of the paper's machines",
     "image-only": "only in an image, or a drawing",
 }
-SPREAD = 0.06  # dB between seeds, where a comparison has one seed: the most that narrow networks showed (book, lab log)
+SPREAD = 0.09  # dB between seeds, where a comparison has one seed: the most that two of a narrow network have differed by
 UNTRAINED = {"bicubic": "bicubic", "vdsr": "vdsr_official"}  # methods that need no training of ours, and their records
 
 

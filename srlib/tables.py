@@ -16,7 +16,7 @@ from pandas.io.formats.style import Styler
 
 from srlib.figures import table
 from srlib.ledger import UNTRAINED, VERDICTS, Row, rows_frame
-from srlib.papers import claims
+from srlib.papers import claim, claims
 from srlib.protocol import METRICS
 from srlib.records import Record, find_record
 from srlib.runs import runs
@@ -48,8 +48,8 @@ NAMES |= {"drrn_b1u9": "DRRN_B1U9", "drrn_b1u25": "DRRN_B1U25"}
 
 def method_of(row: Row) -> str:
     """The name of a row's method as the papers print it."""
-    parts = row.id.split(".x", 1)[-1].split(".")
-    return NAMES.get(parts[1] if len(parts) > 1 else parts[0], parts[1] if len(parts) > 1 else parts[0])
+    method = claim(row.id).method
+    return NAMES.get(method, method)
 
 
 def cells(rows: Iterable[Row], where: str, *metrics: str) -> list[Row]:
@@ -100,39 +100,40 @@ def results_table(
     shown = {row.verdict for row in rows if row.kind == "measured" or row.ours is not None}
     legend = ["<b>bold</b>: best as printed, <u>underlined</u>: second best"] if best_along else []
     legend += ["below: ours, " + ", ".join(f"{MARKS[v]} {v}" for v in VERDICTS if v in shown)] if shown else []
-    legend += ["*: see the note under the pointer"] if any(row.note for row in rows) else []
+    noted = {
+        row.id: (", ".join((*line(row), column(row), row.metric.upper(), row.published)), row.note) for row in rows if row.note
+    }
+    notes = "".join(f"<li>{html.escape(f'{place}: {note}')}</li>" for place, note in noted.values())
+    legend += ["*: noted below"] if notes else []
     return HTML(
         '<div class="srlib-results"><table class="dataframe srlib-table srlib-sortable">'
         f"<caption>{html.escape(caption)}</caption>"
         f"<thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table>"
-        f'<p class="srlib-legend">{"; ".join(legend)}. {download(rows_frame(rows), "table.csv")}</p></div>'
+        f'<p class="srlib-legend">{"; ".join(legend)}. {download(rows_frame(rows), "table.csv")}</p>'
+        f'<ul class="srlib-legend">{notes}</ul></div>'
     )
 
 
-def _ranks(rows: list[Row], group: Callable[[Row], object] | None) -> dict[tuple[str, str], int]:
-    """0 for the best printed number of each group and metric, 1 for the second, by claim."""
-    ranks: dict[tuple[str, str], int] = {}
-    if group is None:
-        return ranks
+def _ranks(rows: list[Row], group: Callable[[Row], object] | None) -> dict[str, int]:
+    """By claim: 0 for the best printed number of each group, set and metric, 1 for the second, and so on."""
+    ranks: dict[str, int] = {}
     groups: dict[tuple, dict[str, float]] = {}
-    for row in rows:
-        if row.published and row.metric in ("psnr", "ssim", "ifc"):
-            groups.setdefault((group(row), row.metric, row.dataset), {})[row.id] = float(row.published)
+    for row in rows if group else ():
+        groups.setdefault((group(row), row.metric, row.dataset), {})[row.id] = float(row.published)
     for values in groups.values():
         top = sorted(set(values.values()), reverse=True)
-        ranks |= {(name, ""): top.index(value) for name, value in values.items()}
+        ranks |= {name: top.index(value) for name, value in values.items()}
     return ranks
 
 
-def _cell(rows: list[Row], ranks: dict[tuple[str, str], int]) -> str:
+def _cell(rows: list[Row], ranks: dict[str, int]) -> str:
     """One cell: the printed numbers of all metrics, and below them ours, a line for each protocol."""
     if not rows:
         return "<td>–</td>"
     printed = []
     for row in {row.id: row for row in rows}.values():
-        tag = {0: "b", 1: "u"}.get(ranks.get((row.id, ""), 2))
-        text = html.escape(row.published)
-        text = f'<span title="{html.escape(row.note)}">{text}*</span>' if row.note and row.kind != "order" else text
+        tag = {0: "b", 1: "u"}.get(ranks.get(row.id, 2))
+        text = html.escape(row.published) + "*" * bool(row.note)
         printed.append(f"<{tag}>{text}</{tag}>" if tag else text)
     below = ""
     for protocol in dict.fromkeys(row.protocol for row in rows):

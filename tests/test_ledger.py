@@ -133,7 +133,7 @@ def test_a_method_without_training_must_not_be_above_either(results):
     [((33.2,), (33.0,), "reproduced"), ((33.03,), (33.0,), "undecided"), ((33.0,), (33.2,), "short of it")],
 )
 def test_verdicts_of_order(results, deep, shallow, said):
-    """The rule: beyond what seeds differ by (0.06 dB where there is one seed), at equal recipe, budget and data."""
+    """The rule: beyond what seeds differ by (0.09 dB where there is one seed), at equal recipe, budget and data."""
     for name, values in (("drrn_b1u25", deep), ("drrn_b1u9", shallow)):
         for seed, psnr in enumerate(values):
             trained(results, name, psnr, seed)

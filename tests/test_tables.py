@@ -66,6 +66,13 @@ def test_best_and_second_best_are_marked():
     assert re.findall(r"<u>([\d.]+)</u>", text) == ["33.93", "0.9234"]
 
 
+def test_notes_stand_below_the_table():
+    """Witness: the one misquoted digit of RL-CSC's Table 1, marked in its cell and named below."""
+    text = results_table(cells(ledger(("rlcsc",)), "Table 1"), "Table 1").data
+    assert "28.21 / 0.7721*" in text
+    assert re.search(r"<li>Set14, ×4, DRRN, SSIM, 0\.7721: [^<]*0\.7720", text)
+
+
 def test_the_download_holds_every_line():
     """Identity: the link's content is the ledger's lines."""
     rows = cells(ledger(("rlcsc",)), "Table 2")

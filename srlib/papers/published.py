@@ -48,7 +48,8 @@ class Claim:
     @property
     def method(self) -> str:
         """Name of a table's column: that of the method as the paper has it."""
-        return self.id.split(".")[4] if re.search(r"\.x\d\.", self.id) and self.metric in _SCORES else self.experiment
+        match = re.search(r"\.x\d\.(.+?)(\.psnr|\.ssim|\.ifc)?$", self.id)
+        return match[1] if match else self.experiment
 
     @property
     def number(self) -> float:
