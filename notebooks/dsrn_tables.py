@@ -21,7 +21,7 @@ train: bool = False  # True: train here and now; False: show the records
 budget: float = 1.0  # fraction of the recipe's iterations
 seed: int = 0  # of weights, patch order and augmentation
 device: str = "auto"  # cpu, cuda or auto
-experiments: list[str] = ["dsrn_t3_x3_w16"]  # what train=True trains; dsrn_t7_x3 is the paper's size, for a GPU
+experiments: list[str] = ["dsrn_t7_x3_w16"]  # what train=True trains; dsrn_t7_x3 is the paper's size, for a GPU
 compare: list[str] = ["dsrn_t3_x3_w32", "bicubic"]  # two records, for the comparison image by image
 data: str = ""  # training set or folder; default: the experiment's
 runs: str = ""  # records of this run; default: below results/runs

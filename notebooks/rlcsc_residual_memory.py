@@ -19,7 +19,7 @@ train: bool = False  # True: train here and now; False: show the records
 budget: float = 0.02  # fraction of the recipe's iterations
 seed: int = 0  # of weights, patch order and augmentation
 device: str = "auto"  # cpu, cuda or auto
-experiments: list[str] = ["rlcsc_k15_m128_w8", "rlcsc_k25_no_residual_w8"]  # what train=True trains
+experiments: list[str] = ["rlcsc_k25_w8", "rlcsc_k25_no_residual_w8"]  # what train=True trains
 data: str = ""  # training set or folder; default: the experiment's
 runs: str = ""  # records of this run; default: below results/runs
 

@@ -1,5 +1,6 @@
 """Notebooks: pairs in step, parameters checked, each runs at smoke budget."""
 
+import ast
 import re
 import shlex
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from srlib.errors import InputError
+from srlib.papers import get_experiment
 from srlib.parameters import check_parameters
 from srlib.provenance import ROOT
 
@@ -25,7 +27,7 @@ SMOKE = {
     "drrn_BU_grid": [*TRAIN, "-p", "B", "1", "-p", "U", "1"],
     "drrn_tables": [*TRAIN, "-p", "experiments", "drrn_b1u3_w16"],
     "drrn_ablation": [*TRAIN, "-p", "experiments", "drrn_ns_b3u2_w16,drrn_c_b3u2_w16"],
-    "dsrn_tables": [*TRAIN, "-p", "experiments", "dsrn_t3_x3_w16"],
+    "dsrn_tables": [*TRAIN, "-p", "experiments", "dsrn_t7_x3_w8"],
     "dsrn_unroll": [*TRAIN, "-p", "experiments", "dsrn_t1_x2_w16,dsrn_t2_x2_w16"],
     "dsrn_ablation": [*TRAIN, "-p", "experiments", "dsrn_div2k_single_state_x2_w16"],
     "rlcsc_tables": [*TRAIN, "-p", "experiments", "rlcsc_k15_m128_w8"],
@@ -59,6 +61,15 @@ def test_every_notebook_takes_the_same_four_parameters_and_explains_them(path):
         name: p["inferred_type_name"] for name, p in parameters.items()
     }.items()
     assert all(p["help"] and p["inferred_type_name"] != "None" for p in parameters.values())
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_what_a_notebook_trains_unless_told_otherwise_exists(path):
+    """Identity: the experiments in its parameters cell."""
+    papermill = pytest.importorskip("papermill")
+    parameters = papermill.inspect_notebook(str(path.with_suffix(".ipynb")))
+    for name in ast.literal_eval(parameters["experiments"]["default"]) if "experiments" in parameters else ():
+        assert get_experiment(name).make()
 
 
 def space(injected: str = "", **values):
