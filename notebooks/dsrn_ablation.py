@@ -119,8 +119,8 @@ display(Markdown(orders("dsrn", ("Table 2", "Section 5.3"))))
 display(Markdown(summary(row for row in rows if row.where == "Table 2")))
 
 # %% [markdown]
-# * "Around 0.2 dB" for sharing is 0.22 to 0.27 dB in the table.
-# * The network without sharing has more than six times the weights; that it is worse on 800 training images says something about
+# * What the text calls "around 0.2 dB" for sharing stands in the table of losses above, scale by scale.
+# * The network without sharing has several times the weights (first table above); that it is worse on 800 training images says something about
 #   training, not about what it could represent.
 #
 # ```{admonition} Run this yourself

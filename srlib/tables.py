@@ -215,9 +215,14 @@ def paired(
     if not len(both):
         return None
     difference = both[:, 0] - both[:, 1]
-    draws = np.random.default_rng(0).integers(0, len(difference), (10_000, len(difference)))
-    low, high = np.percentile(difference[draws].mean(1), (2.5, 97.5))
-    return float(difference.mean()), float(low), float(high), len(difference)
+    return float(difference.mean()), *interval(difference), len(difference)
+
+
+def interval(values: np.ndarray) -> tuple[float, float]:
+    """The ends of the 95 % interval of the mean of `values` `(n,)`: percentiles of 10,000 bootstrap draws, fixed seed."""
+    draws = np.random.default_rng(0).integers(0, len(values), (10_000, len(values)))
+    low, high = np.percentile(values[draws].mean(1), (2.5, 97.5))
+    return float(low), float(high)
 
 
 def compared(a: str, b: str, protocol: str, metric: str = "psnr") -> list[HTML | Styler]:
