@@ -1,7 +1,11 @@
 """Fixtures: data and outside witnesses where they are at hand; elsewhere a skip with the reason, but in CI a failure."""
 
+import functools
+import http.server
 import os
-from collections.abc import Iterator
+import shutil
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +24,7 @@ def pytest_collection_modifyitems(config, items):
     if not config.getoption("--slow"):
         skip = pytest.mark.skip(reason="slow: run with --slow (CI does)")
         for item in items:
-            if "slow" in item.keywords:
+            if item.keywords.keys() & {"slow", "browser"}:
                 item.add_marker(skip)
 
 
@@ -81,3 +85,76 @@ def results(tmp_path, monkeypatch) -> Iterator[Path]:
     runs.cache_clear()
     yield tmp_path / "results"
     runs.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """Debian's Chromium, driven by Playwright."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    path = os.environ.get("SRLIB_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    if not path:
+        absent("a Chromium is not at hand: apt-get install chromium, or set SRLIB_CHROMIUM to the file")
+    quiet = ("quic", "background-networking", "component-update", "sync", "gpu")  # or it calls home
+    with playwright.sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=path, args=["--no-sandbox", *(f"--disable-{name}" for name in quiet)])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(chromium) -> Iterator[Callable]:
+    """A function that opens an address and returns Playwright's page, whose `trouble` lists what went wrong.
+
+    Trouble are errors and warnings of the console, uncaught errors, and requests to other origins, which are refused. Keywords
+    go to `browser.new_context`: `viewport`, `color_scheme`, `java_script_enabled`, `reduced_motion`, ...
+    """
+    contexts = []
+
+    def open_one(address: str, **options: object):
+        context = chromium.new_context(**{"viewport": {"width": 1280, "height": 900}} | options)
+        contexts.append(context)
+        page = context.new_page()
+        page.trouble = []
+        local = ("file:", "data:", "blob:", "http://127.0.0.1:", "about:")
+
+        def route(route):
+            if route.request.url.startswith(local):
+                return route.fallback()
+            page.trouble.append(f"request to {route.request.url}")
+            return route.abort()
+
+        context.route("**/*", route)
+        page.on("console", lambda m: m.type in ("error", "warning") and page.trouble.append(f"console: {m.text}"))
+        page.on("pageerror", lambda e: page.trouble.append(f"uncaught: {e}"))
+        page.goto(address)
+        return page
+
+    yield open_one
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., str]]:
+    """A function that serves a folder over http, with further headers if given, and returns its address."""
+    servers = []
+
+    def start(folder: Path, headers: dict[str, str] | None = None) -> str:
+        class Handler(http.server.SimpleHTTPRequestHandler):
+            def end_headers(self):
+                for name, value in (headers or {}).items():
+                    self.send_header(name, value)
+                super().end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=folder))
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        servers.append(server)
+        return f"http://127.0.0.1:{server.server_port}"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
