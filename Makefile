@@ -2,22 +2,35 @@
 PYTHON ?= python3
 BIN := .venv/bin
 CORES ?= 2
+PAGE := file://$(CURDIR)/_build/html/index.html
+SHELL := /bin/bash
+# What Snakemake says beside a line for each finished notebook and how far it is.
+CHATTER := ^(\[|Finished jobid|Select jobs|Execut|Assuming|Building DAG|Using shell|Provided cores|Rules claiming|Complete log|$$)
 
-.PHONY: book test lab notebooks scoreboard lint clean
+.PHONY: book pdf links test lab notebooks scoreboard lint clean
 
-book: .venv/ready  ## execute the notebooks and build the book
-	@echo "Executing the notebooks: two at a time, some four minutes in all"
-	@$(BIN)/snakemake --cores $(CORES) --quiet rules -- book
-	@echo "The book is at file://$(CURDIR)/_build/html/index.html"
+book: .venv/ready  ## execute the notebooks that changed, build the book, and open it where there is a desktop
+	@echo "Executing the notebooks that changed, $(CORES) at a time; then the pages"
+	@set -o pipefail; $(BIN)/snakemake --cores $(CORES) --quiet rules host -- book 2>&1 | grep --line-buffered -vE '$(CHATTER)'
+	@echo "The book is at $(PAGE)"
+	@case "$(if $(CI),,$$(uname)$$DISPLAY$$WAYLAND_DISPLAY)" in \
+	  Darwin*) open $(PAGE) ;; Linux?*) xdg-open $(PAGE) >/dev/null 2>&1 & ;; esac || true
+
+pdf: book  ## the whole book as one file, printed by Chromium
+	$(BIN)/python book/pdf.py _build/srlib.pdf
+
+links: book  ## ask whether the pages that the book links to are still there
+	$(BIN)/jupyter-book build book --config _config.yml --path-output _build/links --all --builder linkcheck
 
 test: .venv/ready  ## the fast tests; in CI all of them
 	$(BIN)/python -m pytest $(if $(CI),--slow)
 
-lab: .venv/ready  ## JupyterLab on the notebooks
-	$(BIN)/jupyter lab notebooks
+lab: .venv/ready  ## JupyterLab on the start notebook
+	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks/start.ipynb
 
-notebooks: .venv/ready  ## write each notebook from its .py
+notebooks: .venv/ready  ## write each notebook from its .py, without outputs
 	$(BIN)/jupytext --quiet --update --to ipynb notebooks/*.py
+	$(BIN)/jupyter nbconvert --log-level ERROR --clear-output --inplace notebooks/*.ipynb
 
 scoreboard: .venv/ready  ## refresh the README's table from the records
 	$(BIN)/python -m srlib.ledger_pages README.md

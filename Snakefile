@@ -9,7 +9,7 @@ from glob import glob
 from pathlib import Path
 
 NOTEBOOKS = [
-    "bicubic", "params_vs_psnr", "drrn_structure", "drrn_tables", "drrn_BU_grid", "drrn_ablation",
+    "compare", "bicubic", "params_vs_psnr", "drrn_structure", "drrn_tables", "drrn_BU_grid", "drrn_ablation",
     "drrn_visual", "recurrence", "dsrn_tables", "dsrn_unroll", "dsrn_ablation", "dsrn_states",
     "dsrn_visual", "rlcsc_sparse_coding", "rlcsc_structure", "rlcsc_tables", "rlcsc_recursion",
     "rlcsc_residual_memory", "rlcsc_visual", "drn_structure", "drn_tables", "drn_ablation",
@@ -48,7 +48,7 @@ rule book:
     log:
         "_build/book.log",
     shell:
-        "jupyter-book build book --config _config.yml --path-output . --all -W -n --keep-going > {log} 2>&1"
+        "echo Building the pages; jupyter-book build book --config _config.yml --path-output . --all -W -n --keep-going > {log} 2>&1"
         " || (cat {log} >&2; exit 1)"
 
 
@@ -64,7 +64,7 @@ rule notebook:
         vdsr=os.environ.get("SRLIB_VDSR_WEIGHTS", ""),
     threads: 1
     shell:
-        "papermill {input[0]} {output} --log-level WARNING --progress-bar"
+        "SECONDS=0; papermill {input[0]} {output} --log-level WARNING --no-progress-bar; echo {wildcards.name}: $SECONDS s"
 
 
 def words(key):

@@ -22,7 +22,7 @@ train: bool = False  # unused here: there is nothing to train
 budget: float = 1.0  # unused here
 seed: int = 0  # unused here
 device: str = "cpu"  # unused here: scores are computed on the CPU
-datasets: list[str] = ["Set5"]  # to score here; the others come from the committed record. All four take some ten minutes
+datasets: list[str] = ["Set5"]  # to score here; the others come from the record
 vdsr_weights: str = ""  # VDSR's .npz; default: SRLIB_VDSR_WEIGHTS
 
 # %%
@@ -41,7 +41,7 @@ from IPython.display import Markdown, display
 
 from srlib.baselines import VDSR_PROTOCOLS, score_bicubic, score_vdsr
 from srlib.datasets import at_hand, data_folder, get_dataset
-from srlib.figures import COLOURS, comparison, notes, table, use_style
+from srlib.figures import COLOURS, comparison, notes, show, table, use_style
 from srlib.papers import TITLES, claims
 from srlib.protocol import SCALES
 from srlib.records import find_record
@@ -62,12 +62,15 @@ use_style()
 # %%
 here = [name for name in datasets if at_hand(get_dataset(name).name)]
 if missing := [name for name in datasets if name not in here]:
-    print(f"Not at hand in {data_folder()}: {', '.join(missing)}.")
-    print("Their committed scores are shown instead; to compute them here: python -m srlib fetch", *missing)
+    text = f"Not at hand in `{data_folder()}`: {', '.join(missing)}. "
+    text += "Their committed scores are shown. "
+    display(Markdown(text + f"To compute them here: `python -m srlib fetch {' '.join(missing)}`."))
 if not here:
-    print("No test set is at hand: the Sample photographs of scikit-image are scored to show that everything runs.")
+    text = "No test set is at hand: the Sample photographs of scikit-image are scored, "
+    display(Markdown(text + "to show that everything runs."))
 computed = score_bicubic(here or ["Sample"], progress=False)
-overview = computed.groupby(["dataset", "scale", "protocol"], sort=False)[["psnr", "ssim", "ifc"]].mean()
+METRICS = ["psnr", "ssim", "ifc"]
+overview = computed.groupby(["dataset", "scale", "protocol"], sort=False)[METRICS].mean()
 table(overview.reset_index(), "Bicubic, computed here: PSNR (dB), SSIM, IFC (bits per pixel)")
 
 # %% [markdown]
@@ -79,12 +82,14 @@ recorded = record.scores if record else computed.iloc[:0]
 keys = ["dataset", "scale", "image", "protocol"]
 both = computed.merge(recorded, on=keys, suffixes=("", " recorded"))
 if len(both):
-    largest = max((both[m] - both[f"{m} recorded"]).abs().max() for m in ("psnr", "ssim", "ifc"))
-    print(f"{len(both)} scores computed here; the largest difference to the committed record is {largest:.1e}.")
+    largest = max((both[m] - both[f"{m} recorded"]).abs().max() for m in METRICS)
+    text = f"{len(both)} scores computed here; "
+    text += f"the largest difference to the committed record is {largest:.1e}."
 else:
-    print("Nothing computed here is in the committed record.")
+    text = "Nothing computed here is in the committed record."
+display(Markdown(text))
 scores = pd.concat([computed, recorded[~recorded.dataset.isin(here)]])
-means = scores.groupby(["protocol", "dataset", "scale"])[["psnr", "ssim", "ifc"]].mean()
+means = scores.groupby(["protocol", "dataset", "scale"])[METRICS].mean()
 
 
 def ours(claim, protocol=None):
@@ -92,19 +97,22 @@ def ours(claim, protocol=None):
     return float(means.loc[key, claim.metric]) if key in means.index else None
 
 
-def show(paper):
-    cells = [(c, ours(c)) for c in claims(paper) if c.experiment == "bicubic" and c.dataset != "Manga109"]
+def published_and_ours(paper):
+    rows = [c for c in claims(paper) if c.experiment == "bicubic" and c.dataset != "Manga109"]
+    cells = [(c, ours(c)) for c in rows]
     known = [c.printed_alike(value) for c, value in cells if value is not None]
-    display(Markdown(f"**{TITLES[paper]}: {sum(known)} of {len(known)} numbers equal to the printed digit.**"))
+    text = f"{TITLES[paper]}: {sum(known)} of {len(known)} numbers equal to the printed digit."
+    display(Markdown(f"**{text}**"))
     display(comparison(cells, f"Bicubic in {TITLES[paper]}: published and ours"))
-    display(Markdown(notes(cells)))
+    if text := notes(cells):
+        display(Markdown(text))
 
 
 # %% [markdown]
 # ## Result: DRRN, and RL-CSC which cites the same numbers
 
 # %% tags=["hide-input"]
-show("drrn")
+published_and_ours("drrn")
 
 # %% [markdown]
 # RL-CSC prints the same bicubic numbers as DRRN:
@@ -116,7 +124,7 @@ drrn_rows, rlcsc_rows = (
     for paper in ("drrn", "rlcsc")
 )
 equal = sum(drrn_rows[k] == v for k, v in rlcsc_rows.items())
-print(f"{equal} of {len(rlcsc_rows)} bicubic numbers in RL-CSC are DRRN's.")
+display(Markdown(f"**{equal} of {len(rlcsc_rows)}** bicubic numbers in RL-CSC are DRRN's."))
 
 # %% [markdown]
 # ## Result: DSRN, another family of numbers
@@ -124,7 +132,7 @@ print(f"{equal} of {len(rlcsc_rows)} bicubic numbers in RL-CSC are DRRN's.")
 # The same images and the same interpolation, but on Set14 the printed PSNR is higher, and the IFC is higher throughout.
 
 # %% tags=["hide-input"]
-show("dsrn")
+published_and_ours("dsrn")
 
 # %% [markdown]
 # ## Result: DRN
@@ -132,7 +140,7 @@ show("dsrn")
 # DRN prints only the rows at ×3 in the text that we have.
 
 # %% tags=["hide-input"]
-show("drn")
+published_and_ours("drn")
 
 # %% [markdown]
 # ## The story of the mixed protocols
@@ -151,7 +159,7 @@ for ax, metric, unit in zip(axes, ("psnr", "ifc"), ("PSNR (dB)", "IFC (bits per 
     ax.set_xticks(range(len(sets)), sets)
     ax.set_title(f"Change of {unit}, drrn to lapsrn")
 axes[0].legend(title="scale")
-plt.show()
+show(figure, "fig-protocol-shift", shift.reset_index())
 
 # %% tags=["hide-input"]
 if "Set14" in sets:
@@ -180,13 +188,15 @@ small = [name for name in here if name in ("Set5", "Set14")]
 witness = find_record("vdsr_official")
 learned = witness.scores if witness else scores.iloc[:0]
 if weights and small:
-    fresh = score_vdsr(weights, small, VDSR_PROTOCOLS | {"drrn": ("psnr", "ssim")}, progress=False)
+    protocols = VDSR_PROTOCOLS | {"drrn": ("psnr", "ssim")}
+    fresh = score_vdsr(weights, small, protocols, progress=False)
     learned = pd.concat([fresh, learned[~learned.dataset.isin(small)]])
-    print(f"Computed here from {Path(weights).name}: {', '.join(small)}.")
+    display(Markdown(f"Computed here from `{Path(weights).name}`: {', '.join(small)}."))
 if witness:
-    print(f"The rest is from the committed record of {witness.info['date'][:10]}.")
+    date = witness.info["date"][:10]
+    display(Markdown(f"The rest is from the committed record of {date}."))
 elif not len(learned):
-    print("No record, and no weights given: pass -p vdsr_weights FILE.npz.")
+    display(Markdown("No record, and no weights given: pass `-p vdsr_weights FILE.npz`."))
 
 # %% tags=["hide-input"]
 if len(learned):
@@ -199,7 +209,8 @@ if len(learned):
     alike = sum(c.printed_alike(value) for c, value in cells)
     display(Markdown(f"**VDSR: {alike} of {len(cells)} numbers equal to the printed digit.**"))
     display(comparison(cells, "VDSR: DRRN's Table 2, and the released weights under the vdsr protocol"))
-    display(Markdown(notes(cells)))
+    if text := notes(cells):
+        display(Markdown(text))
 
 # %% [markdown]
 # Without the clipping, under `drrn`, the same network is better on Set14 than published.
@@ -219,7 +230,7 @@ if len(learned):
     ax.set_ylabel("ours - published (dB)")
     ax.tick_params(axis="x", labelsize="small")
     ax.legend(title="protocol")
-    plt.show()
+    show(figure, "fig-vdsr-witness")
 
 # %% [markdown]
 # ## What we learned
@@ -232,4 +243,6 @@ if len(learned):
 # ```{admonition} Run this yourself
 # :class: tip
 # `papermill notebooks/bicubic.ipynb results/runs/bicubic.ipynb -p datasets Set5,Set14,BSD100,Urban100`
+#
+# This scores all four test sets; by default it is Set5 alone.
 # ```

@@ -21,7 +21,11 @@ train: bool = False  # True: train here and now; False: show the records
 budget: float = 0.02  # fraction of the recipe's iterations
 seed: int = 0  # of weights, patch order and augmentation
 device: str = "auto"  # cpu, cuda or auto
-experiments: list[str] = ["drn_x3_epoch100_w16", "drn_plain_x3_w16", "drn_mse_x3_w16"]  # what train=True trains
+experiments: list[str] = [
+    "drn_x3_epoch100_w16",
+    "drn_plain_x3_w16",
+    "drn_mse_x3_w16",
+]  # what is trained
 data: str = ""  # training set or folder; default: the experiment's
 runs: str = ""  # records of this run; default: below results/runs
 
@@ -36,7 +40,7 @@ import pandas as pd
 from IPython.display import Markdown, display
 
 from srlib.datasets import at_hand
-from srlib.figures import COLOURS, table, use_style
+from srlib.figures import COLOURS, show, table, use_style
 from srlib.ledger import ledger
 from srlib.ledger_pages import orders, summary
 from srlib.models import outline, params
@@ -62,9 +66,8 @@ for name in ("drn_x3_epoch100", "drn_plain_x3", "drn_plus_x3_epoch100", "drn_mse
     network = outline(experiment.make)
     sizes.append({"experiment": name, "weights": f"{params(network):,}", "depth": network.depth,
                   "loss": experiment.recipe("published").loss})  # fmt: skip
-print(
-    "DIV2K is at hand." if at_hand("DIV2K") else "DIV2K is not at hand: its stand-in trains the same networks on other images."
-)
+missing = "DIV2K is not at hand: its stand-in trains the same networks on other images."
+display(Markdown("DIV2K is at hand." if at_hand("DIV2K") else missing))
 table(pd.DataFrame(sizes), "The networks")
 
 # %% [markdown]
@@ -73,11 +76,12 @@ table(pd.DataFrame(sizes), "The networks")
 # One call for each network; a killed run goes on where it stopped when the same command is given again.
 
 # %%
-fresh = rerun(experiments, "drn_ablation", seed=seed, budget=budget, device=device, data=data, runs=runs) if train else None
+how = {"budget": budget, "device": device, "data": data, "runs": runs}
+fresh = rerun(experiments, "drn_ablation", seed=seed, **how) if train else None
 if fresh:
     display(table(fresh.table(), "This run"))
 else:
-    print("train=False: nothing is trained; committed records and published numbers are shown.")
+    display(Markdown("Nothing is trained: records and printed numbers are shown."))
 
 # %% [markdown]
 # ## Result: Table 2
@@ -113,7 +117,7 @@ if not drawn:
 ax.set(xlabel="iterations", ylabel="PSNR on held-out images (dB)")
 if drawn:
     ax.legend(fontsize="small")
-plt.show()
+show(figure, "fig-drn-loss")
 
 # %% [markdown]
 # ## The claims of order
@@ -134,5 +138,6 @@ display(Markdown(summary(row for row in rows if row.where == "Table 2")))
 # :class: tip
 # `papermill notebooks/drn_ablation.ipynb results/runs/drn_ablation.ipynb -p train True`
 #
-# Three narrow networks, some minutes on two cores. `-p experiments drn_x3_epoch100_standin -p device cuda` trains on the stand-in.
+# Three narrow networks. `-p experiments drn_x3_epoch100_standin -p device cuda` trains on the stand-in.
+# In the book, the box below the question says what each costs.
 # ```

@@ -192,7 +192,8 @@ def full_width(model: DRN) -> DRN:
     """Blocks whose inner convolutions have as many channels as their input, not half."""
     for block in (m for m in model.modules() if isinstance(m, ResidualDistilling)):
         D_i, out = block.D_i, block.expand.out_channels
-        block.reduce, block.conv, block.expand = nn.Conv2d(D_i, D_i, 1), conv(D_i, D_i), nn.Conv2d(D_i, out, 1)
+        block.reduce, block.conv = nn.Conv2d(D_i, D_i, 1), conv(D_i, D_i)
+        block.expand = nn.Conv2d(D_i, out, 1)
     return model
 
 
@@ -205,7 +206,8 @@ with torch.device("meta"):  # shapes without memory
         "one stage at ×4": (single_stage(DRN(4)), single_stage(DRN(4, C=256))),
         "inner convolutions of full width": (full_width(DRN(4)), full_width(DRN(4, C=256))),
     }
-    sizes = {name: params_total(make()) for name, make in MODELS.items() if name.startswith(("drn_x", "drn_plus_x"))}
+    ours = {n: make for n, make in MODELS.items() if n.startswith(("drn_x", "drn_plus_x"))}
+    sizes = {name: params_total(make()) for name, make in ours.items()}
 of_edsr = params_total(edsr)
 
 # %% tags=["hide-input"]
@@ -249,5 +251,5 @@ table(pd.DataFrame(rows), "All that is trained, in the published variants")
 # :class: tip
 # `papermill notebooks/drn_structure.ipynb results/runs/drn_structure.ipynb -p scale 4 -p G 2`
 #
-# A few seconds, no data.
+# No data is needed.
 # ```

@@ -21,8 +21,8 @@ train: bool = False  # True: train here and now; False: show the records
 budget: float = 1.0  # fraction of the recipe's iterations
 seed: int = 0  # of weights, patch order and augmentation
 device: str = "auto"  # cpu, cuda or auto
-experiments: list[str] = ["drn_x3_w16"]  # what train=True trains; drn_x3 is the paper's size, for a GPU and DIV2K
-compare: list[str] = ["drn_x3_c32_g2_k3", "bicubic"]  # two records, for the comparison image by image
+experiments: list[str] = ["drn_x3_w16"]  # what is trained; the paper's: drn_x3
+compare: list[str] = ["drn_x3_c32_g2_k3", "bicubic"]  # compared image by image
 data: str = ""  # training set or folder; default: the experiment's
 runs: str = ""  # records of this run; default: below results/runs
 
@@ -59,11 +59,12 @@ rows = ledger(("drn",))
 # One call for each network; a killed run goes on where it stopped when the same command is given again.
 
 # %%
-fresh = rerun(experiments, "drn_tables", seed=seed, budget=budget, device=device, data=data, runs=runs) if train else None
+how = {"budget": budget, "device": device, "data": data, "runs": runs}
+fresh = rerun(experiments, "drn_tables", seed=seed, **how) if train else None
 if fresh:
     display(table(fresh.table(), "This run"))
 else:
-    print("train=False: nothing is trained; committed records and published numbers are shown.")
+    display(Markdown("Nothing is trained: records and printed numbers are shown."))
 
 # %% [markdown]
 # ## Result: Table 3
@@ -117,7 +118,9 @@ display(Markdown(summary(row for row in rows if row.where in ("Table 3",))))
 #
 # ```{admonition} Run this yourself
 # :class: tip
-# `papermill notebooks/drn_tables.ipynb results/runs/drn_tables.ipynb -p train True -p budget 0.01`
+# `papermill notebooks/drn_tables.ipynb results/runs/drn_tables.ipynb -p train True`
 #
-# A narrow DRN for a minute or two on two cores. `-p experiments drn_x3,drn_plus_x3 -p device cuda` trains the paper's, on DIV2K.
+# A narrow DRN; `-p budget 0.01` makes it a smoke test.
+# `-p experiments drn_x3,drn_plus_x3 -p device cuda` trains the paper's, on DIV2K.
+# In the book, the box below the question says what each costs.
 # ```

@@ -35,10 +35,11 @@ check_parameters(globals())
 import matplotlib.pyplot as plt
 from IPython.display import Markdown, display
 
-from srlib.crops import compare, crop_figure, describe, view
+from srlib.crops import crop_figure, describe, least_errors, scores_table, view
 from srlib.figures import table, use_style
 from srlib.hardware import choose_device
-from srlib.regions import REGIONS
+from srlib.regions import REGIONS, around
+from srlib.viewer import compare
 
 use_style()
 
@@ -65,8 +66,10 @@ use_style()
 #
 # A method is a label and the experiment whose record is shown; the empty name stands for one that the paper shows and this
 # project does not run.
-# `view` finds the image (or a photograph that stands in), runs every method that has a record for this scale and cuts out the
-# rectangle.
+# `view` finds the image (or a photograph that stands in), runs every method that has a record for this scale and cuts out 160
+# pixels a side around the rectangle.
+# The figure shows the rectangle, and the viewer below it (`compare`) the wider cut: drag the divider between two methods, and the
+# rectangle to wherever you doubt us.
 
 # %%
 METHODS = {
@@ -84,7 +87,7 @@ METHODS = {
     "DRN (narrow)": "drn_x3_c32_g2_k3",  # 32 filters, trained on a CPU
 }
 METHODS |= {name: name for name in others}
-views = [view(region, METHODS, "rgb_floaty", choose_device(device)) for region in REGIONS["drn"]]
+views = [view(around(region, 160), METHODS, "rgb_floaty", choose_device(device)) for region in REGIONS["drn"]]
 
 # %% [markdown]
 # ## Result
@@ -106,6 +109,9 @@ plt.show()
 # %% tags=["hide-input"]
 display(Markdown(describe(views[0])))
 
+# %% tags=["hide-input"]
+compare(views[0])
+
 # %% [markdown]
 # ### Lines: Image027, ×3
 #
@@ -117,6 +123,9 @@ plt.show()
 
 # %% tags=["hide-input"]
 display(Markdown(describe(views[1])))
+
+# %% tags=["hide-input"]
+compare(views[1])
 
 # %% [markdown]
 # ### A word: ppt3, ×4
@@ -131,6 +140,9 @@ plt.show()
 # %% tags=["hide-input"]
 display(Markdown(describe(views[2])))
 
+# %% tags=["hide-input"]
+compare(views[2])
+
 # %% [markdown]
 # ### Windows: Image059, ×4
 #
@@ -143,6 +155,9 @@ plt.show()
 # %% tags=["hide-input"]
 display(Markdown(describe(views[3])))
 
+# %% tags=["hide-input"]
+compare(views[3])
+
 # %% [markdown]
 # ### The same as numbers
 #
@@ -150,26 +165,13 @@ display(Markdown(describe(views[3])))
 # The error is that of the rectangle alone: the root of the mean square of the difference in luma, which the maps above show.
 
 # %% tags=["hide-input"]
-numbers = compare(views)
+numbers = scores_table(views)
 formats = {"PSNR": "{:.2f}", "SSIM": "{:.4f}", "error in the rectangle": "{:.1f}"}
 caption = "Whole image: PSNR (dB) and SSIM under the rgb_floaty protocol. Rectangle: error of luma (grey levels)"
 table(numbers, caption).format(formats, na_rep="–")
 
 # %% tags=["hide-input"]
-sentences = []
-for (image, scale), group in numbers.groupby(["image", "scale"], sort=False):
-    least = group.loc[group["error in the rectangle"].idxmin()]
-    bicubic = group.iloc[0]
-    if len(group) == 1:
-        sentences.append(
-            f"* `{image}` {scale}: no network is at hand, so there is nothing to compare bicubic interpolation with."
-        )
-        continue
-    sentences.append(
-        f"* `{image}` {scale}: of the {len(group)} methods at hand the smallest error in the rectangle is that of **{least.method}**, "
-        f"{least['error in the rectangle']:.1f} grey levels; bicubic interpolation has {bicubic['error in the rectangle']:.1f}."
-    )
-display(Markdown("\n".join(sentences)))
+display(Markdown(least_errors(numbers)))
 
 # %% [markdown]
 # ## What we learned
@@ -184,7 +186,7 @@ display(Markdown("\n".join(sentences)))
 # :class: tip
 # `papermill notebooks/drn_visual.ipynb results/runs/drn_visual.ipynb`
 #
-# Some seconds on two cores; longer when networks of the papers' size have records, and less with `-p device cuda`.
+# Networks of the papers' size take longer where they have records, and less with `-p device cuda`.
 # VDSR appears when `SRLIB_VDSR_WEIGHTS` names the file of its released weights (`.npz`).
 # `-p others rlcsc_k25,drrn_b1u9` adds networks of the other pages.
 # ```

@@ -25,6 +25,7 @@ device: str = "auto"  # cpu, cuda or auto
 B: list[int] = [1, 2]  # recursive blocks; each is combined with each U
 U: list[int] = [1, 3]  # residual units a block
 width: int = 16  # filters: 128 as in the paper, fewer for a CPU
+experiments: list[str] = []  # networks by name, in place of B, U and width
 data: str = ""  # training set or folder; default: the experiment's
 runs: str = ""  # records of this run; default: below results/runs
 
@@ -42,9 +43,9 @@ import pandas as pd
 from IPython.display import Markdown, display
 
 from srlib.datasets import first_at_hand, open_images
-from srlib.figures import COLOURS, grid_figure, table, use_style
+from srlib.figures import COLOURS, grid_figure, show, table, use_style
 from srlib.models import params
-from srlib.papers import claims
+from srlib.papers import claims, get_experiment
 from srlib.papers.drrn import experiment
 from srlib.records import add_scores, find_records, results_folder, run
 
@@ -56,12 +57,12 @@ use_style()
 # `srlib.models.drrn` is the network, `srlib.papers.drrn` the recipe.
 # The `fast` recipe keeps the architecture, the data and the loss (Eq. 10) and replaces SGD's four days by Adam with a cosine
 # schedule; `budget` scales its iterations.
-# With `budget` 0.1 the four narrow structures below take a few minutes on two CPU cores.
 # Narrow variants (16 filters in place of 128, T91 alone, ×3 alone) make the experiment small enough for two CPU cores.
 # They show the mechanism; their level is not the paper's, so they have a panel of their own.
 
 # %% tags=["hide-input"]
-structures = [experiment(b, u, width) for b, u in product(B, U)]
+structures = [get_experiment(name) for name in experiments]
+structures = structures or [experiment(b, u, width) for b, u in product(B, U)]
 rows = []
 for e in structures:
     model = e.make()
@@ -77,20 +78,24 @@ table(pd.DataFrame(rows), "The structures of this run")
 training_set = data or first_at_hand(structures[0].data, otherwise="SampleTrain")
 test_set = first_at_hand("Set5")
 stand_in = test_set != "Set5" or training_set != structures[0].data
-root = Path(runs) if runs else results_folder() / "runs" / "drrn_BU_grid" / f"{Path(training_set).name}_budget{budget:g}"
+here = results_folder() / "runs" / "drrn_BU_grid"
+root = Path(runs or here / f"{Path(training_set).name}_budget{budget:g}")
 fresh = []
 if train:
+    images = open_images(test_set)
     for e in structures:
-        record = run(e, root, seed, recipe="fast", budget=budget, data=training_set, device=device)
-        record = add_scores(record, open_images(test_set), (3,), ("drrn",), progress=False)
+        how = {"budget": budget, "data": training_set, "device": device}
+        record = run(e, root, seed, **how)
+        record = add_scores(record, images, (3,), ("drrn",), progress=False)
         fresh.append(record)
         psnr = record.mean(test_set, 3, "psnr", "drrn")
-        print(f"{e.name}: {record.info['iterations']} iterations on {record.info['data']} in {record.info['seconds']:.0f} s, "
-              f"{test_set} ×3 {psnr:.2f} dB")  # fmt: skip
+        print(f"{e.name}: {record.info['iterations']} iterations in "
+              f"{record.info['seconds']:.0f} s, {test_set} ×3 {psnr:.2f} dB")  # fmt: skip
     if stand_in:
-        print(f"Trained on {training_set}, scored on {test_set}: not the experiment's data, so these points stand apart below.")
+        text = f"Trained on {training_set}, scored on {test_set}: not the experiment's "
+        display(Markdown(text + "data, so these points stand apart below."))
 else:
-    print("train=False: nothing is trained; committed records and published numbers are shown.")
+    display(Markdown("Nothing is trained: records and printed numbers are shown."))
 
 # %% [markdown]
 # ## Result
@@ -121,8 +126,7 @@ narrow_width = str(width if width != 128 else 16)
 titles = {"128": "128 filters, Set5", narrow_width: f"{narrow_width} filters, T91, Set5"}
 if stand_in and fresh:
     titles["stand-in"] = f"{width} filters, {Path(training_set).name}, {test_set}"
-figure = grid_figure(mean, titles)
-plt.show()
+show(grid_figure(mean, titles), "fig-bu-grid", points)
 
 # %% [markdown]
 # Depth against PSNR shows the same points in one line: if only depth counts, they fall on one curve.
@@ -131,7 +135,7 @@ plt.show()
 narrow = points[points.panel == narrow_width].copy()
 narrow["depth"] = (1 + 2 * narrow.U) * narrow.B + 1
 if narrow.empty:
-    print("No record of narrow networks yet.")
+    display(Markdown("No record of narrow networks yet."))
 else:
     figure, ax = plt.subplots(layout="constrained")
     for (source, budget_of), group in narrow.groupby(["source", "budget"]):
@@ -147,13 +151,13 @@ else:
     ax.set(xlabel="depth d (convolutions)", ylabel="PSNR on Set5 ×3 (dB)")
     ax.margins(y=0.15)
     ax.legend()
-    plt.show()
+    show(figure, "fig-bu-depth", narrow)
 
 # %% tags=["hide-input"]
 summary = []
 for (panel, b, u), group in points.groupby(["panel", "B", "U"]):
     row = {"structure": f"B{b}U{u}", "filters": panel, "depth": (1 + 2 * u) * b + 1}
-    for source in ("published", "record", "this run"):
+    for source in ("published", "record", *(["this run"] if fresh else [])):
         values = group[group.source == source].psnr
         text = "–" if values.empty else f"{values.mean():.2f}"
         if len(values) > 1:
@@ -188,6 +192,7 @@ if recorded.ngroups > 2:
 # :class: tip
 # `papermill notebooks/drrn_BU_grid.ipynb results/runs/drrn_BU_grid.ipynb -p train True -p B 1,2 -p U 1,3`
 #
-# Four trainings; a few minutes on two cores. Add `-p budget 0.01` for a smoke test, or `-p width 128 -p budget 1 -p device cuda`
-# for the paper's size.
+# Four narrow networks; `-p budget 0.01` makes them a smoke test.
+# `-p experiments drrn_b3u2,drrn_b3u3 -p budget 1 -p device cuda` trains networks of the paper's size.
+# In the book, the box below the question says what each costs.
 # ```

@@ -21,7 +21,11 @@ train: bool = False  # True: train here and now; False: show the records
 budget: float = 0.02  # fraction of the recipe's iterations
 seed: int = 0  # of weights, patch order and augmentation
 device: str = "auto"  # cpu, cuda or auto
-experiments: list[str] = ["vdsr_bn_d16_w16", "drrn_ns_b3u2_w16", "drrn_b3u2_w16"]  # what train=True trains
+experiments: list[str] = [
+    "vdsr_bn_d16_w16",
+    "drrn_ns_b3u2_w16",
+    "drrn_b3u2_w16",
+]  # what is trained
 data: str = ""  # training set or folder; default: the experiment's
 runs: str = ""  # records of this run; default: below results/runs
 
@@ -31,11 +35,10 @@ from srlib.parameters import check_parameters
 check_parameters(globals())
 
 # %% tags=["hide-input"]
-import matplotlib.pyplot as plt
 import pandas as pd
 from IPython.display import Markdown, display
 
-from srlib.figures import COLOURS, table, use_style
+from srlib.figures import COLOURS, show, table, use_style
 from srlib.ledger import ledger
 from srlib.ledger_pages import orders, summary
 from srlib.models import MODELS, outline, params
@@ -81,11 +84,12 @@ table(pd.DataFrame(sizes), "The fifteen networks of Figure 8")
 # One call for each network; a killed run goes on where it stopped when the same command is given again.
 
 # %%
-fresh = rerun(experiments, "drrn_ablation", seed=seed, budget=budget, device=device, data=data, runs=runs) if train else None
+how = {"budget": budget, "device": device, "data": data, "runs": runs}
+fresh = rerun(experiments, "drrn_ablation", seed=seed, **how) if train else None
 if fresh:
     display(table(fresh.table(), "This run"))
 else:
-    print("train=False: nothing is trained; committed records and published numbers are shown.")
+    display(Markdown("Nothing is trained: records and printed numbers are shown."))
 
 # %% [markdown]
 # ## Result: Figure 8
@@ -100,8 +104,11 @@ points = sweep(experiments_at, published, "Set5", 3, "drrn", fresh)
 colours = {"VDSR": COLOURS["vdsr"], "NS_C": "C9", "NS": COLOURS["dsrn"], "C": COLOURS["rlcsc"], "DRRN": COLOURS["drrn"]}
 
 # %% mystnb={"figure": {"name": "fig-drrn-components", "caption": "DRRN's Figure 8 regenerated: PSNR on Set5 ×3 against depth for five structures. Hollow: Table 4's values at the largest depth (the others are only in the paper's image). Filled: our records; diamonds: this run."}, "image": {"alt": "PSNR on Set5 at scale 3 against depth 16, 22 and 28 for a plain network and four kinds of residual networks. Printed values exist at depth 28 only; ours are added as they are trained."}} tags=["hide-input"]
-sweep_figure(points, "depth d (convolutions)", [depth for _, depth in experiments_at], colours)
-plt.show()
+show(
+    sweep_figure(points, "depth d (convolutions)", [depth for _, depth in experiments_at], colours),
+    "fig-drrn-components",
+    points,
+)
 
 # %% tags=["hide-input"]
 table(sweep_table(points, "depth"), "PSNR on Set5 ×3 (dB), protocol drrn")
@@ -146,5 +153,6 @@ display(Markdown(text))
 # :class: tip
 # `papermill notebooks/drrn_ablation.ipynb results/runs/drrn_ablation.ipynb -p train True`
 #
-# Three narrow networks, some minutes on two cores. The paper's networks are `drrn_ns_b3u4` and so on (`python -m srlib list`).
+# Three narrow networks. The paper's are `drrn_ns_b3u4` and so on (`python -m srlib list`).
+# In the book, the box below the question says what each costs.
 # ```

@@ -70,7 +70,7 @@ tiny = torch.zeros(1, 1, 4, 4)
 
 # %%
 class Unit(nn.Module):
-    """The residual unit of Eq. 1: ReLU after the weights, the identity from its own input."""
+    """The unit of Eq. 1: ReLU after the weights, the identity from its own input."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -80,13 +80,15 @@ class Unit(nn.Module):
         return (self.W_2(self.W_1(x).relu()) + x).relu()
 
 
-resnet = nn.Sequential(nn.Conv2d(1, width, 3, padding=1), Unit(), Unit(), nn.Conv2d(width, 1, 3, padding=1))
+first, last = nn.Conv2d(1, width, 3, padding=1), nn.Conv2d(width, 1, 3, padding=1)
+resnet = nn.Sequential(first, Unit(), Unit(), last)
 vdsr = VDSR(depth=6, width=width)
 drcn = DRCN(T=4, width=width)
 drcn.embedding_2, drcn.reconstruction_1 = nn.Identity(), nn.Identity()
 drrn = DRRN(B=1, U=2, width=width)
 models = {"ResNet": resnet, "VDSR": vdsr, "DRCN": drcn, "DRRN": drrn}
-simple = {name: trace(model, tiny).without("normalisation", "activation") for name, model in models.items()}
+traced = {name: trace(model, tiny) for name, model in models.items()}
+simple = {name: s.without("normalisation", "activation") for name, s in traced.items()}
 
 # %% [markdown]
 # ## Result: Figure 2, the four structures
@@ -157,7 +159,7 @@ def compose(functions, x):
 
 
 def recursive_block(block, x):
-    """R_b: x_b = G^(U)(f_b(x_{b-1})) with G(H) = F(H, W) + H^0 (Eqs. 4, 6 and 8)."""
+    """R_b: x_b = G^(U)(f_b(x_{b-1})), G(H) = F(H, W) + H^0 (Eqs. 4, 6, 8)."""
     H0 = block.conv(block.norm(x).relu())  # f_b
 
     def unit(u):
@@ -168,16 +170,20 @@ def recursive_block(block, x):
 
 
 x = torch.rand(1, 1, 24, 20)
-resnet, vdsr, drcn, drrn = stirred(resnet), stirred(VDSR(20, width)), stirred(DRCN(16, width)), stirred(DRRN(B, U, width))
+resnet, vdsr = stirred(resnet), stirred(VDSR(20, width))
+drcn, drrn = stirred(DRCN(16, width)), stirred(DRRN(B, U, width))
 f_1, f_2 = drcn.embed, lambda H: drcn.recursion(H).relu()
 f_rec = lambda H: drcn.reconstruction(drcn.reconstruction_1(H).relu())  # noqa: E731
+f_vdsr = [lambda h, f=f: f(h).relu() for f in vdsr.convs[:-1]]
+R_b = [lambda h, r=r: recursive_block(r, h) for r in drrn.blocks]
+y_t = [f_rec(compose([f_2] * t, f_1(x))) + x for t in range(1, 17)]
 formulae = {
     "ResNet, U = 2": (resnet, compose(resnet, x)),
-    "VDSR, d = 20": (vdsr, vdsr.reconstruction(compose([lambda h, f=f: f(h).relu() for f in vdsr.convs[:-1]], x)) + x),
-    "DRCN, T = 16": (drcn, sum(w * (f_rec(compose([f_2] * t, f_1(x))) + x) for t, w in enumerate(drcn.w, start=1))),
+    "VDSR, d = 20": (vdsr, vdsr.reconstruction(compose(f_vdsr, x)) + x),
+    "DRCN, T = 16": (drcn, sum(w * y for w, y in zip(drcn.w, y_t, strict=True))),
     f"DRRN, B = {B}, U = {U}": (
         drrn,
-        drrn.reconstruction(drrn.norm(compose([lambda h, r=r: recursive_block(r, h) for r in drrn.blocks], x)).relu()) + x,
+        drrn.reconstruction(drrn.norm(compose(R_b, x)).relu()) + x,
     ),
 }
 gaps = {name: float((y - model(x)).abs().max()) for name, (model, y) in formulae.items()}
@@ -290,5 +296,5 @@ display(
 # :class: tip
 # `papermill notebooks/drrn_structure.ipynb results/runs/drrn_structure.ipynb -p B 3 -p U 2`
 #
-# A few seconds, no data. To draw a network of your own: `figure(Drawing(trace(model, image)))`.
+# No data is needed. To draw a network of your own: `figure(Drawing(trace(model, image)))`.
 # ```

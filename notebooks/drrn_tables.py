@@ -21,8 +21,8 @@ train: bool = False  # True: train here and now; False: show the records
 budget: float = 1.0  # fraction of the recipe's iterations
 seed: int = 0  # of weights, patch order and augmentation
 device: str = "auto"  # cpu, cuda or auto
-experiments: list[str] = ["drrn_b1u9_w16"]  # what train=True trains; drrn_b1u9 is the paper's size, for a GPU
-compare: list[str] = ["drrn_b1u3_w32", "bicubic"]  # two records, for the comparison image by image
+experiments: list[str] = ["drrn_b1u9_w16"]  # what is trained; the paper's: drrn_b1u9
+compare: list[str] = ["drrn_b1u3_w32", "bicubic"]  # compared image by image
 data: str = ""  # training set or folder; default: the experiment's
 runs: str = ""  # records of this run; default: below results/runs
 
@@ -59,11 +59,12 @@ rows = ledger(("drrn",))
 # One call for each network; a killed run goes on where it stopped when the same command is given again.
 
 # %%
-fresh = rerun(experiments, "drrn_tables", seed=seed, budget=budget, device=device, data=data, runs=runs) if train else None
+how = {"budget": budget, "device": device, "data": data, "runs": runs}
+fresh = rerun(experiments, "drrn_tables", seed=seed, **how) if train else None
 if fresh:
     display(table(fresh.table(), "This run"))
 else:
-    print("train=False: nothing is trained; committed records and published numbers are shown.")
+    display(Markdown("Nothing is trained: records and printed numbers are shown."))
 
 # %% [markdown]
 # ## Result: Table 2
@@ -118,7 +119,9 @@ display(Markdown(summary(row for row in rows if row.where in ("Table 2", "Table 
 #
 # ```{admonition} Run this yourself
 # :class: tip
-# `papermill notebooks/drrn_tables.ipynb results/runs/drrn_tables.ipynb -p train True -p budget 0.01`
+# `papermill notebooks/drrn_tables.ipynb results/runs/drrn_tables.ipynb -p train True`
 #
-# A narrow B1U9 for a minute or two on two cores. `-p experiments drrn_b1u9,drrn_b1u25 -p device cuda` trains the paper's networks.
+# A narrow B1U9; `-p budget 0.01` makes it a smoke test.
+# `-p experiments drrn_b1u9,drrn_b1u25 -p device cuda` trains the paper's networks.
+# In the book, the box below the question says what each costs.
 # ```

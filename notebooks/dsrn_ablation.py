@@ -20,7 +20,10 @@ train: bool = False  # True: train here and now; False: show the records
 budget: float = 0.02  # fraction of the recipe's iterations
 seed: int = 0  # of weights, patch order and augmentation
 device: str = "auto"  # cpu, cuda or auto
-experiments: list[str] = ["dsrn_div2k_x2_w16", "dsrn_div2k_no_feedback_x2_w16"]  # what train=True trains
+experiments: list[str] = [
+    "dsrn_div2k_x2_w16",
+    "dsrn_div2k_no_feedback_x2_w16",
+]  # what is trained
 data: str = ""  # training set or folder; default: the experiment's
 runs: str = ""  # records of this run; default: below results/runs
 
@@ -58,9 +61,8 @@ for label, name in (("single state", "dsrn_single_state"), ("without sharing", "
                     ("without feedback", "dsrn_no_feedback_x3"), ("DSRN", "dsrn_t7_x3")):  # fmt: skip
     network = outline(MODELS[name])
     sizes.append({"network": label, "model": name, "depth": network.depth, "weights": f"{params(network):,}"})
-print(
-    "DIV2K is at hand." if at_hand("DIV2K") else "DIV2K is not at hand: its stand-in trains the same networks on other images."
-)
+missing = "DIV2K is not at hand: its stand-in trains the same networks on other images."
+display(Markdown("DIV2K is at hand." if at_hand("DIV2K") else missing))
 table(pd.DataFrame(sizes), "The four networks, ×3")
 
 # %% [markdown]
@@ -69,11 +71,12 @@ table(pd.DataFrame(sizes), "The four networks, ×3")
 # One call for each network; a killed run goes on where it stopped when the same command is given again.
 
 # %%
-fresh = rerun(experiments, "dsrn_ablation", seed=seed, budget=budget, device=device, data=data, runs=runs) if train else None
+how = {"budget": budget, "device": device, "data": data, "runs": runs}
+fresh = rerun(experiments, "dsrn_ablation", seed=seed, **how) if train else None
 if fresh:
     display(table(fresh.table(), "This run"))
 else:
-    print("train=False: nothing is trained; committed records and published numbers are shown.")
+    display(Markdown("Nothing is trained: records and printed numbers are shown."))
 
 # %% [markdown]
 # ## Result: Table 2
@@ -127,5 +130,6 @@ display(Markdown(summary(row for row in rows if row.where == "Table 2")))
 # :class: tip
 # `papermill notebooks/dsrn_ablation.ipynb results/runs/dsrn_ablation.ipynb -p train True`
 #
-# Two narrow networks, some minutes on two cores. `-p experiments dsrn_div2k_x2_standin -p device cuda` trains on the stand-in.
+# Two narrow networks. `-p experiments dsrn_div2k_x2_standin -p device cuda` trains on the stand-in.
+# In the book, the box below the question says what each costs.
 # ```

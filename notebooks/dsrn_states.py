@@ -31,7 +31,7 @@ from srlib.parameters import check_parameters
 check_parameters(globals())
 
 # %% tags=["hide-input"]
-from collections.abc import Iterator
+import inspect
 from copy import deepcopy
 from dataclasses import replace
 
@@ -43,15 +43,15 @@ from IPython.display import Markdown, display
 from torch import nn
 
 from srlib import models
-from srlib.crops import Scene, scene, surroundings
+from srlib.crops import scene
 from srlib.datasets import first_at_hand, open_images
-from srlib.figures import COLOURS, table, use_style
+from srlib.figures import COLOURS, show, table, use_style
 from srlib.hardware import choose_device
 from srlib.methods import training
-from srlib.models.recurrence import drrn, unroll
 from srlib.protocol import PROTOCOLS
 from srlib.records import Record, find_record, find_records
 from srlib.regions import REGIONS
+from srlib.states import show_states, unrolled
 from srlib.tiles import to_tensor
 
 use_style()
@@ -82,29 +82,12 @@ device = choose_device(device)
 # %% [markdown]
 # ## Code
 #
-# `states` yields every state of a network together with the prediction that is made of it.
+# `srlib.states.unrolled` yields every state of a network together with the prediction that is made of it.
+# This is its source, without the docstring; `energy` is the mean of the squares.
 
-
-# %%
-def states(model: nn.Module, lr: torch.Tensor, ilr: torch.Tensor) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Each state (1, C, H, W) and the prediction of the image that it gives (1, 1, H, W), step by step."""
-    if isinstance(model, models.DSRN):
-        for s_h in model.states(lr):
-            yield s_h, ilr + model.f_output(s_h)  # Eq. 4
-    elif isinstance(model, models.DRRN):
-        for step in unroll(drrn(model), ilr)[1:]:  # the states of the last block
-            yield step["s"], ilr + step["y"]
-    else:
-        w1_y = model.W1(model.F1(model.F0(ilr).relu()).relu())
-        z = w1_y.relu()
-        for _ in range(model.K):
-            z = model.recursion(z, w1_y, 1)  # Eq. 9
-            yield z, ilr + model.H(model.W2(z).relu())  # Eqs. 11 and 12
-
-
-def energy(state: torch.Tensor) -> np.ndarray:
-    """Mean of the squares over the channels, (H, W)."""
-    return state.square().mean(1)[0].cpu().numpy()
+# %% tags=["hide-input"]
+head, _, body = inspect.getsource(unrolled).split('"""')
+display(Markdown(f"```python\n{head.rstrip()}{body}\n```"))
 
 
 # %% tags=["hide-input"]
@@ -159,15 +142,6 @@ if "dsrn" not in networks:
 
 
 # %% tags=["hide-input"]
-@torch.no_grad()
-def patch_states(place: Scene, model: nn.Module) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Energies of the states inside the rectangle, and the predictions there; exact, as the surroundings are seen."""
-    seen, seen_ilr, inner = surroundings(place, model)
-    lr, ilr = (to_tensor(x).to(device) for x in (place.lr[seen], place.ilr[seen_ilr]))
-    pairs = [(energy(s)[inner], y[0, 0].cpu().numpy()[inner]) for s, y in states(model, lr, ilr)]
-    return [e for e, _ in pairs], [y for _, y in pairs]
-
-
 def draw(axes: plt.Axes, image: np.ndarray, title: str, **options: object) -> None:
     """One picture without frame."""
     axes.imshow(image, interpolation="nearest", **options)
@@ -181,14 +155,26 @@ if place.region.scale != scale:
 window = place.region.window
 source = f"`{place.region.image}` of {place.region.dataset}"
 note = " It is a photograph that stands in: Set14 is not at hand." if place.region.dataset == "Sample" else ""
+NAMES = {"dsrn": "DSRN", "drrn": "DRRN", "rlcsc": "RL-CSC"}
+seen = {
+    name: show_states(
+        model,
+        place.lr,
+        place.ilr,
+        scale,
+        window=window,
+        hr=place.hr,
+        label=f"{NAMES[name]} ({record.folder.parts[-2]}), ×{scale}",
+    )
+    for name, (record, model) in networks.items()
+}
 display(Markdown(f"The patch is {place.region.height} × {place.region.width} pixels of {source}, ×{scale}.{note}"))
 
 # %% mystnb={"figure": {"name": "fig-dsrn-states", "caption": "DSRN's Figure 5 regenerated. Upper row: the input patch (its bicubic interpolation), the energy of the HR state at each step, and the original. Each energy map is drawn from 0 (dark) to its own 99.5th percentile; its title gives its mean. Lower row: what is to be predicted, the residual that each step predicts, and the mean of the steps; all on one scale."}, "image": {"alt": "Two rows of small maps of one image patch. Above, the blurred input, one energy map for each unrolled step, and the sharp original. Below, the true residual, the residual predicted at each step, and their mean, in red and blue."}} tags=["hide-input"]
 if "dsrn" in networks:
-    energies, predictions = patch_states(place, networks["dsrn"][1])
-    ilr, hr = place.ilr[window], place.luma[window] / 255
-    residuals = [255 * (y - ilr) for y in predictions]
-    true = 255 * (hr - ilr)
+    energies, ilr = seen["dsrn"].energies, seen["dsrn"].bicubic
+    residuals = [255 * (y - ilr) for y in seen["dsrn"].predictions]
+    true = place.luma[window] - 255 * ilr
     top = np.quantile(np.abs(true), 0.98)
     T = len(energies)
     figure, axes = plt.subplots(2, T + 2, figsize=(1.55 * (T + 2), 3.6), layout="constrained", squeeze=False)
@@ -253,7 +239,7 @@ def steps_of(model: nn.Module, image: np.ndarray) -> dict[str, float]:
     lr = protocol.degrade(image, scale)
     ilr = protocol.interpolate(lr, scale)
     inputs = (to_tensor(x).to(device) for x in (lr, ilr))
-    predictions = [y[0, 0].double().cpu().numpy() for _, y in states(model, *inputs)]
+    predictions = [y[0, 0].double().cpu().numpy() for _, y in unrolled(model, *inputs)]
     outputs = {"0": ilr} | {str(t): y for t, y in enumerate(predictions, 1)} | {"average": np.mean(predictions, 0)}
     return {name: protocol.score(image, sr, scale, ("psnr",)).psnr for name, sr in outputs.items()}
 
@@ -270,16 +256,15 @@ print("\n".join(used))
 # %% mystnb={"figure": {"name": "fig-dsrn-steps", "caption": "PSNR of the prediction at each step, mean over the images named above; step 0 is bicubic interpolation. Dashed: the average of all steps (Eq. 5), which is DSRN's output. DRRN and RL-CSC are trained for their last step only."}, "image": {"alt": "PSNR against the step of the recursion, a line for each network, and a dashed line at the PSNR of DSRN's average prediction."}} tags=["hide-input"]
 if psnr:
     figure, ax = plt.subplots(layout="constrained")
-    names = {"dsrn": "DSRN", "drrn": "DRRN", "rlcsc": "RL-CSC"}
     for name, frame in psnr.items():
         line = frame.drop("average").mean(axis=1)
-        ax.plot(range(len(line)), line, "o-", color=COLOURS[name], markersize=5, label=names[name])
+        ax.plot(range(len(line)), line, "o-", color=COLOURS[name], markersize=5, label=NAMES[name])
         if name == "dsrn":
             ax.axhline(frame.loc["average"].mean(), color=COLOURS[name], linestyle="--", label="DSRN, average of all steps")
     ax.xaxis.get_major_locator().set_params(integer=True)
     ax.set(xlabel="step t, u or k (0: bicubic)", ylabel=f"PSNR at ×{scale} (dB)")
     ax.legend()
-    plt.show()
+    show(figure, "fig-dsrn-steps")
 
 # %% tags=["hide-input"]
 if "dsrn" in psnr:
@@ -334,7 +319,7 @@ else:
 # The same patch, the same definition of energy, up to seven states of each.
 
 # %% mystnb={"figure": {"name": "fig-recursive-states", "caption": "Energy of the states of DRRN (H^u) and RL-CSC (z_k) on the same patch, each drawn from 0 (dark) to its own 99.5th percentile; its title gives its mean."}, "image": {"alt": "Rows of energy maps of one image patch, a row for each network and a map for each step."}} tags=["hide-input"]
-rest = {name: patch_states(place, model)[0] for name, (_, model) in networks.items() if name != "dsrn"}
+rest = {name: states.energies for name, states in seen.items() if name != "dsrn"}
 if rest:
     most = min(7, max(map(len, rest.values())))
     figure, axes = plt.subplots(
@@ -354,6 +339,35 @@ else:
     print(f"No record of a DRRN of one block or of an RL-CSC at ×{scale} yet.")
 
 # %% [markdown]
+# ## Step through the recursions
+#
+# Move the slider, or press Play: each step's image of the patch, the energy of its state, what it adds to bicubic, and its error.
+# Step 0 is bicubic. PSNR is that of luma inside the patch, not of the whole image.
+
+# %% tags=["hide-input"]
+for states in seen.values():
+    display(states)
+if not seen:
+    print("No recursive network has a record yet: python -m srlib queue says how to train one.")
+
+# %% [markdown]
+# In JupyterLab the same call takes any image and any window of it:
+#
+# ```python
+# from srlib.images import modcrop, read_image
+# from srlib.protocol import PROTOCOLS
+# from srlib.records import find_record
+# from srlib.states import show_states
+#
+# hr = modcrop(read_image("butterfly.png"), 3)  # sides that are multiples of the scale
+# lr = PROTOCOLS["drrn"].degrade(hr, 3)
+# ilr = PROTOCOLS["drrn"].interpolate(lr, 3)
+# model = find_record("drrn_b1u3_w32").model()
+# window = slice(90, 160), slice(120, 190)  # rows and columns; without it, the whole image
+# show_states(model, lr, ilr, 3, window=window, hr=hr, label="DRRN")
+# ```
+
+# %% [markdown]
 # ## What we learned
 #
 # * The output layer is linear, so the mean of the predictions is the prediction of the mean state: what a single step leaves out
@@ -367,5 +381,5 @@ else:
 # :class: tip
 # `papermill notebooks/dsrn_states.ipynb results/runs/dsrn_states.ipynb -p experiment dsrn_t3_x3_w32`
 #
-# Some seconds on two cores; with a network of the paper's size about a minute, or `-p device cuda`.
+# A network of the paper's size takes longer; `-p device cuda` helps.
 # ```

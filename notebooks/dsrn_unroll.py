@@ -21,7 +21,11 @@ train: bool = False  # True: train here and now; False: show the records
 budget: float = 0.02  # fraction of the recipe's iterations
 seed: int = 0  # of weights, patch order and augmentation
 device: str = "auto"  # cpu, cuda or auto
-experiments: list[str] = ["dsrn_t1_x2_w16", "dsrn_t2_x2_w16", "dsrn_t3_x2_w16"]  # what train=True trains
+experiments: list[str] = [
+    "dsrn_t1_x2_w16",
+    "dsrn_t2_x2_w16",
+    "dsrn_t3_x2_w16",
+]  # what is trained
 data: str = ""  # training set or folder; default: the experiment's
 runs: str = ""  # records of this run; default: below results/runs
 
@@ -31,11 +35,10 @@ from srlib.parameters import check_parameters
 check_parameters(globals())
 
 # %% tags=["hide-input"]
-import matplotlib.pyplot as plt
 import pandas as pd
 from IPython.display import Markdown, display
 
-from srlib.figures import COLOURS, table, use_style
+from srlib.figures import COLOURS, show, table, use_style
 from srlib.ledger_pages import orders
 from srlib.models import MODELS, macs_per_pixel, outline, params
 from srlib.papers import printed
@@ -65,11 +68,12 @@ table(pd.DataFrame(sizes), "What T costs")
 # One call for each network; a killed run goes on where it stopped when the same command is given again.
 
 # %%
-fresh = rerun(experiments, "dsrn_unroll", seed=seed, budget=budget, device=device, data=data, runs=runs) if train else None
+how = {"budget": budget, "device": device, "data": data, "runs": runs}
+fresh = rerun(experiments, "dsrn_unroll", seed=seed, **how) if train else None
 if fresh:
     display(table(fresh.table(), "This run"))
 else:
-    print("train=False: nothing is trained; committed records and published numbers are shown.")
+    display(Markdown("Nothing is trained: records and printed numbers are shown."))
 
 # %% [markdown]
 # ## Result: Figure 3
@@ -79,8 +83,7 @@ else:
 # %% mystnb={"figure": {"name": "fig-dsrn-unroll", "caption": "DSRN's Figure 3 regenerated: PSNR on Set5 ×2 against the unrolling length. Hollow: the value of Table 1 (T = 7). Filled: our records; diamonds: this run."}, "image": {"alt": "PSNR on Set5 at scale 2 against the unrolling lengths 1 to 9. The paper's text gives one value, at 7; ours are added as they are trained."}} tags=["hide-input"]
 names = {("DSRN", T): f"dsrn_t{T}_x2" for T in UNROLLINGS}
 points = sweep(names, {("DSRN", 7): printed("dsrn.t1.set5.x2.dsrn.psnr")}, "Set5", 2, "lapsrn", fresh)
-sweep_figure(points, "unrolling length T", UNROLLINGS, {"DSRN": COLOURS["dsrn"]}, "Set5 ×2")
-plt.show()
+show(sweep_figure(points, "unrolling length T", UNROLLINGS, {"DSRN": COLOURS["dsrn"]}, "Set5 ×2"), "fig-dsrn-unroll", points)
 
 # %% tags=["hide-input"]
 table(sweep_table(points, "T"), "PSNR on Set5 ×2 (dB), protocol lapsrn")
@@ -102,5 +105,6 @@ display(Markdown(orders("dsrn", ("Figure 3", "Section 5.3"))))
 # :class: tip
 # `papermill notebooks/dsrn_unroll.ipynb results/runs/dsrn_unroll.ipynb -p train True`
 #
-# Three narrow networks, some minutes on two cores. `-p experiments dsrn_t1_x2,dsrn_t7_x2 -p device cuda` trains the paper's.
+# Three narrow networks. `-p experiments dsrn_t1_x2,dsrn_t7_x2 -p budget 1 -p device cuda` trains the paper's.
+# In the book, the box below the question says what each costs.
 # ```

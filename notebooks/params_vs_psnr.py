@@ -17,7 +17,7 @@
 # and as we trained it.
 
 # %% tags=["parameters"]
-train: bool = False  # unused here: networks are trained in the notebooks of their tables
+train: bool = False  # unused here: the tables' notebooks train
 budget: float = 1.0  # unused here
 seed: int = 0  # unused here
 device: str = "auto"  # unused here
@@ -31,7 +31,7 @@ check_parameters(globals())
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from srlib.figures import COLOURS, label_points, table, use_style
+from srlib.figures import COLOURS, label_points, show, table, use_style
 from srlib.ledger import find_ours
 from srlib.models import MODELS, outline, params
 from srlib.papers import PAPERS, TITLES, claims
@@ -46,7 +46,7 @@ use_style()
 # text gives no PSNR. What only the images show (SRCNN's and other points without a number in the text) is taken from the tables where they have it.
 
 
-# %%
+# %% tags=["hide-input"]
 def points(dataset: str, scale: int) -> pd.DataFrame:
     """Networks that we can count, with the printed and our PSNR on one set at one scale."""
     found = []
@@ -109,7 +109,7 @@ set5 = points("Set5", 3)
 main = set5[~set5.network.str.contains("_ns_|_c_|_d\\d+|_epoch|_plain|drrn_b[234]|drrn_b17|k15|k20", regex=True)]
 figure, ax = plt.subplots(figsize=(8, 4.6), layout="constrained")
 draw(ax, main, "weights", "Set5 ×3")
-plt.show()
+show(figure, "fig-size-set5-x3", main)
 
 # %% tags=["hide-input"]
 shown = main.drop(columns="own").sort_values("published").assign(weights=main.weights.map("{:,}".format))
@@ -128,11 +128,13 @@ table(shown, "Set5 ×3: every network whose size we can count, as each paper pri
 
 # %% mystnb={"figure": {"name": "fig-depth", "caption": "PSNR at ×3 against depth on Set5 and Set14 (DRRN's Figure 9, the part with networks of this book). Hollow: as printed; filled: ours."}, "image": {"alt": "Two scatter plots of PSNR at scale 3 against the number of convolutions, on Set5 and Set14. PSNR rises from 3 layers (SRCNN) to 20 (VDSR, DRCN, DRRN B1U9) and less to 52 (DRRN B1U25)."}} tags=["hide-input"]
 figure, axes_of = plt.subplots(1, 2, figsize=(9.5, 4.2), layout="constrained")
+deep = {}
 for axes, dataset in zip(axes_of, ("Set5", "Set14"), strict=True):
     frame = points(dataset, 3)
-    frame = frame[frame.network.isin(["srcnn", "vdsr", "drcn", "drrn_b1u9", "drrn_b1u25"]) & frame["printed in"].isin(["DRRN"])]
-    draw(axes, frame, "depth", f"{dataset} ×3")
-plt.show()
+    known = frame.network.isin(["srcnn", "vdsr", "drcn", "drrn_b1u9", "drrn_b1u25"])
+    deep[dataset] = frame[known & (frame["printed in"] == "DRRN")]
+    draw(axes, deep[dataset], "depth", f"{dataset} ×3")
+show(figure, "fig-depth", pd.concat(deep, names=["dataset"]).reset_index("dataset"))
 
 # %% tags=["hide-input"]
 shallow = [
@@ -148,9 +150,10 @@ table(pd.DataFrame(rows.values()), "Deep and shallow methods as DRRN's Table 2 p
 
 # %% mystnb={"figure": {"name": "fig-size-set14-x3", "caption": "PSNR on Set14 ×3 against convolution weights: DSRN's Figure 6. Hollow: as DSRN's Table 1 prints them; filled: ours."}, "image": {"alt": "Scatter plot of PSNR on Set14 at scale 3 against the number of convolution weights, with the numbers of DSRN's Table 1. DSRN stands at 30.26 decibels, above DRRN at 29.96, with three times the weights."}} tags=["hide-input"]
 set14 = points("Set14", 3)
+set14 = set14[set14["printed in"] == "DSRN"]
 figure, ax = plt.subplots(figsize=(8, 4.2), layout="constrained")
-draw(ax, set14[set14["printed in"] == "DSRN"], "weights", "Set14 ×3")
-plt.show()
+draw(ax, set14, "weights", "Set14 ×3")
+show(figure, "fig-size-set14-x3", set14)
 
 # %% [markdown]
 # This is the one set and scale at ×3 on which DSRN's printed PSNR is above DRRN's, and a tenth of a decibel of it is the protocol ({doc}`dsrn_tables`).

@@ -19,7 +19,7 @@
 # drawn; the thing drawn and the thing computed are one object.
 
 # %% tags=["parameters"]
-train: bool = False  # unused here: the identities hold for any weights, so nothing is trained
+train: bool = False  # unused here: the identities hold for any weights
 budget: float = 1.0  # unused here
 seed: int = 0  # of the random weights and the random image
 device: str = "cpu"  # unused here: the CPU's sums are repeatable
@@ -42,7 +42,7 @@ from IPython.display import Markdown, Math, display
 from torch import nn
 
 from srlib.diagrams import draw_folded, draw_functions, draw_unrolled, equations
-from srlib.figures import COLOURS, table, use_style
+from srlib.figures import COLOURS, show, table, use_style
 from srlib.models import params
 from srlib.models.drcn import DRCN
 from srlib.models.drrn import DRRN
@@ -91,16 +91,20 @@ def stirred(model: nn.Module) -> nn.Module:
 def plain_resnet(shared: bool) -> nn.Sequential:
     first, last = nn.Conv2d(1, width, 3, padding=1), nn.Conv2d(width, 1, 3, padding=1)
     block = Residual(width)
-    return stirred(nn.Sequential(first, *(block if shared else Residual(width) for _ in range(T)), last))
+    blocks = [block if shared else Residual(width) for _ in range(T)]
+    return stirred(nn.Sequential(first, *blocks, last))
 
 
 tied, own = plain_resnet(shared=True), plain_resnet(shared=False)
-kim, tai, tai3 = stirred(DRCN(16, width)), stirred(DRRN(1, T, width)), stirred(DRRN(3, 3, width))
+kim, tai = stirred(DRCN(16, width)), stirred(DRRN(1, T, width))
+tai3 = stirred(DRRN(3, 3, width))
 one, two = stirred(SingleState(T, width)), stirred(DSRN(scale, T, width))
-no_feedback, untied = stirred(DSRN(scale, T, width, feedback=False)), stirred(DSRN(scale, T, width, shared=False))
+no_feedback = stirred(DSRN(scale, T, width, feedback=False))
+untied = stirred(DSRN(scale, T, width, shared=False))
 last_state = stirred(DSRN(scale, T, width, average=False))
 
-# name: the graph, the model, the image, and for global residual learning the image to which the prediction is added
+# name: the graph, the model, the image, and, for global residual learning,
+# the image to which the prediction is added
 lr, x = torch.rand(1, 1, 24, 20), torch.rand(1, 1, 24, 20)
 ilr = torch.rand(1, 1, 24 * scale, 20 * scale)
 networks = {
@@ -206,8 +210,9 @@ plt.show()
 states = unroll(graphs["DSRN"], lr)[1:]
 mean_of_predictions = torch.stack([s["y"] for s in states]).mean(0)
 prediction_of_mean = two.f_output(torch.stack([s["s_h"] for s in states]).mean(0))
-print(f"largest difference {(mean_of_predictions - prediction_of_mean).abs().max():.1e}, "
-      f"largest value {mean_of_predictions.abs().max():.2f}")  # fmt: skip
+gap = (mean_of_predictions - prediction_of_mean).abs().max()
+largest = mean_of_predictions.abs().max()
+display(Markdown(f"Largest difference **{gap:.1e}**, largest value {largest:.2f}."))
 
 # %% [markdown]
 # The same holds for any loss on $\hat y$ alone, Eq. 6 for one: it is the loss of *one* prediction, from the mean state.
@@ -246,7 +251,7 @@ axes[1].set(xlabel="T (steps)", ylabel="weights (millions)", xticks=steps, yscal
 axes[1].set_yticks([0.3, 1, 3, 10], ["0.3", "1", "3", "10"])
 handles, labels = axes[1].get_legend_handles_labels()
 figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
-plt.show()
+show(figure, "fig-recurrence-depth")
 
 # %% tags=["hide-input"]
 as_printed = all(d == 2 * t + 4 for d, t in zip(depths["DSRN"], steps, strict=True))
@@ -337,7 +342,8 @@ if length > 7:
 ax.xaxis.get_major_locator().set_params(integer=True)
 ax.set(yscale="log", xlabel="step t", ylabel="root mean square of the state")
 ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
-plt.show()
+frame = pd.concat(sizes, names=["network", "step t"]).reset_index()
+show(figure, "fig-recurrence-growth", frame)
 
 # %% tags=["hide-input"]
 seventh = min(7, length)
@@ -374,5 +380,6 @@ display(
 # :class: tip
 # `papermill notebooks/recurrence.ipynb results/runs/recurrence.ipynb -p T 9 -p scale 3 -p width 32`
 #
-# A few seconds, no data. To draw a network of your own: build a `Recurrence` of `State`s and `Link`s, then `draw_unrolled` it.
+# No data is needed.
+# To draw a network of your own: build a `Recurrence` of `State`s and `Link`s, then `draw_unrolled` it.
 # ```

@@ -21,7 +21,7 @@ train: bool = False  # True: train here and now; False: show the records
 budget: float = 0.02  # fraction of the recipe's iterations
 seed: int = 0  # of weights, patch order and augmentation
 device: str = "auto"  # cpu, cuda or auto
-experiments: list[str] = ["rlcsc_k15_m128_w8", "rlcsc_k15_w8"]  # what train=True trains
+experiments: list[str] = ["rlcsc_k15_m128_w8", "rlcsc_k15_w8"]  # what is trained
 data: str = ""  # training set or folder; default: the experiment's
 runs: str = ""  # records of this run; default: below results/runs
 
@@ -35,7 +35,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from IPython.display import Markdown, display
 
-from srlib.figures import COLOURS, table, use_style
+from srlib.figures import COLOURS, show, table, use_style
 from srlib.ledger import ledger
 from srlib.ledger_pages import orders, summary
 from srlib.models import MODELS, outline, params
@@ -65,11 +65,12 @@ table(pd.DataFrame(sizes), "The networks of Figures 7 and 8, and VDSR")
 # One call for each network; a killed run goes on where it stopped when the same command is given again.
 
 # %%
-fresh = rerun(experiments, "rlcsc_recursion", seed=seed, budget=budget, device=device, data=data, runs=runs) if train else None
+how = {"budget": budget, "device": device, "data": data, "runs": runs}
+fresh = rerun(experiments, "rlcsc_recursion", seed=seed, **how) if train else None
 if fresh:
     display(table(fresh.table(), "This run"))
 else:
-    print("train=False: nothing is trained; committed records and published numbers are shown.")
+    display(Markdown("Nothing is trained: records and printed numbers are shown."))
 
 # %% [markdown]
 # ## Result: Figure 7, final values
@@ -81,8 +82,7 @@ names = {("1,329k weights", K): f"rlcsc_k{K}" for K in RECURSIONS} | {("592k wei
 published = {("1,329k weights", K): values[str(K)] for K in RECURSIONS if str(K) in values}
 points = sweep(names, published, "Set5", 3, "drrn", fresh)
 colours = {"1,329k weights": COLOURS["rlcsc"], "592k weights": COLOURS["vdsr"]}
-sweep_figure(points, "recursions K", RECURSIONS, colours)
-plt.show()
+show(sweep_figure(points, "recursions K", RECURSIONS, colours), "fig-rlcsc-recursion", points)
 
 # %% tags=["hide-input"]
 table(sweep_table(points, "K"), "PSNR on Set5 ×3 (dB), protocol drrn")
@@ -108,7 +108,7 @@ if not drawn:
 ax.set(xlabel="iterations", ylabel="PSNR on held-out images (dB)")
 if drawn:
     ax.legend(fontsize="small")
-plt.show()
+show(figure, "fig-rlcsc-curves")
 
 # %% [markdown]
 # ## The claims of order
@@ -129,5 +129,7 @@ display(Markdown(summary(row for row in rows if row.where in ("Figure 7", "Figur
 # :class: tip
 # `papermill notebooks/rlcsc_recursion.ipynb results/runs/rlcsc_recursion.ipynb -p train True`
 #
-# Two narrow networks with K = 15, some minutes on two cores. `-p experiments rlcsc_k15,rlcsc_k48 -p device cuda` trains the paper's.
+# Two narrow networks with K = 15.
+# `-p experiments rlcsc_k15,rlcsc_k48 -p budget 1 -p device cuda` trains the paper's.
+# In the book, the box below the question says what each costs.
 # ```

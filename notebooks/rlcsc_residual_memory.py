@@ -19,7 +19,7 @@ train: bool = False  # True: train here and now; False: show the records
 budget: float = 0.02  # fraction of the recipe's iterations
 seed: int = 0  # of weights, patch order and augmentation
 device: str = "auto"  # cpu, cuda or auto
-experiments: list[str] = ["rlcsc_k25_w8", "rlcsc_k25_no_residual_w8"]  # what train=True trains
+experiments: list[str] = ["rlcsc_k25_w8", "rlcsc_k25_no_residual_w8"]  # what is trained
 data: str = ""  # training set or folder; default: the experiment's
 runs: str = ""  # records of this run; default: below results/runs
 
@@ -57,15 +57,12 @@ rows = ledger(("rlcsc",))
 # One call for each network; a killed run goes on where it stopped when the same command is given again.
 
 # %%
-fresh = (
-    rerun(experiments, "rlcsc_residual_memory", seed=seed, budget=budget, device=device, data=data, runs=runs)
-    if train
-    else None
-)
+how = {"budget": budget, "device": device, "data": data, "runs": runs}
+fresh = rerun(experiments, "rlcsc_residual_memory", seed=seed, **how) if train else None
 if fresh:
     display(table(fresh.table(), "This run"))
 else:
-    print("train=False: nothing is trained; committed records and published numbers are shown.")
+    display(Markdown("Nothing is trained: records and printed numbers are shown."))
 
 # %% [markdown]
 # ## Result: Table 3
@@ -89,7 +86,7 @@ results_table(
 black = find_record("black")
 value = printed("rlcsc.t3.no_residual.epoch1")
 if black is None:
-    print("There is no record of the black image.")
+    display(Markdown("There is no record of the black image."))
 else:
     ours = black.mean("Set5", 3, "psnr", "drrn")
     same = "the printed number, digit for digit" if f"{ours:.2f}" == f"{value:.2f}" else f"not the printed {value}"
@@ -117,7 +114,8 @@ def kept_bytes(name: str, side: int = 8) -> tuple[float, int]:
 
     def keep(tensor: torch.Tensor) -> torch.Tensor:
         if tensor.data_ptr() not in weights and tensor.numel() > 4 * side:
-            seen[tensor.untyped_storage().data_ptr()] = tensor  # held, so that no other takes its address
+            # held, so that no other takes its address
+            seen[tensor.untyped_storage().data_ptr()] = tensor
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
@@ -165,5 +163,7 @@ display(Markdown(orders("rlcsc", ("Table 3", "Table 4", "Section 5.4"))))
 # :class: tip
 # `papermill notebooks/rlcsc_residual_memory.ipynb results/runs/rlcsc_residual_memory.ipynb -p train True`
 #
-# Two narrow networks, some minutes on two cores. `-p experiments rlcsc_k25_no_residual -p device cuda` trains the paper's.
+# Two narrow networks.
+# `-p experiments rlcsc_k25_no_residual -p budget 1 -p device cuda` trains the paper's.
+# In the book, the box below the question says what each costs.
 # ```

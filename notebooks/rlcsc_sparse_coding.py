@@ -18,7 +18,7 @@
 # Nothing here needs data or a GPU. All signals are made, so that the right codes are known.
 
 # %% tags=["parameters"]
-train: bool = False  # True: ten times the training steps; a LISTA of seconds is trained in any case
+train: bool = False  # True: ten times the training steps; False: a short training
 budget: float = 1.0  # fraction of LISTA's training steps
 seed: int = 0  # of dictionary, signals and training batches
 device: str = "cpu"  # unused here: on networks this small a GPU gains nothing
@@ -42,7 +42,7 @@ import torch
 from IPython.display import Markdown, display
 from torch.nn import functional as F
 
-from srlib.figures import COLOURS, table, use_style
+from srlib.figures import COLOURS, show, table, use_style
 from srlib.models import params
 from srlib.models.drrn import RecursiveBlock
 from srlib.models.rlcsc import RLCSC
@@ -107,7 +107,7 @@ ax.plot(
 ax.set_xticks([-2, -theta, 0, theta, 2], ["−2", "−θ", "0", "θ", "2"])
 ax.set(xlabel="α", ylabel="h(α)")
 ax.legend()
-plt.show()
+show(figure, "fig-soft-threshold")
 
 # %% [markdown]
 # ## Code: a dictionary with known codes
@@ -139,7 +139,7 @@ ax.plot(atoms[found != 0], found[found != 0], "o", color=LEARNED, markersize=7, 
 ax.axhline(0, color="0.6", linewidth=0.8)
 ax.set(xlabel="atom", ylabel="coefficient")
 ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
-plt.show()
+show(figure, "fig-known-code")
 
 # %% [markdown]
 # LISTA starts at ISTA's weights. Untrained it must therefore be ISTA, which is checked before it is trained.
@@ -170,7 +170,8 @@ with torch.no_grad():
     untrained = {k: LISTA(D, lam, k)(y) for k in K}
 difference = max((untrained[k] - slow[k]).abs().max().item() for k in K)
 train_y = synthesis(D, draw_codes(12_800)).float()
-train_z = torch.cat([fista(part, D.float(), lam, 100)[-1] for part in train_y.split(1280)])
+parts = train_y.split(1280)
+train_z = torch.cat([fista(part, D.float(), lam, 100)[-1] for part in parts])
 learned = {}
 for k in K:
     net = learn(k)
@@ -207,7 +208,7 @@ for ax, measure, label in zip(
 axes[0].set(yscale="log", ylim=(1e-6, None))
 axes[1].axhline(error(best), color=TRUE, linestyle=(0, (5, 3)), linewidth=1, label="minimum of Eq. 1")
 figure.legend(*axes[1].get_legend_handles_labels(), loc="outside lower center", ncols=5, frameon=False, columnspacing=1.2)
-plt.show()
+show(figure, "fig-lista")
 
 # %% tags=["hide-input"]
 
@@ -253,7 +254,7 @@ for part, (style, colour) in looks.items():
     ax.plot(by_part[part], style, color=colour, linewidth=2.5, label=f"L = {part:g} $μ_{{max}}$")
 ax.set(yscale="log", ylim=(1e-5, 1e3), xlim=(0, 60), xlabel="step k", ylabel="objective above its minimum (mean)")
 ax.legend(loc="upper right")
-plt.show()
+show(figure, "fig-ista-l")
 
 # %% tags=["hide-input"]
 start, end = objective(y, D, torch.zeros_like(best), lam).mean().item(), by_part[0.4][-1]
@@ -275,7 +276,8 @@ v, u = torch.meshgrid(*[torch.arange(s) - s // 2] * 2, indexing="ij")
 bar = torch.exp(-(u**2) / 0.8 - v**2 / 6)
 diagonal = torch.exp(-((u - v) ** 2) / 1.6 - (u + v) ** 2 / 12)
 ring = torch.exp(-(((u**2 + v**2).sqrt() - 2.2) ** 2) / 0.6)
-filters = torch.stack([f / f.norm() for f in (bar, diagonal, ring)])[:, None]  # (m, c, s, s)
+filters = [f / f.norm() for f in (bar, diagonal, ring)]
+filters = torch.stack(filters)[:, None]  # (m, c, s, s)
 
 Z = torch.zeros(1, 3, side - s + 1, side - s + 1)
 places = torch.rand(Z.shape) < 0.008
@@ -359,7 +361,7 @@ for label, (z, look) in curves.items():
 ax.axvline(26, color="0.4", linewidth=1, linestyle="-.")
 ax.set(yscale="log", xlim=(0, 100), xlabel="step k", ylabel="objective above its minimum")
 figure.legend(loc="outside lower center", ncols=2, frameon=False)
-plt.show()
+show(figure, "fig-s-size")
 
 # %% tags=["hide-input"]
 exact = max((a - b).abs().max().item() for a, b in zip(recursion(S, 100), curves["ISTA"][0], strict=True))
@@ -467,7 +469,7 @@ plt.show()
 
 # %%
 network = RLCSC(K=25, n=8, m=16)
-block = RecursiveBlock(8, U=network.K, width=16).eval()  # as built, its batch normalisation only divides by sqrt(1 + eps)
+block = RecursiveBlock(8, U=network.K, width=16).eval()  # BN as built divides by sqrt(1 + eps)
 for norm in (block.norm, *block.norms_1, *block.norms_2):
     norm.eps = 0.0
 block.conv.weight.data, block.conv_2.weight.data = network.W1.weight.data, network.S.weight.data
@@ -479,7 +481,9 @@ with torch.no_grad():
     for _ in range(network.K):
         z = (W_1_y + network.S(z)).relu()
     difference = (block(features).relu() - z).abs().max() / z.abs().max()
-display(Markdown(f"After K = {network.K} recursions the two differ by **{difference:.1g}** of the largest value."))
+text = f"After K = {network.K} recursions the two differ by **{difference:.1g}** "
+text += "of the largest value."
+display(Markdown(text))
 
 # %% [markdown]
 # ## What we learned
@@ -497,5 +501,5 @@ display(Markdown(f"After K = {network.K} recursions the two differ by **{differe
 # :class: tip
 # `papermill notebooks/rlcsc_sparse_coding.ipynb results/runs/rlcsc_sparse_coding.ipynb -p train True`
 #
-# Ten times the training steps for LISTA, a minute or two on one core. Denser codes are harder: `-p used 8`.
+# Ten times the training steps for LISTA. Denser codes are harder: `-p used 8`.
 # ```

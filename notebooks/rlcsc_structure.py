@@ -26,7 +26,7 @@ K: int = 25  # recursions of RL-CSC, 2 or more
 unfolded: int = 3  # recursions that are shown one by one, 2 or more
 U: int = 9  # recursions of DRRN (residual units), 2 or more
 T: int = 16  # recursions of DRCN, 2 or more
-stages: int = 3  # steps of LISTA in SCN's place, 3 or more; the first needs no recursion
+stages: int = 3  # steps of LISTA in SCN's place, 3 or more
 
 # %%
 from srlib.parameters import check_parameters
@@ -71,19 +71,18 @@ few = trace(RLCSC(unfolded, n=4, m=8), tiny)
 def names(s: Structure) -> dict[int, str]:
     """The paper's symbols, from the attributes that hold the convolutions."""
     symbols = {i: s.operations[i].weight.partition(".")[0] for i in s.of_kind("convolution")}
-    symbols = {i: f"${name[0]}_{name[1]}$" if len(name) > 1 else f"${name}$" for i, name in symbols.items()}
+    symbols = {i: f"${'_'.join(name)}$" for i, name in symbols.items()}  # W_1, S
     return {0: "$I_y$", len(s.operations) - 1: "$I_x$"} | symbols
 
 
 # %% [markdown]
 # ## Result: Figure 2, the framework
 
-# %% mystnb={"figure": {"name": "fig-rlcsc-framework", "caption": "RL-CSC's Figure 2, drawn from the network: folded, and with its first recursions unfolded. In the dashed box one recursion; the bold line leads back with the number of recursions, and what it brings replaces what entered at first. Equal colour: shared weights. Purple: the identity from the input image."}, "image": {"alt": "Upper row: input I_y, F0, ReLU, F1, ReLU, W1, then a dashed box with ReLU, S and an addition that a bold line closes to a loop, then ReLU, W2, ReLU, H, an addition and the output I_x. A grey line leads from behind W1 to the addition in the box, a purple one from the input to the last addition. Lower row: the same with the box several times in a row, always with the same S, and the grey line leading to each addition."}} tags=["hide-input"]
+# %% mystnb={"figure": {"name": "fig-rlcsc-framework", "caption": "RL-CSC's Figure 2, drawn from the network: (a) folded, (b) with its first recursions unfolded. In the dashed box one recursion; the bold line leads back with the number of recursions, and what it brings replaces what entered at first. Equal colour: shared weights. Purple: the identity from the input image."}, "image": {"alt": "Left column, downwards: input I_y, F0, ReLU, F1, ReLU, W1, then a dashed box with ReLU, S and an addition that a bold line closes to a loop, then ReLU, W2, ReLU, H, an addition and the output I_x. A grey line leads from behind W1 to the addition in the box, a purple one from the input to the last addition. Right column: the same with the box several times, one below the other, always with the same S, and the grey line leading to each addition."}} tags=["hide-input"]
 boxes = [Frame(unit, LAYER) for unit in few.units()]
 figure(
-    Drawing(folded, f"(a) folded, K = {K}", names(folded), (Frame(tuple(folded.body), LAYER, lanes=1),)),
-    Drawing(few, f"(b) unfolded, K = {unfolded}", names(few), tuple(boxes)),
-    stacked=True,
+    Drawing(folded, "(a)", names(folded), (Frame(tuple(folded.body), LAYER, lanes=1),), vertical=True),
+    Drawing(few, "(b)", names(few), tuple(boxes), vertical=True),
 )
 plt.show()
 
@@ -125,9 +124,11 @@ class Threshold(nn.Module):
         return soft_threshold(alpha, theta)
 
 
-lista = LISTA(torch.rand(4, 6, generator=torch.Generator().manual_seed(seed)), lam=0.1, K=stages, h=Threshold())
+D = torch.rand(4, 6, generator=torch.Generator().manual_seed(seed))
+lista = LISTA(D, lam=0.1, K=stages, h=Threshold())
 coding = trace(lista, torch.zeros(1, 4)).collapsed("h")
-coding = coding.part(range(1, len(coding.operations) - 1))  # of a network: its code is no supervised output
+# part of a network: its code is no supervised output
+coding = coding.part(range(1, len(coding.operations) - 1))
 recursions = {
     "DRRN": trace(DRRN(1, U, 4), tiny).folded(),
     "SCN (LISTA)": coding.folded(),
@@ -210,5 +211,5 @@ table(frame, "Section 4's differences")
 # :class: tip
 # `papermill notebooks/rlcsc_structure.ipynb results/runs/rlcsc_structure.ipynb -p K 15 -p unfolded 2`
 #
-# A few seconds, no data.
+# No data is needed.
 # ```

@@ -19,8 +19,8 @@ train: bool = False  # True: train here and now; False: show the records
 budget: float = 1.0  # fraction of the recipe's iterations
 seed: int = 0  # of weights, patch order and augmentation
 device: str = "auto"  # cpu, cuda or auto
-experiments: list[str] = ["rlcsc_k15_w16"]  # what train=True trains; rlcsc_k25 is the paper's size, for a GPU
-compare: list[str] = ["rlcsc_k5_n32_m32", "bicubic"]  # two records, for the comparison image by image
+experiments: list[str] = ["rlcsc_k15_w16"]  # what is trained; the paper's: rlcsc_k25
+compare: list[str] = ["rlcsc_k5_n32_m32", "bicubic"]  # compared image by image
 data: str = ""  # training set or folder; default: the experiment's
 runs: str = ""  # records of this run; default: below results/runs
 
@@ -56,11 +56,12 @@ rows = ledger(("rlcsc",))
 # One call for each network; a killed run goes on where it stopped when the same command is given again.
 
 # %%
-fresh = rerun(experiments, "rlcsc_tables", seed=seed, budget=budget, device=device, data=data, runs=runs) if train else None
+how = {"budget": budget, "device": device, "data": data, "runs": runs}
+fresh = rerun(experiments, "rlcsc_tables", seed=seed, **how) if train else None
 if fresh:
     display(table(fresh.table(), "This run"))
 else:
-    print("train=False: nothing is trained; committed records and published numbers are shown.")
+    display(Markdown("Nothing is trained: records and printed numbers are shown."))
 
 # %% [markdown]
 # ## Result: Table 1
@@ -85,10 +86,11 @@ best = {}
 for row in printed:
     best.setdefault((row.dataset, row.scale, row.metric), {})[method_of(row)] = float(row.published)
 beaten = {cell: max(scores, key=scores.get) for cell, scores in best.items() if scores["RL-CSC"] < max(scores.values())}
-print(f"RL-CSC's printed number is the largest in {len(best) - len(beaten)} of {len(best)} cells.")
+text = [f"RL-CSC's printed number is the largest in **{len(best) - len(beaten)} of {len(best)}** cells.\n"]
 for (dataset, scale, metric), winner in beaten.items():
     scores = best[dataset, scale, metric]
-    print(f"Not on {dataset} ×{scale}, {metric.upper()}: {winner} has {scores[winner]}, RL-CSC {scores['RL-CSC']}.")
+    text.append(f"* Not on {dataset} ×{scale}, {metric.upper()}: {winner} has {scores[winner]}, RL-CSC {scores['RL-CSC']}.")
+display(Markdown("\n".join(text)))
 
 # %% [markdown]
 # ## Runs of ours that no cell asks for
@@ -129,7 +131,9 @@ display(Markdown(summary(row for row in rows if row.where in ("Table 1", "Table 
 #
 # ```{admonition} Run this yourself
 # :class: tip
-# `papermill notebooks/rlcsc_tables.ipynb results/runs/rlcsc_tables.ipynb -p train True -p budget 0.01`
+# `papermill notebooks/rlcsc_tables.ipynb results/runs/rlcsc_tables.ipynb -p train True`
 #
-# A narrow RL-CSC for a minute or two on two cores. `-p experiments rlcsc_k25 -p device cuda` trains the paper's.
+# A narrow RL-CSC; `-p budget 0.01` makes it a smoke test.
+# `-p experiments rlcsc_k25 -p device cuda` trains the paper's.
+# In the book, the box below the question says what each costs.
 # ```

@@ -33,10 +33,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import Markdown, display
 
-from srlib.crops import compare, crop_figure, describe, view
+from srlib.crops import crop_figure, describe, least_errors, scores_table, view
 from srlib.figures import table, use_style
 from srlib.hardware import choose_device
-from srlib.regions import REGIONS
+from srlib.regions import REGIONS, around
+from srlib.viewer import compare
 
 use_style()
 
@@ -62,8 +63,10 @@ use_style()
 #
 # A method is a label and the experiment whose record is shown; the empty name stands for one that the paper shows and this
 # project does not run.
-# `view` finds the image (or a photograph that stands in), runs every method that has a record for this scale and cuts out the
-# rectangle.
+# `view` finds the image (or a photograph that stands in), runs every method that has a record for this scale and cuts out 160
+# pixels a side around the rectangle.
+# The figure shows the rectangle, and the viewer below it (`compare`) the wider cut: drag the divider between two methods, and the
+# rectangle to wherever you doubt us.
 
 # %%
 METHODS = {
@@ -79,7 +82,7 @@ METHODS = {
     "RL-CSC, K = 5 (narrow)": "rlcsc_k5_n32_m32",  # 32 filters, trained on a CPU
 }
 METHODS |= {name: name for name in others}
-views = [view(region, METHODS, "drrn", choose_device(device)) for region in REGIONS["rlcsc"]]
+views = [view(around(region, 160), METHODS, "drrn", choose_device(device)) for region in REGIONS["rlcsc"]]
 
 # %% [markdown]
 # ## Result
@@ -100,6 +103,9 @@ plt.show()
 # %% tags=["hide-input"]
 display(Markdown(describe(views[0])))
 
+# %% tags=["hide-input"]
+compare(views[0])
+
 # %% [markdown]
 # ### Letters: ppt3, ×3
 #
@@ -111,6 +117,9 @@ plt.show()
 
 # %% tags=["hide-input"]
 display(Markdown(describe(views[1])))
+
+# %% tags=["hide-input"]
+compare(views[1])
 
 # %% [markdown]
 # ### Details: img076, ×4
@@ -124,6 +133,9 @@ plt.show()
 # %% tags=["hide-input"]
 display(Markdown(describe(views[2])))
 
+# %% tags=["hide-input"]
+compare(views[2])
+
 # %% [markdown]
 # ### The same as numbers
 #
@@ -131,33 +143,20 @@ display(Markdown(describe(views[2])))
 # The error is that of the rectangle alone: the root of the mean square of the difference in luma, which the maps above show.
 
 # %% tags=["hide-input"]
-numbers = compare(views)
+numbers = scores_table(views)
 formats = {"PSNR": "{:.2f}", "SSIM": "{:.4f}", "error in the rectangle": "{:.1f}"}
 caption = "Whole image: PSNR (dB) and SSIM under the drrn protocol. Rectangle: error of luma (grey levels)"
 table(numbers, caption).format(formats, na_rep="–")
 
 # %% tags=["hide-input"]
-sentences = []
-for (image, scale), group in numbers.groupby(["image", "scale"], sort=False):
-    least = group.loc[group["error in the rectangle"].idxmin()]
-    bicubic = group.iloc[0]
-    if len(group) == 1:
-        sentences.append(
-            f"* `{image}` {scale}: no network is at hand, so there is nothing to compare bicubic interpolation with."
-        )
-        continue
-    sentences.append(
-        f"* `{image}` {scale}: of the {len(group)} methods at hand the smallest error in the rectangle is that of **{least.method}**, "
-        f"{least['error in the rectangle']:.1f} grey levels; bicubic interpolation has {bicubic['error in the rectangle']:.1f}."
-    )
-display(Markdown("\n".join(sentences)))
+display(Markdown(least_errors(numbers)))
 
 # %% [markdown]
 # Is the pattern of the first figure in the small image at all?
 # Its period is measured as the strongest frequency of the original's luma inside the rectangle.
 
 # %% tags=["hide-input"]
-scene = views[0].scene
+scene = views[0].narrow.scene
 luma = scene.luma[scene.region.window]
 taper = np.outer(*(np.hanning(n) for n in luma.shape))
 spectrum = np.abs(np.fft.fft2((luma - luma.mean()) * taper, (256, 256)))
@@ -183,7 +182,7 @@ display(Markdown("Not measured: a photograph stands in." if scene.region.dataset
 # :class: tip
 # `papermill notebooks/rlcsc_visual.ipynb results/runs/rlcsc_visual.ipynb`
 #
-# Some seconds on two cores; longer when networks of the papers' size have records, and less with `-p device cuda`.
+# Networks of the papers' size take longer where they have records, and less with `-p device cuda`.
 # VDSR appears when `SRLIB_VDSR_WEIGHTS` names the file of its released weights (`.npz`).
 # `-p others rlcsc_k25,drrn_b1u9` adds networks of the other pages.
 # ```

@@ -7,7 +7,7 @@ resizes luma alone, chroma is bicubic, as in the papers. The rectangles are in `
 
 from collections.abc import Iterable
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -22,7 +22,7 @@ from torch import nn
 from srlib.images import imresize, modcrop, rgb_to_luma, rgb_to_ycbcr, round_uint8, to_float, ycbcr_to_rgb
 from srlib.inference import as_method
 from srlib.methods import Method, find_method
-from srlib.models import macs_per_pixel
+from srlib.models import macs_per_pixel, params
 from srlib.protocol import PROTOCOLS, Protocol, Score
 from srlib.regions import Region, Window, find
 
@@ -125,13 +125,14 @@ def score(scene: Scene, method: Method) -> Score | None:
 
 @dataclass(frozen=True)
 class Crop:
-    """What a method makes of a region: pixels `(height, width, 3)` `uint8`, error of luma in grey levels, scores."""
+    """What a method makes of a region: pixels `(height, width, 3)` `uint8`, error of luma in grey levels, scores, size."""
 
     label: str
     note: str
     pixels: np.ndarray
     error: np.ndarray
     score: Score | None
+    params: int | None = None  # the papers' count; `None` for what is no network
 
 
 def crop(scene: Scene, method: Method) -> Crop:
@@ -141,7 +142,8 @@ def crop(scene: Scene, method: Method) -> Crop:
     if sr.ndim == 2 and scene.file.ndim == 3:
         sr = ycbcr_to_rgb(np.dstack([sr, scene.chroma[window]]))
     pixels = round_uint8(255 * (sr if sr.ndim == 3 else np.repeat(sr[..., None], 3, axis=2)))
-    return Crop(method.label, method.note, pixels, np.abs(luma - scene.luma[window]), score(scene, method))
+    error, size = np.abs(luma - scene.luma[window]), params(method.model) if method.model else None
+    return Crop(method.label, method.note, pixels, error, score(scene, method), size)
 
 
 @dataclass(frozen=True)
@@ -152,6 +154,18 @@ class View:
     crops: tuple[Crop, ...]
     missing: dict[str, str]
 
+    @property
+    def narrow(self) -> "View":
+        """The same of the region's `focus` alone, which is what figures and tables show of a wider cut."""
+        region = self.scene.region
+        if region.focus is None:
+            return self
+        top, left, height, width = region.focus
+        inside = slice(top, top + height), slice(left, left + width)
+        region = replace(region, top=region.top + top, left=region.left + left, height=height, width=width, focus=None)
+        crops = tuple(replace(c, pixels=c.pixels[inside], error=c.error[inside]) for c in self.crops)
+        return replace(self, scene=replace(self.scene, region=region), crops=crops)
+
 
 def view(region: Region, methods: dict[str, str], protocol: str, device: str = "cpu") -> View:
     """Run every method on a region.
@@ -159,7 +173,7 @@ def view(region: Region, methods: dict[str, str], protocol: str, device: str = "
     Parameters
     ----------
     region : Region
-        Its stand-in is taken where the dataset is not at hand.
+        Its stand-in is taken where the dataset is not at hand. `around` makes it wide enough for the viewer.
     methods : dict
         Label to experiment, in the order of the figure; see `find_method`.
     protocol : str
@@ -178,6 +192,7 @@ def crop_figure(view: View) -> Figure:
 
     Titles give PSNR (dB) and SSIM of the whole image, the best in bold.
     """
+    view = view.narrow
     region, hr, crops = view.scene.region, view.scene.hr, view.crops
     zoom = max(1, TILE // region.width)
     wide, high = zoom * region.width, zoom * region.height
@@ -222,7 +237,7 @@ def crop_figure(view: View) -> Figure:
     return figure
 
 
-def compare(views: Iterable[View]) -> pd.DataFrame:
+def scores_table(views: Iterable[View]) -> pd.DataFrame:
     """The figures as numbers: a row per image and method, the whole image's scores and the error inside the rectangle.
 
     Returns
@@ -231,7 +246,7 @@ def compare(views: Iterable[View]) -> pd.DataFrame:
         Columns `image`, `scale`, `method`, `note`, `PSNR` (dB), `SSIM`, and `error in the rectangle`: root of the mean square
         of luma, in grey levels. `NaN` where the image was not scored.
     """
-    rows = [
+    return pd.DataFrame(
         {
             "image": view.scene.region.image,
             "scale": f"×{view.scene.region.scale}",
@@ -242,9 +257,21 @@ def compare(views: Iterable[View]) -> pd.DataFrame:
             "error in the rectangle": float(np.sqrt(np.mean(c.error**2))),
         }
         for view in views
-        for c in view.crops
-    ]
-    return pd.DataFrame(rows)
+        for c in view.narrow.crops
+    )
+
+
+def least_errors(numbers: pd.DataFrame) -> str:
+    """Of a `scores_table`, each image's method of smallest error in the rectangle, beside bicubic's; Markdown."""
+    lines = []
+    for (image, scale), group in numbers.groupby(["image", "scale"], sort=False):
+        error = group["error in the rectangle"]
+        least = f"**{group.method[error.idxmin()]}** has the smallest error, {error.min():.1f} grey levels"
+        text = f"of the {len(group)} methods at hand {least}; bicubic interpolation has {error.iloc[0]:.1f}."
+        if len(group) == 1:
+            text = "no network is at hand, so there is nothing to compare bicubic interpolation with."
+        lines.append(f"* `{image}` {scale}: {text}")
+    return "\n".join(lines)
 
 
 def _numbers(score: Score | None, best: list[float]) -> str:
@@ -258,13 +285,11 @@ def _numbers(score: Score | None, best: list[float]) -> str:
 
 def describe(view: View) -> str:
     """What stands under a figure: where the rectangle is and why, and which methods are missing; Markdown."""
-    region = view.scene.region
+    region = view.narrow.scene.region
     lines = [f"The rectangle is ours: {region.height} × {region.width} pixels from row {region.top}, column {region.left} of "
              f"`{region.image}` ({region.dataset}). Why there: {region.why}."]  # fmt: skip
     if region.dataset == "Sample":
-        lines.append(
-            "The paper's image is not at hand (see `SRLIB_DATA`), so a photograph stands in: its numbers reproduce nothing."
-        )
+        lines += ["The paper's image is not at hand (see `SRLIB_DATA`): a photograph stands in; its numbers reproduce nothing."]
     reasons: dict[str, list[str]] = {}
     for label, reason in view.missing.items():
         reasons.setdefault(reason, []).append(label)

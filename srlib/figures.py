@@ -4,13 +4,17 @@ Colour-blind-safe colours (seaborn's `colorblind`), a method's colour the same e
 filled, units on the axes, legible at half width.
 """
 
-from collections.abc import Iterable
+import base64
+from collections.abc import Iterable, Iterator
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from IPython.display import HTML, display
 from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
+from matplotlib.container import BarContainer
 from matplotlib.figure import Figure
 from pandas.io.formats.style import Styler
 
@@ -34,7 +38,67 @@ def use_style() -> None:
     }
 
 
-def depth_contours(axes: Axes, depths: Iterable[int] = (10, 20, 30, 50)) -> None:
+def show(figure: Figure, name: str, data: pd.DataFrame | None = None) -> None:
+    """Show a figure and, below it, a link to its numbers as a CSV file.
+
+    Parameters
+    ----------
+    figure : Figure
+        Closed when it has been shown.
+    name : str
+        Of the file, without its ending: the figure's name in the book.
+    data : pandas.DataFrame, optional
+        The numbers; default: what is drawn, `plotted(figure)`. A figure without any gets no link.
+    """
+    display(figure)
+    plt.close(figure)
+    frame = plotted(figure) if data is None else data
+    if len(frame):
+        content = base64.b64encode(frame.to_csv(index=False).encode()).decode()
+        link = f'<a download="{name}.csv" href="data:text/csv;base64,{content}">Data of this figure (CSV)</a>'
+        display(HTML(f'<p class="srlib-data">{link}</p>'))
+
+
+def plotted(figure: Figure) -> pd.DataFrame:
+    """The numbers of a figure's lines, points and bars: those with a name in the legend, or all where none has one.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns `panel` (the title of the axes), `series` (the name in the legend), and a column for each axis, named after its
+        label, or `x` and `y` where the panels differ in it.
+    """
+    drawn = [(axes, *series) for axes in figure.axes for series in _series(axes)]
+    named = [item for item in drawn if not item[1].startswith("_")]
+    labels = [{getattr(axes, f"get_{c}label")() for axes, *_ in drawn} for c in "xy"]
+    x, y = (names.pop() or c if len(names) == 1 else c for names, c in zip(labels, "xy", strict=True))
+    parts = [
+        pd.DataFrame({"panel": axes.get_title() or axes.get_ylabel(), "series": label.strip("_"), x: across, y: up})
+        for axes, label, across, up in named or drawn
+    ]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["panel", "series", x, y])
+
+
+def _series(axes: Axes) -> Iterator[tuple[str, Iterable, Iterable]]:
+    """Legend, places and heights of all that is drawn at places of the data; a name that begins with `_` is in no legend."""
+    for line in axes.lines:
+        across, up = line.get_data(orig=True)
+        if line.get_transform() == axes.transData:
+            yield line.get_label(), across, up
+        elif line.get_transform() == axes.get_yaxis_transform("grid"):  # one height, at every place
+            yield line.get_label(), [np.nan], up[:1]
+    for points in axes.collections:
+        if isinstance(points, PathCollection):
+            yield points.get_label(), *np.asarray(points.get_offsets()).T
+    ticks = axes.get_xticks(), [label.get_text() for label in axes.get_xticklabels()]
+    for bars in axes.containers:
+        if isinstance(bars, BarContainer):
+            middles = np.array([bar.get_x() + bar.get_width() / 2 for bar in bars])
+            nearest = np.abs(middles[:, None] - ticks[0]).argmin(1)
+            yield bars.get_label(), [ticks[1][k] for k in nearest], [bar.get_height() for bar in bars]
+
+
+def depth_contours(axes: Axes, depths: Iterable[int]) -> None:
     """Lines of equal depth d = (1 + 2U)B + 1 in the plane of U and B (DRRN, Figure 6)."""
     B = np.linspace(*axes.get_ylim(), 200)
     for d in depths:
@@ -59,7 +123,7 @@ def grid_figure(points: pd.DataFrame, titles: dict[str, str]) -> Figure:
     titles : dict
         Panel name to title, in order; a panel without points says so.
     """
-    figure, axes_of = plt.subplots(1, len(titles), figsize=(5.2 * len(titles), 4.4), layout="constrained", squeeze=False)
+    figure, axes_of = plt.subplots(1, len(titles), figsize=(4.7 * len(titles), 4.2), layout="constrained", squeeze=False)
     # marker, size, shift to the right, height of the label: published points are hollow, ours filled
     markers = {"published": ("s", 90, 0, -13), "record": ("o", 110, 0, -13), "this run": ("D", 60, 0.18, 13)}
     for axes, (panel, title) in zip(axes_of[0], titles.items(), strict=True):
@@ -80,7 +144,7 @@ def grid_figure(points: pd.DataFrame, titles: dict[str, str]) -> Figure:
             axes.set(xlim=(0.4, here.U.max() + 0.8), ylim=(0.4, here.B.max() + 1))
             axes.set_xticks(range(1, int(here.U.max()) + 1))
             axes.set_yticks(range(1, int(here.B.max()) + 1))
-        depth_contours(axes)
+        depth_contours(axes, (20, 30, 50) if wide else (10, 20, 30))
         colour = plt.Normalize(here.psnr.min(), max(here.psnr.max(), here.psnr.min() + 0.01))
         for source, group in here.groupby("source", sort=False):
             marker, size, shift, label_at = markers[source]

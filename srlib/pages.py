@@ -8,7 +8,7 @@ import pandas as pd
 
 from srlib.datasets import DATASETS, at_hand
 from srlib.hardware import device_name
-from srlib.models import MODELS, macs_per_pixel, outline, params, params_total
+from srlib.models import MODELS, PUBLISHED, macs_per_pixel, outline, params, params_total
 from srlib.papers import PAPERS, Claim, claims
 from srlib.protocol import PROTOCOLS
 from srlib.provenance import commit
@@ -41,10 +41,12 @@ def printed_sizes(*metrics: str) -> list[Claim]:
     return [c for paper in PAPERS for c in claims(paper) if c.metric in metrics and c.experiment in MODELS]
 
 
-def models() -> str:
-    """The networks' sizes, ours beside the printed ones, as a Markdown table."""
+def models(family: str = "") -> str:
+    """The networks' sizes, ours beside the printed ones, as a Markdown table; of one family, say `drrn`, or of all."""
     rows, sizes = [], printed_sizes("params", "depth", "receptive_field")
-    for name in SHOWN:
+    listed = {PUBLISHED[name][0] for name in SHOWN}
+    others = [name for name, (architecture, _) in PUBLISHED.items() if architecture not in listed]  # a new one shows itself
+    for name in (name for name in (*SHOWN, *others) if family in ("", name.split("_")[0])):
         model = outline(MODELS[name])
         counts = {"params": params(model), "depth": model.depth, "receptive_field": 2 * model.radius + 1}
         shown = {key: f"{value:,}" for key, value in counts.items()}

@@ -268,6 +268,7 @@ def run(
 
 def add_scores(record: Record, images: ImageSet, scales: tuple[int, ...], protocols: tuple[str, ...], **options: Any) -> Record:
     """Score a trained record on a dataset, keeping what is there already."""
+    record = Record(record.folder)  # its scores as they are now: the caller's may have been read before others were added
     method, have = as_method(record.model()), record.scores
     for scale in scales:
         for name in protocols:

@@ -15,7 +15,10 @@ Window = tuple[slice, slice]  # rows and columns
 
 @dataclass(frozen=True)
 class Region:
-    """A rectangle of a test image, in HR pixels; it is ours, and `why` says what it is to show."""
+    """A rectangle of a test image, in HR pixels; it is ours, and `why` says what it is to show.
+
+    `focus` is the rectangle that it was before `around` made it wider: top, left, height and width inside the wider one.
+    """
 
     image: str
     dataset: str
@@ -25,6 +28,7 @@ class Region:
     height: int
     width: int
     why: str
+    focus: tuple[int, int, int, int] | None = None
 
     @property
     def window(self) -> Window:
@@ -84,3 +88,23 @@ def find(region: Region) -> tuple[np.ndarray, Region]:
     if region.image not in names:
         raise InputError(f"{region.dataset} has no image {region.image!r}: choose one of {', '.join(names)}.")
     return images.read(names.index(region.image)), region
+
+
+def around(region: Region, side: int = 256) -> Region:
+    """A region grown to a square about it, for the viewer; the region itself becomes its `focus`.
+
+    Parameters
+    ----------
+    region : Region
+        Its stand-in is taken where the dataset is not at hand.
+    side : int
+        Of the square, in HR pixels. It is moved to lie inside the image, smaller where the image is, and never smaller than the
+        region.
+    """
+    image, region = find(region)
+    sizes = [size - size % region.scale for size in image.shape[:2]]
+    height, width = (min(max(side, n), size) for n, size in zip((region.height, region.width), sizes, strict=True))
+    top = max(0, min(region.top + (region.height - height) // 2, sizes[0] - height))
+    left = max(0, min(region.left + (region.width - width) // 2, sizes[1] - width))
+    focus = region.top - top, region.left - left, region.height, region.width
+    return replace(region, top=top, left=left, height=height, width=width, focus=focus)

@@ -130,7 +130,7 @@ def sweep_table(points: pd.DataFrame, dial: str) -> pd.DataFrame:
     rows = []
     for (panel, series, x), group in points.groupby(["panel", "series", "x"], sort=False):
         row = {"networks": panel, "series": series, dial: f"{x:g}"}
-        for source in ("published", "record", "this run"):
+        for source in ("published", "record", *(["this run"] if "this run" in set(points.source) else [])):
             values = group[group.source == source].psnr
             row[source] = "–" if values.empty else f"{values.mean():.2f}"
             if len(values) > 1:

@@ -15,7 +15,7 @@ from IPython.display import HTML
 from pandas.io.formats.style import Styler
 
 from srlib.figures import table
-from srlib.ledger import UNTRAINED, VERDICTS, Row, rows_frame
+from srlib.ledger import UNTRAINED, VERDICTS, Row, find_ours, rows_frame
 from srlib.papers import claim, claims
 from srlib.protocol import METRICS
 from srlib.records import Record, find_record
@@ -106,9 +106,10 @@ def results_table(
     notes = "".join(f"<li>{html.escape(f'{place}: {note}')}</li>" for place, note in noted.values())
     legend += ["*: noted below"] if notes else []
     return HTML(
-        '<div class="srlib-results"><table class="dataframe srlib-table srlib-sortable">'
+        f'<div class="srlib-results"><div class="srlib-scroll" role="group" tabindex="0" aria-label="{html.escape(caption)}">'
+        '<table class="dataframe srlib-table srlib-sortable">'
         f"<caption>{html.escape(caption)}</caption>"
-        f"<thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table>"
+        f"<thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table></div>"
         f'<p class="srlib-legend">{"; ".join(legend)}. {download(rows_frame(rows), "table.csv")}</p>'
         f'<ul class="srlib-legend">{notes}</ul></div>'
     )
@@ -140,9 +141,15 @@ def _cell(rows: list[Row], ranks: dict[str, int]) -> str:
         ours = [row for row in rows if row.protocol == protocol]
         if any(row.ours is not None for row in ours) or ours[0].kind == "measured":
             several = len({row.protocol for row in rows if row.metric == ours[0].metric}) > 1
-            below += f'<br><span class="srlib-ours">{_ours(ours, protocol if several else "")}</span>'
+            below += f'<br><span class="srlib-ours"{made_by(ours)}>{_ours(ours, protocol if several else "")}</span>'
     value = next(iter(rows)).published
     return f'<td data-value="{html.escape(value)}">{" / ".join(printed)}{below}</td>'
+
+
+def made_by(rows: list[Row]) -> str:
+    """The experiment whose records gave our numbers, as an attribute, which the book turns into a link."""
+    ours = next((found for row in rows if row.ours is not None and (found := find_ours(claim(row.id), row.protocol))), None)
+    return f' data-record="{ours.records[0].info["experiment"]}"' if ours else ""
 
 
 def _ours(rows: list[Row], protocol: str) -> str:
@@ -184,6 +191,7 @@ def per_image(records: dict[str, Record], dataset: str, scale: int, protocol: st
     frame = pd.DataFrame(columns).rename_axis("image")
     frame = frame.reset_index()
     text = frame.to_html(index=False, classes="dataframe srlib-table srlib-sortable", border=0, float_format="%.3f")
+    text = f'<div class="srlib-scroll" role="group" tabindex="0" aria-label="{title}">{text}</div>'
     return HTML(f"<details><summary>{title}</summary>{text}{download(frame, 'scores.csv')}</details>")
 
 

@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 import torch
 
-from srlib.crops import Crop, Scene, View, compare, crop, crop_figure, cut, describe, score, view
+from srlib.crops import Crop, Scene, View, crop, crop_figure, cut, describe, least_errors, score, scores_table, view
 from srlib.images import rgb_to_luma, round_uint8
 from srlib.inference import as_method
 from srlib.methods import Method, find_method
 from srlib.models import DRN, DRRN, DSRN, RLCSC
 from srlib.protocol import PROTOCOLS, Score
 from srlib.records import find_record
-from srlib.regions import REGIONS, STAND_INS, Region, find
+from srlib.regions import REGIONS, STAND_INS, Region, around, find
 
 NETWORKS = {
     "drrn": lambda scale: DRRN(1, 2, width=8),
@@ -157,10 +157,52 @@ def test_the_table_holds_what_the_figures_show(photo):
     """Identity: scores as they are, and the root of the mean square of an error of 3 and 5 grey levels, half and half."""
     scene, pixels, error = place(photo, 3, "drrn"), np.zeros((2, 2, 3), np.uint8), np.array([[3.0, 5.0], [5.0, 3.0]])
     crops = (Crop("a", "narrow", pixels, error, Score(20.0, 0.9, np.nan)), Crop("b", "", pixels, error, None))
-    a, b = compare([View(scene, crops, {})]).to_dict("records")
+    a, b = scores_table([View(scene, crops, {})]).to_dict("records")
     assert (a["method"], a["note"], a["PSNR"], a["SSIM"], a["scale"]) == ("a", "narrow", 20.0, 0.9, "×3")
     assert a["error in the rectangle"] == b["error in the rectangle"] == pytest.approx(17**0.5)
     assert np.isnan(b["PSNR"])
+
+
+def test_the_text_below_names_the_smallest_error(photo):
+    """Counted by hand: 3 against 5 grey levels, the first being bicubic."""
+    scene, pixels = place(photo, 3, "drrn"), np.zeros((2, 2, 3), np.uint8)
+    crops = [Crop(label, "", pixels, np.full((2, 2), error), None) for label, error in (("Bicubic", 5.0), ("net", 3.0))]
+    text = least_errors(scores_table([View(scene, tuple(crops), {})]))
+    assert "of the 2 methods at hand **net** has the smallest error, 3.0 grey levels; bicubic interpolation has 5.0." in text
+    assert "no network is at hand" in least_errors(scores_table([View(scene, tuple(crops[:1]), {})]))
+
+
+@pytest.mark.parametrize("side", [1, 96, 256, 10_000])
+@pytest.mark.parametrize("paper", REGIONS)
+def test_a_wider_cut_lies_in_the_image_and_holds_the_region(paper, side, tmp_path, monkeypatch):
+    """Arithmetic, on the stand-ins: of the side asked for where there is room, never less than the region."""
+    monkeypatch.setenv("SRLIB_DATA", str(tmp_path))
+    for region in REGIONS[paper]:
+        image, found = find(region)
+        wide = around(region, side)
+        sizes = [n - n % region.scale for n in image.shape[:2]]
+        assert (wide.height, wide.width) == tuple(
+            min(max(side, least), size) for least, size in zip((region.height, region.width), sizes, strict=True)
+        )
+        assert min(wide.top, wide.left) >= 0
+        assert wide.top + wide.height <= sizes[0]
+        assert wide.left + wide.width <= sizes[1]
+        top, left, height, width = wide.focus
+        assert (wide.top + top, wide.left + left, height, width) == (found.top, found.left, found.height, found.width)
+
+
+def test_the_figures_part_of_a_wider_cut_is_the_cut_without_it(photo, tmp_path, monkeypatch):
+    """Identity, on a stand-in: pixels, error, score, and what is written below."""
+    monkeypatch.setenv("SRLIB_DATA", str(tmp_path))
+    region, methods = REGIONS["drrn"][0], {"Bicubic": "bicubic"}
+    alone, wide = view(region, methods, "drrn"), view(around(region, 128), methods, "drrn")
+    assert wide.crops[0].pixels.shape == (128, 128, 3)
+    for a, b in zip(alone.crops, wide.narrow.crops, strict=True):
+        np.testing.assert_array_equal(a.pixels, b.pixels)
+        np.testing.assert_array_equal(a.error, b.error)
+        assert a.score[:2] == b.score[:2]
+    assert describe(wide) == describe(alone)
+    assert alone.narrow is alone
 
 
 def test_a_figure_shows_each_method_once_and_the_best_in_bold(photo):

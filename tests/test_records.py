@@ -42,6 +42,19 @@ def test_means_are_computed_from_the_images(record):
     assert record.mean("Sample", 3, "ifc", "drrn") is None
 
 
+def test_sets_that_are_scored_one_after_the_other_are_all_kept(record, tmp_path, photo):
+    """`train --score Set5 Set14` kept the last set alone, since scores that had been read once were never read again."""
+    (tmp_path / "mine").mkdir()
+    Image.fromarray(photo).save(tmp_path / "mine" / "cat.png")
+    before = Record(record.folder)
+    assert set(before.scores.dataset) == {"Sample"}
+    for protocol in ("drrn", "vdsr"):
+        add_scores(before, open_images(tmp_path / "mine"), (3,), (protocol,), metrics=("psnr",), progress=False)
+    kept = Record(record.folder).scores
+    assert len(kept) == 4 + 2
+    assert set(kept[kept.dataset != "Sample"].protocol) == {"drrn", "vdsr"}
+
+
 def test_a_finished_run_is_not_run_again_nor_overwritten(record):
     """The same call returns the record; another precision in the same place is refused; another budget has another place."""
     experiment, before = get_experiment("drrn_b1u1_w4"), record.info

@@ -10,7 +10,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from srlib import ledger_pages, pages, training_pages
+from srlib import landing, ledger_pages, pages, record_pages, training_pages
 from srlib.papers import PAPERS
 
 PAGES = {
@@ -20,6 +20,11 @@ PAGES = {
     "quotations": ledger_pages.quotations,
     **{f"walk-{paper}": partial(ledger_pages.walk, paper) for paper in PAPERS},
     **{f"open-{paper}": partial(ledger_pages.left_open, paper) for paper in PAPERS},
+    **{f"claims-{paper}": partial(landing.claims_of, paper) for paper in PAPERS},
+    **{f"sizes-{paper}": partial(pages.models, paper) for paper in PAPERS},
+    "standing": landing.standing,
+    "progress": landing.progress,
+    "picture": landing.picture,
     "protocols": pages.protocols,
     "models": pages.models,
     "speed": pages.speed,
@@ -28,6 +33,7 @@ PAGES = {
     "training-speed": training_pages.training_speed,
     "cost": training_pages.cost,
     "status": pages.status,
+    "records": record_pages.records,
 }
 
 

@@ -1,8 +1,8 @@
 // Tables of class srlib-sortable sort when a column's head is pressed; a second press turns the order round.
 document.addEventListener("DOMContentLoaded", () => {
   for (const table of document.querySelectorAll("table.srlib-sortable")) {
-    const heads = table.querySelectorAll("thead tr:last-child th");
-    heads.forEach((head, column) => {
+    const heads = table.querySelectorAll("thead tr:last-child th"); // an empty head is a td
+    heads.forEach((head) => {
       const button = document.createElement("button");
       button.type = "button";
       button.append(...head.childNodes);
@@ -12,7 +12,7 @@ document.addEventListener("DOMContentLoaded", () => {
         heads.forEach((other) => other.removeAttribute("aria-sort"));
         head.setAttribute("aria-sort", descending ? "descending" : "ascending");
         const value = (row) => {
-          const cell = row.cells[column];
+          const cell = row.cells[head.cellIndex];
           const text = (cell?.dataset.value ?? cell?.textContent ?? "").trim();
           const number = parseFloat(text.replace(/[×,]/g, ""));
           return Number.isNaN(number) ? text : number;

@@ -1,0 +1,141 @@
+"""What surrounds a page: head, provenance footer, links to records, no inline scripts; and a built folder without ballast."""
+
+import html
+import json
+import os
+import re
+import shutil
+from datetime import UTC, datetime
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.builders.html._assets import _JavaScript
+
+from srlib.hardware import device_name
+from srlib.provenance import commit, environment
+from srlib.record_pages import anchor
+from srlib.records import find_records
+
+RECORD = re.compile(r'<span class="srlib-ours" data-record="(\w+)">(.*?)</span>', re.DOTALL)
+# What others write and a screen reader or a strict policy minds: heads without words, roles of old, styles inline.
+EMPTY_HEAD = re.compile(r"<th([^>]*)>(?:<p>)?(?:&nbsp;)?\s*(?:</p>)?</th>")
+BIBLIOGRAPHY = ('role="doc-biblioentry"', 'role="listitem"')
+PANDAS = (' style="text-align: right;"', "")
+# Of MathJax the book loads one file and the fonts; the theme's icons are ours; nobody debugs the theme here.
+BALLAST = ("locales", "vendor", "scripts/fontawesome.*", "**/*.map", "webpack-macros.html", "sbt-webpack-macros.html")
+BALLAST += ("mathjax/node-main.js", "mathjax/latest.js", "mathjax/tex-[!c]*.js", "mathjax/tex-chtml-*.js", "mathjax/mml-*.js")
+BALLAST += ("mathjax/adaptors", "mathjax/sre", "mathjax/input/asciimath.js", "mathjax/output/svg*")
+
+
+def surround(app: Sphinx, page: str, template: str, context: dict, doctree: nodes.document | None) -> None:
+    """Complete one page."""
+    if app.builder.format != "html":
+        return
+    to = context["pathto"]
+    if "body" in context:
+        body = RECORD.sub(lambda m: _record_link(to("records"), *m.groups()), context["body"])
+        context["body"] = EMPTY_HEAD.sub(r"<td\1></td>", body).replace(*BIBLIOGRAPHY).replace(*PANDAS)
+    context["script_files"] = [_as_file(app, script) for script in context["script_files"] if not _names_page(script)]
+    context["metatags"] = context.get("metatags", "") + _described(context, doctree)
+    context["header_buttons"] = _downloads(context)
+    context["theme_extra_footer"] = _footer(to, Path(app.srcdir, f"{page}.ipynb"))
+    if page == app.config.root_doc:
+        context["docstitle"] = ""  # which is the page's own
+
+
+def _record_link(page: str, experiment: str, text: str) -> str:
+    """A number of ours as a link to its records."""
+    return f'<a class="srlib-ours" href="{page}#{anchor(experiment)}">{text}</a>'
+
+
+def _names_page(script: _JavaScript) -> bool:
+    return "DOCUMENTATION_OPTIONS.pagename" in script.attributes.get("body", "")
+
+
+def _as_file(app: Sphinx, script: _JavaScript) -> _JavaScript:
+    """An inline script as a file: the extensions write some, which a policy `script-src 'self'` refuses."""
+    body = script.attributes.get("body")
+    if not body:
+        return script
+    name = f"inline-{sha256(body.encode()).hexdigest()[:8]}.js"
+    path = Path(app.outdir, "_static", name)
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(body + "\n")
+    return _JavaScript(f"_static/{name}", priority=script.priority)
+
+
+def _described(context: dict, doctree: nodes.document | None) -> str:
+    """The page's first paragraph, for search engines and previews of links."""
+    title = re.sub("<.*?>", "", context.get("title", ""))
+    paragraphs = doctree.findall(nodes.paragraph) if doctree else ()
+    words = " ".join(next((p.astext() for p in paragraphs if isinstance(p.parent, nodes.section)), title).split())
+    if len(words) > 200:
+        words = words[:200].rsplit(" ", 1)[0] + " …"
+    facts = {"description": words, "color-scheme": "light dark"}
+    shared = {
+        "og:type": "article",
+        "og:site_name": context["project"],
+        "og:title": html.unescape(title),
+        "og:description": words,
+    }
+    return "".join(
+        f'\n    <meta {kind}="{name}" content="{html.escape(value)}" />'
+        for kind, tags in (("name", facts), ("property", shared))
+        for name, value in tags.items()
+    )
+
+
+def _downloads(context: dict) -> list[dict[str, str]]:
+    """One button for the page's source: the executed notebook, or the Markdown."""
+    if not (name := context.get("sourcename")):
+        return []
+    what = "notebook" if name.endswith(".ipynb") else "source of this page"
+    url = f"{context['pathto']('_sources', 1)}/{name}"
+    return [{"type": "link", "url": url, "tooltip": f"Download the {what}", "icon": "fas fa-download", "label": "download"}]
+
+
+def _footer(to: object, notebook: Path) -> str:
+    """How this page came to be."""
+    lines = [_provenance().format(records=to("records"), status=to("status"))]
+    if notebook.exists():
+        run = json.loads(notebook.read_text())["metadata"].get("papermill", {})
+        executed = ""
+        if run.get("duration") is not None:
+            executed = f"Executed on {run['start_time'][:10]} in {run['duration']:.0f} seconds. "
+        name = notebook.stem
+        download = f'<a download href="{to("_sources", 1)}/notebooks/{name}.ipynb">the notebook with its outputs</a>'
+        lines.insert(0, f"{executed}Download {download}; its source is <code>notebooks/{name}.py</code>.")
+    return "".join(f"<p>{line}</p>" for line in lines)
+
+
+@cache
+def _provenance() -> str:
+    """Of the whole book: commit, date, libraries, machine, records."""
+    day = datetime.fromtimestamp(int(os.environ.get("SOURCE_DATE_EPOCH") or datetime.now(UTC).timestamp()), UTC)
+    dates = sorted(record.info["date"][:10] for record in find_records())
+    span = dates and (dates[0] if dates[0] == dates[-1] else f"{dates[0]} to {dates[-1]}")
+    behind = f'from <a href="{{records}}">{len(dates)} records</a> of {span}' if dates else "without records"
+    return (
+        f'Built on {day:%Y-%m-%d} at commit <a href="{{status}}"><code>{commit()[:12]}</code></a> {behind}, '
+        f"with torch {environment()['torch']} on {html.escape(device_name('cpu'))}."
+    )
+
+
+def trim(app: Sphinx, failure: Exception | None) -> None:
+    """Remove what no page loads."""
+    if failure or app.builder.format != "html":
+        return
+    static = Path(app.outdir, "_static")
+    for path in [path for pattern in BALLAST for path in static.glob(pattern)]:
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Connect to the pages, after the theme, and to the end of the build, after all others."""
+    app.connect("html-page-context", surround, priority=900)
+    app.connect("build-finished", trim, priority=900)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,144 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Start here
+#
+# This is the workshop behind the book: the notebooks that make its pages, with everything they compute from.
+# Run this one from top to bottom (*Run*, *Run All Cells*); it trains nothing.
+# It shows what is at hand, lists the notebooks, and ends with two things to play with.
+
+# %% tags=["parameters"]
+train: bool = False  # unused here: nothing is trained
+budget: float = 1.0  # unused here
+seed: int = 0  # unused here
+device: str = "auto"  # of the networks below: cpu, cuda or auto
+
+# %%
+from srlib.parameters import check_parameters
+
+check_parameters(globals())
+
+# %%
+import json
+import re
+
+import pandas as pd
+from IPython.display import Markdown, display
+
+from srlib.datasets import DATASETS, at_hand, data_folder, open_images
+from srlib.explorer import explore
+from srlib.hardware import choose_device
+from srlib.images import imresize
+from srlib.inference import super_resolve
+from srlib.pages import markdown_table
+from srlib.provenance import ROOT
+from srlib.records import find_records, trained_model
+from srlib.viewer import compare
+
+# %% [markdown]
+# ## The notebooks
+#
+# Click a title to open it.
+# Each is a page of the book, in the order of the book.
+# It reads the committed records, and trains only where `train` in its first cell says so.
+
+
+# %%
+def head(name: str) -> dict[str, str]:
+    """Title, with a link, and question of a notebook: its first cell says both."""
+    notebook = json.loads((ROOT / "notebooks" / f"{name}.ipynb").read_text())
+    text = "".join(notebook["cells"][0]["source"])
+    question = re.search(r"\*\*Question\.\*\*\s(.*?)(?:\n\n|$)", text, re.DOTALL)
+    title = text.splitlines()[0].removeprefix("# ")
+    return {"notebook": f"[{title}]({name}.ipynb)", "what it asks": question[1].replace("\n", " ") if question else ""}
+
+
+parts: dict[str, list] = {}
+for part, name in re.findall(r"caption: (.*)|file: notebooks/(\w+)", (ROOT / "book" / "_toc.yml").read_text()):
+    if part:
+        rows = parts.setdefault(part, [])
+    else:
+        rows.append(head(name))
+for part, rows in parts.items():
+    if rows:
+        display(Markdown(f"**{part}**\n\n{markdown_table(pd.DataFrame(rows))}"))
+
+# %% [markdown]
+# ## Data
+#
+# The photographs of `Sample` are always here, and the notebooks run on them where nothing else is, and say so.
+# To fetch others, verified, open a terminal (*File*, *New*, *Terminal*) and type:
+#
+# ```
+# .venv/bin/python -m srlib fetch Set5 Set14 T91
+# ```
+#
+# If you have them already, set `SRLIB_DATA` to the folder that holds them before `make lab`.
+
+# %%
+rows = [
+    {"dataset": d.name, "here": "yes" if at_hand(d.name) else "no", "images": d.count, "role": d.role, "licence": d.licence}
+    for d in DATASETS.values()
+]
+display(Markdown(f"Datasets are looked for in `{data_folder()}`.\n\n{markdown_table(pd.DataFrame(rows))}"))
+
+# %% [markdown]
+# ## Records
+#
+# A record is a number of ours and how it came to be: settings, curve, weights, scores image by image.
+# All are in `results/`.
+
+# %%
+records = pd.DataFrame(
+    {
+        "of": record.folder.parts[-3],
+        "experiment": record.info["experiment"],
+        "weights": "yes" if (record.folder / "weights.safetensors").exists() else "no",
+        "hours of training": f"{record.info.get('seconds', 0) / 3600:.2f}",
+        "device": record.info.get("device", ""),
+    }
+    for record in find_records()
+)
+display(Markdown(markdown_table(records)))
+
+# %% [markdown]
+# ## Compare outputs with your own eyes
+#
+# An original is made small, enlarged by several networks, and put into a viewer: drag the divider, move the zoom, press a digit.
+# The small picture is rounded to 8 bits, as a file is; the tables of the book keep to their protocols, so scores differ a little.
+# Put your own picture in place of `hr`, as `srlib.images.read_image("photo.png")`.
+
+# %%
+scale = 3
+original = dict(open_images("Sample"))["chelsea"]
+hr = original[45:237, 105:297]  # rows and columns: a square whose side is a multiple of 2, 3 and 4
+lr = imresize(hr, 1 / scale)
+
+networks = {"DRRN B3U3": "drrn_b3u3_w16", "DSRN T3": "dsrn_t3_x3_w32", "RL-CSC K5": "rlcsc_k5_n32_m32"}  # the column above
+outputs = {"Bicubic": super_resolve(lr, None, scale)}
+for label, experiment in networks.items():
+    outputs[label] = super_resolve(lr, trained_model(experiment, scale).to(choose_device(device)), scale)
+compare(outputs, hr, scale=scale, protocol="drrn", title="Part of the cat")
+
+# %% [markdown]
+# ## Explore
+#
+# Choose or upload a picture, choose networks, run them on a region, and see the outputs in the same viewer.
+
+# %%
+explore(device)
+
+# %% [markdown]
+# ## Where to go on
+#
+# * *Rerun an experiment* outside JupyterLab, with its output kept: `papermill`, as the README shows.
+# * *Train:* `.venv/bin/python -m srlib queue` says what is next, how long it takes here, and the command.
+# * *Read the book:* `make book`, or `_build/html/index.html` if it is built.

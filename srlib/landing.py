@@ -1,0 +1,147 @@
+"""The first screen of the book: where each paper stands, in one table, one sentence and one picture."""
+
+import math
+from collections.abc import Iterable
+from html import escape
+
+import pandas as pd
+
+from srlib.figures import COLOURS
+from srlib.ledger import KINDS, VERDICTS, counts, ledger
+from srlib.models import MODELS, outline, params
+from srlib.pages import markdown_table
+from srlib.papers import PAPERS, TITLES, claim, claims, get_experiment
+from srlib.papers.recomputed import contradictions
+from srlib.runs import runs
+
+CELL = ("Set5", 3, "psnr")  # of the picture
+MAIN = {"drrn": "Table 2", "dsrn": "Table 1", "rlcsc": "Table 1", "drn": "Table 3"}  # each paper's own networks on it
+Point = tuple[str, int, float, str]  # paper, weights, dB, network
+SIZE = (480, 360)
+PLOT = (34, 14, 472, 310)  # left, top, right and bottom of the area between the axes
+
+
+def standing() -> str:
+    """Where each paper stands, as a small Markdown table: what needs no training, the paper's own scores, contradictions."""
+    rows = []
+    for paper in PAPERS:
+        lines = ledger((paper,))
+        bicubic = [row for row in lines if row.kind == "quoted" and row.experiment == "bicubic" and row.ours is not None]
+        exact = counts(row for row in lines if row.kind in ("arithmetic", "setting"))
+        own = counts(row for row in lines if row.kind == "measured")
+        rows.append(
+            {
+                "": f"[{TITLES[paper]}]({paper}.md)",
+                "bicubic rows": f"{sum(claim(row.id).printed_alike(row.ours) for row in bicubic)} of {len(bicubic)}",
+                "sizes, settings": f"{exact['reproduced']} of {exact.total()}",
+                "own scores": f"{own['reproduced']} of {own.total()}",
+                "contra\u00addictions": len(contradictions(paper)),
+            }
+        )
+    return markdown_table(pd.DataFrame(rows))
+
+
+def progress() -> str:
+    """How far the trainings are, in a few sentences of Markdown."""
+    own = counts(row for row in ledger() if row.kind == "measured")
+    trained = {name for paper in PAPERS for name in runs().names(paper)}
+    full = len(trained & MODELS.keys())
+    said = f"**{full} of the papers' networks {'is' if full == 1 else 'are'} trained at full size.** "
+    if not full:
+        said = "**No network of a paper's size is trained yet.** "
+    if narrow := len(trained) - full:
+        said += f"{narrow} narrow ones are, on two CPU cores. "
+    reproduced, missing = own["reproduced"], own["not attempted"]
+    return said + f"Of the papers' {own.total()} own scores {reproduced} are reproduced and {missing} not attempted."
+
+
+def claims_of(paper: str) -> str:
+    """All that one paper claims, by kind and verdict, as Markdown."""
+    lines = ledger((paper,))
+    rows = []
+    for kind, meaning in KINDS.items():
+        if said := counts(row for row in lines if row.kind == kind):
+            listed = ", ".join(f"{said[verdict]} {verdict}" for verdict in VERDICTS if said[verdict])
+            rows.append({"claims": meaning, "how many": said.total(), "verdicts": listed})
+    return markdown_table(pd.DataFrame(rows))
+
+
+def picture() -> str:
+    """PSNR against size, what the papers print and what we have trained, as an SVG figure in HTML.
+
+    Its words have the page's colour, light or dark; nothing in it is a style that a strict policy would refuse.
+    """
+    printed = [point for paper in PAPERS for point in _printed(paper)]
+    ours = [point for paper in PAPERS for point in _ours(paper)]
+    lines, names = [], []
+    for paper in PAPERS:
+        theirs = min((p for p in printed if p[0] == paper), key=lambda p: (p[1], -p[2]))  # of the smallest the best
+        (x, y), colour = _place(*theirs[1:3]), _colour(paper)
+        names.append(_text(x + 10, y + 5, TITLES[paper], "start") if names else _text(x - 10, y + 2, TITLES[paper], "end"))
+        if best := max((p for p in ours if p[0] == paper), key=lambda p: p[2], default=None):
+            a, b = _place(*best[1:3])
+            ends = f'x1="{a:.1f}" y1="{b:.1f}" x2="{x:.1f}" y2="{y:.1f}"'
+            lines.append(f'<line {ends} stroke="{colour}" stroke-width="1.5" stroke-dasharray="2 4"/>')
+    marks = [_mark(*point, filled=False) for point in printed] + [_mark(*point, filled=True) for point in ours]
+    said, have = (
+        "; ".join(f"{name} {psnr:.2f} dB with {weights:,} weights" for _, weights, psnr, name in points)
+        for points in (printed, ours)
+    )
+    alt = (
+        f"Scatter plot of PSNR on Set5 at scale 3 against convolution weights. Printed: {said}. Trained here: {have or 'none'}."
+    )
+    return (
+        f'<figure class="srlib-standing"><svg viewBox="0 0 {SIZE[0]} {SIZE[1]}" role="img" aria-label="{escape(alt)}" '
+        f'fill="currentColor" font-size="13">{"".join([*_axes(), *lines, *marks, *names])}</svg>'
+        "<figcaption>PSNR on Set5 ×3 against convolution weights. Hollow: what the papers print. Filled: what we have trained, "
+        "with a dotted line to the paper's network.</figcaption></figure>"
+    )
+
+
+def _printed(paper: str) -> Iterable[Point]:
+    """The paper's own networks on the cell of the picture."""
+    for c in claims(paper):
+        if (c.dataset, c.scale, c.metric, c.kind, c.where) == (*CELL, "measured", MAIN[paper]):
+            yield paper, params(outline(MODELS[c.experiment])), c.number, c.experiment
+
+
+def _ours(paper: str) -> Iterable[Point]:
+    """Networks of that paper that we have trained, under its first protocol."""
+    for name in runs().names(paper):
+        experiment = get_experiment(name)
+        if ours := runs().find(name, *CELL, experiment.protocols[0]):
+            yield paper, params(outline(experiment.make)), ours.value, name
+
+
+def _place(weights: float, psnr: float) -> tuple[float, float]:
+    """Where a point stands: 10^3.5 to 10^7.5 weights, 32 to 35 dB."""
+    left, top, right, bottom = PLOT
+    return left + (math.log10(weights) - 3.5) / 4 * (right - left), bottom - (psnr - 32) / 3 * (bottom - top)
+
+
+def _colour(paper: str) -> str:
+    return "#{:02x}{:02x}{:02x}".format(*(round(255 * part) for part in COLOURS[paper]))
+
+
+def _mark(paper: str, weights: int, psnr: float, name: str, filled: bool) -> str:
+    x, y = _place(weights, psnr)
+    look = f'fill="{_colour(paper)}"' if filled else f'fill="none" stroke="{_colour(paper)}" stroke-width="2.5"'
+    return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{5 if filled else 6}" {look}><title>{name}: {psnr:.2f} dB</title></circle>'
+
+
+def _text(x: float, y: float, words: str, anchor: str = "middle") -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{words}</text>'
+
+
+def _axes() -> Iterable[str]:
+    left, top, right, bottom = PLOT
+    for psnr in (32, 33, 34, 35):
+        y = _place(1e4, psnr)[1]
+        yield f'<line x1="{left}" y1="{y:.1f}" x2="{right}" y2="{y:.1f}" stroke="currentColor" stroke-opacity="0.2"/>'
+        yield _text(left - 8, y + 4, str(psnr), "end")
+    for power, words in ((4, "10,000"), (5, "100,000"), (6, "1 million"), (7, "10 million")):
+        x = _place(10**power, 32)[0]
+        yield f'<line x1="{x:.1f}" y1="{bottom}" x2="{x:.1f}" y2="{bottom + 5}" stroke="currentColor" stroke-opacity="0.5"/>'
+        yield _text(x, bottom + 20, words)
+    yield _text((left + right) / 2, bottom + 40, "convolution weights")
+    yield _text(left + 6, top + 14, "PSNR, dB", "start")

@@ -1,0 +1,74 @@
+"""The page of all records: for each number of ours, the command that makes it again and the files that hold it."""
+
+import os
+from itertools import groupby
+from pathlib import Path
+
+import pandas as pd
+
+from srlib.pages import markdown_table
+from srlib.papers import TITLES, get_experiment
+from srlib.provenance import ROOT
+from srlib.records import Record, find_records
+
+FILES = ("record.json", "scores.csv", "curve.csv")
+AGAIN = "results/runs/again"  # beside the committed records: where they lie, `train` has nothing left to do
+
+
+def anchor(experiment: str) -> str:
+    """The label of an experiment's records on the page: `record-drrn-b1u9`."""
+    return f"record-{experiment}".replace("_", "-")
+
+
+def command(record: Record) -> str:
+    """What makes a record again, for a terminal in the project's folder."""
+    info = record.info
+    if info["kind"] != "training":
+        weights = " --vdsr-weights FILE.npz" if info["experiment"].startswith("vdsr") else ""
+        return f"python -m srlib.baselines{weights}"
+    options = {"recipe": info["recipe"]["name"], "budget": f"{info['budget']:g}", "seed": info["seed"]}
+    usual = {"recipe": "fast", "budget": "1", "seed": 0}
+    options = {name: value for name, value in options.items() if value != usual[name]}
+    if info["data"] != get_experiment(info["experiment"]).data:
+        options["data"] = info["data"]
+    options |= {"device": "cuda" if info.get("gpu_seconds") else "cpu", "precision": info["precision"], "out": AGAIN}
+    sets = record.scores.dataset.unique()
+    score = f" --score {' '.join(sets)}" if len(sets) else ""
+    return f"python -m srlib train {info['experiment']}" + "".join(f" --{k} {v}" for k, v in options.items()) + score
+
+
+def records() -> str:
+    """All records by paper and experiment, as Markdown: facts, files to download, commands to copy."""
+    text, papers = [], groupby(find_records(), lambda record: record.folder.parts[-3])
+    for paper, of_paper in papers:
+        text.append(f"## {TITLES.get(paper, paper.capitalize())}")
+        for experiment, group in groupby(of_paper, lambda record: record.folder.parts[-2]):
+            found = list(group)
+            commands = "\n".join(dict.fromkeys(command(record) for record in found))
+            text += [
+                f"({anchor(experiment)})=\n### `{experiment}`",
+                markdown_table(pd.DataFrame([_facts(record) for record in found])),
+                f"```bash\n{commands}\n```",
+            ]
+    return "\n\n".join(text) or "There is no record yet."
+
+
+def _facts(record: Record) -> dict[str, str]:
+    """One line of an experiment's table."""
+    info, trained = record.info, {}
+    if is_trained := info["kind"] == "training":
+        trained = {"iterations": f"{info['iterations_done']:,}", "seconds": f"{info['seconds']:,.0f}", "device": info["device"]}
+    return {
+        "record": record.folder.name,
+        **trained,
+        "data": info["data"] if is_trained else ", ".join(record.scores.dataset.unique()),
+        "torch": info["environment"]["torch"],
+        "commit": f"`{info['commit'][:8]}`",
+        "date": info["date"][:10],
+        "files": ", ".join(_link(record.folder / name) for name in FILES if (record.folder / name).exists()),
+    }
+
+
+def _link(path: Path) -> str:
+    """A download, for a page that lies in the folder of the book."""
+    return f"{{download}}`{path.name} <{os.path.relpath(path, ROOT / 'book')}>`"

@@ -1,0 +1,45 @@
+"""The first page: its counts are the ledger's, its picture is of the networks."""
+
+import re
+import xml.etree.ElementTree as ElementTree
+
+from srlib import landing
+from srlib.ledger import counts, ledger
+from srlib.models import MODELS, outline, params
+from srlib.papers import PAPERS, TITLES, claims
+from srlib.papers.recomputed import contradictions
+from srlib.runs import runs
+
+
+def test_each_paper_stands_in_the_table_with_its_counts():
+    """Identity: the paper's own scores and contradictions, as counted elsewhere."""
+    lines = landing.standing().splitlines()[2:]
+    for line, paper in zip(lines, PAPERS, strict=True):
+        name, _, _, own, wrong = (cell.strip() for cell in line.strip("|").split(" | "))
+        assert name == f"[{TITLES[paper]}]({paper}.md)"
+        assert own.endswith(f"of {sum(c.kind == 'measured' for c in claims(paper))}")
+        assert int(wrong) == len(contradictions(paper))
+
+
+def test_the_first_screen_says_whether_a_network_of_a_papers_size_is_trained():
+    """Identity: the records of the four papers, and those whose network is a published one."""
+    trained = {name for paper in PAPERS for name in runs().names(paper)}
+    assert ("No network of a paper's size" in landing.progress()) == (not trained & MODELS.keys())
+
+
+def test_claims_by_kind_add_up_to_the_ledgers():
+    """Identity."""
+    for paper in PAPERS:
+        rows = [line.strip("| ").split(" | ") for line in landing.claims_of(paper).splitlines()[2:]]
+        assert sum(int(row[1]) for row in rows) == counts(ledger((paper,))).total()
+
+
+def test_the_picture_has_a_point_for_each_network_and_no_inline_style():
+    """Identity: printed and trained networks; what a strict content policy refuses is not there."""
+    text = landing.picture()
+    svg = ElementTree.fromstring(re.search("<svg.*</svg>", text, re.S)[0])
+    points = {title.text.split(":")[0] for title in svg.iter("title")}
+    assert {"drrn_b1u25", "dsrn_t7_x3", "rlcsc_k25", "drn_x3"} <= points
+    assert f"{params(outline(MODELS['drrn_b1u25'])):,} weights" in svg.attrib["aria-label"]
+    assert "style=" not in text
+    assert "Trained here: none" in text or len(points) > 6
