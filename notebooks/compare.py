@@ -120,7 +120,6 @@ compare(mine, title="without an original")
 # :class: tip
 # `papermill notebooks/compare.ipynb results/runs/compare.ipynb -p image bird`
 #
-# Some seconds on two cores.
 # VDSR appears when `SRLIB_VDSR_WEIGHTS` names the file of its released weights (`.npz`).
 # `-p experiments drrn_b1u3_w32,dsrn_t3_x3_w32` chooses the networks.
 # ```

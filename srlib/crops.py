@@ -24,7 +24,7 @@ from srlib.inference import as_method
 from srlib.methods import Method, find_method
 from srlib.models import macs_per_pixel, params
 from srlib.protocol import PROTOCOLS, Protocol, Score
-from srlib.regions import Region, Window, find
+from srlib.regions import Region, find, surroundings
 
 MOST_WORK = 1e11  # multiplications that a missing score may cost: some seconds of a CPU core
 ERROR_TOP = 60  # grey levels at the end of the error maps' colours, the same in all figures
@@ -73,25 +73,6 @@ def scene(region: Region, protocol: str) -> Scene:
     return Scene(region, PROTOCOLS[protocol], file)
 
 
-def surroundings(scene: Scene, model: nn.Module) -> tuple[Window, Window, Window]:
-    """What a network must see for its output inside the rectangle to be exact.
-
-    Returns
-    -------
-    tuple of slices
-        Rows and columns of the LR image; the same of the interpolated image; and of the rectangle within the latter.
-    """
-    window, scale = scene.region.window, scene.region.scale
-    halo = -(-model.radius // scale) if model.domain == "ilr" else model.radius  # in pixels of LR
-    sizes = scene.lr.shape[:2]
-    lr = [
-        slice(max(0, s.start // scale - halo), min(n, -(-s.stop // scale) + halo)) for s, n in zip(window, sizes, strict=True)
-    ]
-    ilr = [slice(scale * s.start, scale * s.stop) for s in lr]
-    inner = [slice(s.start - o.start, s.stop - o.start) for s, o in zip(window, ilr, strict=True)]
-    return tuple(lr), tuple(ilr), tuple(inner)
-
-
 def cut(scene: Scene, model: nn.Module | None) -> np.ndarray:
     """A network's output inside the rectangle: `(height, width)` luma or `(height, width, 3)` RGB, float in about 0..1.
 
@@ -102,7 +83,7 @@ def cut(scene: Scene, model: nn.Module | None) -> np.ndarray:
     """
     if model is None:
         return to_float(scene.ilr)[scene.region.window]
-    lr, ilr, inner = surroundings(scene, model)
+    lr, ilr, inner = surroundings(scene.region.window, scene.lr.shape[:2], model, scene.region.scale)
     return as_method(model)(scene.lr[lr], scene.ilr[ilr], scene.region.scale)[inner]
 
 

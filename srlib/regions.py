@@ -6,6 +6,7 @@ The papers' own rectangles are in their images only, so these are ours, placed b
 from dataclasses import dataclass, replace
 
 import numpy as np
+from torch import nn
 
 from srlib.datasets import at_hand, open_images
 from srlib.errors import InputError
@@ -108,3 +109,29 @@ def around(region: Region, side: int = 256) -> Region:
     left = max(0, min(region.left + (region.width - width) // 2, sizes[1] - width))
     focus = region.top - top, region.left - left, region.height, region.width
     return replace(region, top=top, left=left, height=height, width=width, focus=focus)
+
+
+def surroundings(window: Window, size: tuple[int, int], model: nn.Module, scale: int) -> tuple[Window, Window, Window]:
+    """What a network must see for its output inside a window to be exact.
+
+    Parameters
+    ----------
+    window : tuple of slices
+        Rows and columns of the interpolated image.
+    size : tuple of int
+        Height and width of the LR image.
+    model : torch.nn.Module
+        One of `srlib.models`; its `radius` says how far it sees.
+    scale : int
+        2, 3 or 4.
+
+    Returns
+    -------
+    tuple of slices
+        Rows and columns of the LR image; the same of the interpolated image; and of the window within the latter.
+    """
+    halo = -(-model.radius // scale) if model.domain == "ilr" else model.radius  # in pixels of LR
+    lr = [slice(max(0, s.start // scale - halo), min(n, -(-s.stop // scale) + halo)) for s, n in zip(window, size, strict=True)]
+    ilr = [slice(scale * s.start, scale * s.stop) for s in lr]
+    inner = [slice(s.start - o.start, s.stop - o.start) for s, o in zip(window, ilr, strict=True)]
+    return tuple(lr), tuple(ilr), tuple(inner)

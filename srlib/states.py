@@ -23,13 +23,12 @@ from srlib.errors import InputError
 from srlib.images import rgb_to_luma, round_uint8
 from srlib.metrics import psnr
 from srlib.models import DRCN, DRRN, DSRN, RLCSC, SingleState, run
+from srlib.regions import Window, surroundings
 from srlib.tiles import to_tensor
 
 MOST_PIXELS = 512 * 512  # of the window: two pictures a step have to fit into a page
 BRIGHT = 0.995  # quantile of an energy map that is drawn as its brightest colour, as a few pixels are far above the rest
 SHOWN = 120  # least width of the pictures where there is no script, in dots
-
-Window = tuple[slice, slice]
 
 
 def has_states(model: nn.Module) -> bool:
@@ -223,7 +222,7 @@ def show_states(
     if not (height > 0 < width and height * width <= MOST_PIXELS):
         raise InputError(f"The window is {height} x {width} pixels: choose one of 1 to {MOST_PIXELS:,} pixels.")
     device, training = next(model.parameters()).device, model.training
-    seen, seen_ilr, inner = _surroundings(window, lr.shape, model, scale)
+    seen, seen_ilr, inner = surroundings(window, lr.shape, model, scale)
     given = [to_tensor(x).to(device) for x in (lr[seen], ilr[seen_ilr])]
     model.eval()
     try:
@@ -251,15 +250,6 @@ def _luma(image: np.ndarray, name: str) -> np.ndarray:
     if image.dtype != np.uint8 and not (top := np.abs(image).max()) < 4:  # interpolation may leave 0..1 a little
         raise InputError(f"{name} reaches {top:.3g}: floats in 0..1 or 8-bit integers are wanted.")
     return rgb_to_luma(image if image.dtype == np.uint8 else 255 * image)
-
-
-def _surroundings(window: Window, size: tuple[int, int], model: nn.Module, scale: int) -> tuple[Window, Window, Window]:
-    """The part of LR (of this size) that the window depends on, the same part of ILR, and the window within that."""
-    halo = -(-model.radius // scale) if model.domain == "ilr" else model.radius  # in pixels of LR
-    lr = [slice(max(0, s.start // scale - halo), min(n, -(-s.stop // scale) + halo)) for s, n in zip(window, size, strict=True)]
-    ilr = [slice(scale * s.start, scale * s.stop) for s in lr]
-    inner = [slice(s.start - o.start, s.stop - o.start) for s, o in zip(window, ilr, strict=True)]
-    return tuple(lr), tuple(ilr), tuple(inner)
 
 
 def _short(x: float) -> str:
