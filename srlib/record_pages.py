@@ -62,7 +62,6 @@ def _facts(record: Record) -> dict[str, str]:
         "record": record.folder.name,
         **trained,
         "data": info["data"] if is_trained else ", ".join(record.scores.dataset.unique()),
-        "torch": info["environment"]["torch"],
         "commit": f"`{info['commit'][:8]}`",
         "date": info["date"][:10],
         "files": ", ".join(_link(record.folder / name) for name in FILES if (record.folder / name).exists()),

@@ -31,6 +31,7 @@
     [aria-pressed="true"] { border-color: var(--mark); box-shadow: inset 0 0 0 1px var(--mark); font-weight: 600; }
     :focus-visible { outline: 3px solid var(--mark); outline-offset: 2px; }
     .wide { display: grid; grid-template-columns: auto minmax(0, 1fr); gap: 1.25rem; }
+    .wide .bar { padding-top: 1.35em; } /* beside the choosers, below the height of their names */
     .frame { position: relative; touch-action: pan-y; cursor: ew-resize; user-select: none; -webkit-user-select: none;
       padding-bottom: 3rem; max-width: 100%; }
     canvas { display: block; image-rendering: pixelated; }
@@ -45,7 +46,7 @@
     .rect { position: absolute; box-sizing: border-box; border: 2px solid #e00; box-shadow: 0 0 0 1.5px #fff, inset 0 0 0 1px #fff;
       touch-action: none; cursor: move; }
     .rect:focus-visible { outline-offset: 3px; box-shadow: 0 0 0 3px #fff; }
-    ul { list-style: none; margin: 0; padding: 0; display: grid; gap: 0.75rem;
+    ul { list-style: none; margin: 0.5rem 0 0; padding: 0; display: grid; gap: 0.75rem;
       grid-template-columns: repeat(auto-fill, minmax(min(10rem, 46%), 1fr)); }
     li { min-width: 0; overflow-wrap: anywhere; }
     li button { display: block; padding: 3px; min-width: 2.5rem; margin-bottom: 0.25rem; cursor: pointer; }
@@ -75,6 +76,8 @@
             <div class="rect" role="application" tabindex="0" aria-roledescription="movable rectangle"></div>
             <div class="divider" role="slider" tabindex="0" aria-label="Divider" aria-valuemin="0"></div>
           </div>
+        </div>
+        <div>
           <div class="bar">
             <button type="button" data-does="swipe">Swipe</button>
             <button type="button" data-does="flip">Flip left / right</button>
@@ -86,10 +89,8 @@
           <div class="legend" hidden><span>0</span><canvas role="img" aria-label="Colours of the errors"></canvas><span></span></div>
           <p class="status" role="status"></p>
         </div>
-        <div class="zoom">
-          <ul aria-label="The rectangle in every picture, magnified"></ul>
-        </div>
       </div>
+      <ul aria-label="The rectangle in every picture, magnified"></ul>
       <p class="hint">Drag the divider or the rectangle; tap to put the rectangle there; tap a small picture to see it at the
         right. <span class="keys">Keys: <kbd>1</kbd>… one picture alone, <kbd>space</kbd>flip, <kbd>S</kbd>swipe,
         <kbd>E</kbd>error map, <kbd>+</kbd><kbd>−</kbd>zoom, arrows move what has the focus.</span></p>
@@ -235,10 +236,10 @@
     layout() {
       const room = this.find(".ruler").clientWidth;
       if (!room) return; // not displayed
-      const wide = room >= 640;
+      const wide = room >= 560;
       this.find(".stage").classList.toggle("wide", wide);
       const high = Math.max(1, this.factor(0.8 * window.innerHeight, this.height)); // to see it without scrolling
-      this.scale = Math.min(high, this.factor(wide ? room * 0.52 : room, this.width));
+      this.scale = Math.min(high, this.factor(wide ? room - 200 : room, this.width)); // the controls beside it
       for (const part of [".view", ".frame"]) this.find(part).style.width = `${this.width * this.scale}px`;
       this.main.classList.toggle("smooth", this.scale < 1);
       this.main.style.width = `${this.width * this.scale}px`;

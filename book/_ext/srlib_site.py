@@ -21,7 +21,7 @@ from srlib.records import find_records
 
 RECORD = re.compile(r'<span class="srlib-ours" data-record="(\w+)">(.*?)</span>', re.DOTALL)
 # What others write and a screen reader or a strict policy minds: heads without words, roles of old, styles inline.
-EMPTY_HEAD = re.compile(r"<th([^>]*)>(?:<p>)?(?:&nbsp;)?\s*(?:</p>)?</th>")
+EMPTY_HEAD = re.compile(r'<th(?: scope="col")?([^>]*)>(?:<p>)?(?:&nbsp;)?\s*(?:</p>)?</th>')
 BIBLIOGRAPHY = ('role="doc-biblioentry"', 'role="listitem"')
 PANDAS = (' style="text-align: right;"', "")
 # Of MathJax the book loads one file and the fonts; the theme's icons are ours; nobody debugs the theme here.
@@ -119,8 +119,10 @@ def _provenance() -> str:
     dates = sorted(record.info["date"][:10] for record in find_records())
     span = dates and (dates[0] if dates[0] == dates[-1] else f"{dates[0]} to {dates[-1]}")
     behind = f'from <a href="{{records}}">{len(dates)} records</a> of {span}' if dates else "without records"
+    code = commit()
+    code = code[:12] + code[40:]  # the plus sign of files that differ from it
     return (
-        f'Built on {day:%Y-%m-%d} at commit <a href="{{status}}"><code>{commit()[:12]}</code></a> {behind}, '
+        f'Built on {day:%Y-%m-%d} at commit <a href="{{status}}"><code>{code}</code></a> {behind}, '
         f"with torch {environment()['torch']} on {html.escape(device_name('cpu'))}."
     )
 
