@@ -1,6 +1,7 @@
 """Models against the papers' arithmetic, their equations written out, and each other."""
 
 import copy
+import re
 
 import numpy as np
 import pytest
@@ -33,6 +34,7 @@ from srlib.papers import PAPERS, claims
 from srlib.papers.drrn import experiment
 from srlib.papers.recomputed.counting import convolutions
 from srlib.protocol import PROTOCOLS
+from srlib.provenance import ROOT
 
 # Every architecture and every switch of it, small.
 SMALL = {
@@ -465,3 +467,14 @@ def test_files_that_are_no_weights_are_refused(tmp_path):
             load_weights(VDSR(), tmp_path / name)
     with pytest.raises(InputError, match="'srgan' is unknown"):
         make_model("srgan", {})
+
+
+def test_the_page_on_adding_a_model_shows_one_that_works():
+    """FSRCNN as the page has it: the paper's formula counts its weights, its output has three times the size (ECCV 2016)."""
+    page = (ROOT / "book" / "add_a_model.md").read_text()
+    names: dict[str, object] = {}
+    exec(re.search(r"```python\n(\"\"\"FSRCNN.*?)```", page, re.DOTALL)[1], names)
+    model = names["FSRCNN"](**names["VARIANTS"]["fsrcnn"])
+    d, s, m = 56, 12, 4
+    assert params(model) == 25 * d + s * d + 9 * m * s**2 + d * s + 81 * d == 12464
+    assert model(torch.zeros(1, 1, 5, 7)).shape == (1, 1, 15, 21)
