@@ -15,7 +15,7 @@ NOTEBOOKS = [
     "rlcsc_residual_memory", "rlcsc_visual", "drn_structure", "drn_tables", "drn_ablation",
     "drn_visual",
 ]
-SOURCES = [path for path in glob("srlib/**/*", recursive=True) if path.endswith((".py", ".csv", ".json"))]
+SOURCES = [path for path in glob("srlib/**/*", recursive=True) if path.endswith((".py", ".js", ".csv", ".json"))]
 # Absolute, and so no output of `train`: whatever happens to a record, the book takes it as it is.
 RECORDS = glob(f"{workflow.basedir}/results/*/*/seed*/*.json") + glob(f"{workflow.basedir}/results/*/*/seed*/*.csv")
 DATA = config.get("data")
@@ -37,9 +37,8 @@ localrules:
 rule book:
     input:
         expand("book/notebooks/{name}.ipynb", name=NOTEBOOKS),
-        glob("book/*.md"),
-        glob("book/_*/*"),
-        "book/_toc.yml",
+        glob("book/*.*"),
+        [path for path in glob("book/_*/**", recursive=True) if Path(path).is_file() and "__pycache__" not in path],
         "_config.yml",
         SOURCES,
         RECORDS,

@@ -55,13 +55,13 @@ def records() -> str:
 
 def _facts(record: Record) -> dict[str, str]:
     """One line of an experiment's table."""
-    info, trained = record.info, {}
-    if is_trained := info["kind"] == "training":
-        trained = {"iterations": f"{info['iterations_done']:,}", "seconds": f"{info['seconds']:,.0f}", "device": info["device"]}
+    info, made = record.info, {"data": ", ".join(record.scores.dataset.unique())}
+    if info["kind"] == "training":
+        took = f"{info['iterations_done']:,} iterations in {info['seconds']:,.0f} s on {info['device']}"
+        made = {"training": took, "data": info["data"]}
     return {
         "record": record.folder.name,
-        **trained,
-        "data": info["data"] if is_trained else ", ".join(record.scores.dataset.unique()),
+        **made,
         "commit": f"`{info['commit'][:8]}`",
         "date": info["date"][:10],
         "files": ", ".join(_link(record.folder / name) for name in FILES if (record.folder / name).exists()),
