@@ -12,7 +12,7 @@ from srlib.models import MODELS, PUBLISHED, macs_per_pixel, outline, params, par
 from srlib.papers import PAPERS, Claim, claims
 from srlib.protocol import PROTOCOLS
 from srlib.provenance import commit
-from srlib.records import find_records, results_folder
+from srlib.records import results_folder
 
 PACKAGES = (
     "torch",
@@ -169,7 +169,7 @@ def protocols() -> str:
 
 
 def status() -> str:
-    """Where this book was built, with what, from which records and data, as Markdown."""
+    """Where this book was built, with what and with which data, as Markdown."""
     versions = []
     for name in PACKAGES:
         try:
@@ -184,36 +184,14 @@ def status() -> str:
     return "\n\n".join(
         [
             "## Build",
-            f"Commit `{commit()[:12]}`; {machine}.",
+            f"Commit `{commit()}`; {machine}.",
             "## Software",
             markdown_table(pd.DataFrame(versions)),
             "## Data on the building machine",
             markdown_table(pd.DataFrame(data)),
-            "## Records",
-            records(),
+            "What our numbers come from, record by record: {doc}`records`.",
         ]
     )
-
-
-def records() -> str:
-    """All committed records with seed, budget, hardware and commit, as a Markdown table."""
-    rows = []
-    for record in find_records():
-        info = record.info
-        rows.append(
-            {
-                "record": "/".join(record.folder.parts[-3:]),
-                "recipe": info["recipe"]["name"] if "recipe" in info else "–",
-                "budget": info.get("budget", "–"),
-                "iterations": info.get("iterations_done", "–"),
-                "seconds": info.get("seconds", "–"),
-                "data": info.get("data", ", ".join(record.scores.dataset.unique())),
-                "device": info.get("device", "–"),
-                "commit": info["commit"][:8],
-                "date": info["date"][:10],
-            }
-        )
-    return markdown_table(pd.DataFrame(rows)) if rows else "There is no record yet."
 
 
 def markdown_table(frame: pd.DataFrame) -> str:

@@ -3,7 +3,7 @@
 import pytest
 from PIL import Image
 
-from srlib import ledger_pages, pages
+from srlib import ledger_pages, pages, record_pages
 from srlib.checkpoint import load_tensors, save_tensors
 from srlib.datasets import open_images
 from srlib.errors import InputError
@@ -113,5 +113,5 @@ def test_the_readmes_scoreboard_is_the_records():
 def test_generated_pages_stand_without_records(results):
     """The first build of a fork has nothing to show, and shows that."""
     assert "not attempted" in ledger_pages.scoreboard()
-    assert pages.records() == "There is no record yet."
+    assert record_pages.records() == "There is no record yet."
     assert pages.protocols().count("\n") == 7
