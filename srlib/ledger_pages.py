@@ -140,7 +140,7 @@ def ledger_text() -> str:
         "## Verdicts",
         markdown_table(rule),
         "## How many",
-        _html(pd.DataFrame(summary_rows)),
+        _html(pd.DataFrame(summary_rows), "srlib-counts"),
         f"All of it: {download(rows_frame(everything), 'ledger.csv')}, or `python -m srlib ledger --json`.",
     ]
     for paper in PAPERS:
@@ -159,15 +159,15 @@ def _listing(rows: Iterable[Row]) -> str:
         shown.append(
             {
                 "claim": row.id,
+                "published": row.published or "–",
+                "ours": "–" if row.ours is None else f'<span class="srlib-ours"{made_by([row])}>{row.ours:.6g}</span>',
+                "verdict": f"{MARKS[row.verdict]} {row.verdict}",
+                "on": cell,
+                "about": row.experiment,
                 "where": row.where,
                 "text": row.source,
                 "kind": row.kind,
-                "about": row.experiment,
-                "on": cell,
-                "published": row.published or "–",
-                "ours": "–" if row.ours is None else f'<span class="srlib-ours"{made_by([row])}>{row.ours:.6g}</span>',
                 "budget": "–" if not row.recipe or row.budget is None else f"{row.budget:.2g}",
-                "verdict": f"{MARKS[row.verdict]} {row.verdict}",
                 "note": row.note,
             }
         )

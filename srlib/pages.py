@@ -10,6 +10,7 @@ from srlib.datasets import DATASETS, at_hand
 from srlib.hardware import device_name
 from srlib.models import MODELS, PUBLISHED, macs_per_pixel, outline, params, params_total
 from srlib.papers import PAPERS, Claim, claims
+from srlib.papers.recomputed import recomputed
 from srlib.protocol import PROTOCOLS
 from srlib.provenance import commit
 from srlib.records import results_folder
@@ -43,7 +44,7 @@ def printed_sizes(*metrics: str) -> list[Claim]:
 
 def models(family: str = "") -> str:
     """The networks' sizes, ours beside the printed ones, as a Markdown table; of one family, say `drrn`, or of all."""
-    rows, sizes = [], printed_sizes("params", "depth", "receptive_field")
+    rows, notes, sizes = [], [], printed_sizes("params", "depth", "receptive_field")
     listed = {PUBLISHED[name][0] for name in SHOWN}
     others = [name for name, (architecture, _) in PUBLISHED.items() if architecture not in listed]  # a new one shows itself
     for name in (name for name in (*SHOWN, *others) if family in ("", name.split("_")[0])):
@@ -51,10 +52,12 @@ def models(family: str = "") -> str:
         counts = {"params": params(model), "depth": model.depth, "receptive_field": 2 * model.radius + 1}
         shown = {key: f"{value:,}" for key, value in counts.items()}
         for claim in (c for c in sizes if c.experiment == name):
-            same = claim.printed_alike(counts[claim.metric])
-            shown[claim.metric] = f"{counts[claim.metric]:,}" + (
-                f" ({claim.value})" if same else f" ≠ {claim.value}: {claim.note}"
-            )
+            ours = recomputed(claim.id)  # of what the words mean, which may be a part of the network
+            if claim.printed_alike(counts[claim.metric]):
+                shown[claim.metric] = f"{counts[claim.metric]:,} ({claim.value})"
+            elif ours is None or not claim.printed_alike(ours):
+                shown[claim.metric] = f"{counts[claim.metric]:,} ≠ {claim.value}"
+                notes.append(f"* `{name}`, printed {claim.value}: {claim.note}.")
         scale = getattr(model, "scale", 3)
         rows.append(
             {
@@ -67,7 +70,7 @@ def models(family: str = "") -> str:
                 "MACs a pixel": f"{macs_per_pixel(MODELS[name], scale):,.0f}",
             }
         )
-    return markdown_table(pd.DataFrame(rows))
+    return "\n\n".join([markdown_table(pd.DataFrame(rows)), "\n".join(notes)]).strip()
 
 
 BENCHMARK = "benchmarks/inference.json"
