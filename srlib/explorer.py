@@ -54,7 +54,7 @@ def _controls(device: str) -> SimpleNamespace:
         dataset=control(w.Dropdown, "images", options=[*test_sets(), UPLOAD]),
         image=control(w.Dropdown, "image"),
         upload=control(w.FileUpload, "Upload an image", accept="image/*"),
-        itself=control(w.Checkbox, "enlarge the image itself (no original, no scores)", indent=False),
+        itself=control(w.Checkbox, "enlarge the image itself: no scores", indent=False),
         preview=control(w.HTML),
         place=w.Text(layout=w.Layout(display="none")),  # written by the script, for nobody to see
         top=control(w.IntSlider, "from top"),

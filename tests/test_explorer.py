@@ -283,7 +283,7 @@ def test_an_upload_becomes_the_image_and_a_broken_one_leaves_it(explorer, photo)
     Image.fromarray(photo).save(file, "PNG")
     controls["Upload an image"].value = (upload | {"content": file.getvalue()},)
     assert controls["images"].value == UPLOAD
-    controls["enlarge the image itself (no original, no scores)"].value = True
+    controls["enlarge the image itself: no scores"].value = True
     assert controls["from top"].max == 3 * 150 - controls["side"].value
     controls["Run"].click()
     finish()
