@@ -251,7 +251,7 @@ for name, (_, model) in networks.items():
     taken = max(1, int((work * sizes <= MOST_WORK).sum())) if device == "cpu" else len(images)
     psnr[name] = pd.DataFrame({image: steps_of(model, pixels) for image, pixels in images[:taken]})
     used.append(f"{name}: {taken} of {len(images)} images of {test_set.name} ({', '.join(psnr[name].columns)})")
-print("\n".join(used))
+display(Markdown("\n".join(f"* {line}" for line in used)))
 
 # %% mystnb={"figure": {"name": "fig-dsrn-steps", "caption": "PSNR of the prediction at each step, mean over the images named above; step 0 is bicubic interpolation. Dashed: the average of all steps (Eq. 5), which is DSRN's output. DRRN and RL-CSC are trained for their last step only."}, "image": {"alt": "PSNR against the step of the recursion, a line for each network, and a dashed line at the PSNR of DSRN's average prediction."}} tags=["hide-input"]
 if psnr:
