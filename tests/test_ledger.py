@@ -8,13 +8,13 @@ import pytest
 
 from srlib.ledger import VERDICTS, counts, decide, ledger, rows_of
 from srlib.ledger_pages import left_open, scoreboard, walk
-from srlib.pages import records
 from srlib.papers import PAPERS, claim, claims, get_experiment, published
 from srlib.papers.items import items
 from srlib.papers.narrow import narrow
 from srlib.papers.orders import ORDERS
 from srlib.papers.published import FOLDER
 from srlib.papers.recomputed import NUMBERS, choices, contradictions, holding, recomputed
+from srlib.record_pages import records
 from srlib.records import write_record
 from srlib.runs import runs
 from srlib.verify import verify
