@@ -32,6 +32,7 @@ def in_this_process(function, *arguments):
     return function(*arguments)
 
 
+@pytest.mark.slow
 def test_a_small_run_writes_rows(bench, monkeypatch, tmp_path):
     """Arithmetic of one turn: the ratio is that of the rates, and milliseconds are their inverse; Table 4 has all its rows."""
     monkeypatch.setattr(bench, "apart", in_this_process)

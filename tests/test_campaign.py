@@ -97,6 +97,7 @@ def test_the_queue_knows_what_is_done_and_what_is_begun(results, dataset):
     assert rows["drrn_b1u9", 0.25]["state"] == "next"  # another budget is another run
 
 
+@pytest.mark.slow
 def test_work_goes_through_the_queue_and_goes_on(results, tmp_path, monkeypatch, capsys, dataset):
     """Behaviour: a short while leaves one run unfinished, a longer one finishes both, a third finds nothing to do."""
     dataset("T91")
@@ -169,6 +170,7 @@ def test_work_is_the_models_multiplications():
     assert MODELS["drrn_b1u9"]().depth == 20
 
 
+@pytest.mark.slow
 def test_records_from_elsewhere_are_taken_in(tiny, tmp_path, results):
     """Behaviour: a finished record, the same again with scores, an unfinished one that goes on here."""
     away = tiny("away")
@@ -194,6 +196,7 @@ def test_records_from_elsewhere_are_taken_in(tiny, tmp_path, results):
     assert merge(tmp_path / "part")[0].split(": ")[1].startswith("kept, it is as far (10 iterations)")
 
 
+@pytest.mark.slow
 def test_what_cannot_be_taken_in_is_named(tiny, tmp_path, results, capsys):
     """No record; weights that are not the record's; a finished run that differs; an unfinished one without its checkpoint."""
     (tmp_path / "empty").mkdir()
@@ -215,6 +218,7 @@ def test_what_cannot_be_taken_in_is_named(tiny, tmp_path, results, capsys):
     assert len(find_records(results)) == 1
 
 
+@pytest.mark.slow
 def test_score_adds_to_a_record(tiny, results, tmp_path, capsys):
     """Behaviour: one more set, in the protocols asked for; an unfinished run is refused."""
     done = tiny("done")

@@ -242,6 +242,7 @@ def test_a_press_on_run_shows_the_viewer_and_the_numbers(explorer):
     assert (controls["Run"].disabled, controls["Cancel"].disabled) == (False, True)
 
 
+@pytest.mark.slow
 def test_cancel_leaves_the_explorer_usable(explorer):
     """A press while a network runs; then Run again."""
     box, controls = explorer

@@ -173,7 +173,7 @@ def test_bad_input_gets_a_sentence(image, options, said):
 EXPORTED = ("dsrn_x2", "vdsr_bn", "drcn", "drrn", "rlcsc", "drn_x4")  # an export takes seconds
 
 
-@pytest.mark.parametrize("name", ["srcnn", *(pytest.param(name, marks=pytest.mark.slow) for name in EXPORTED)])
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow) for name in ("srcnn", *EXPORTED)])
 def test_other_runtimes_compute_the_same(name, tmp_path):
     """Witness: ONNX Runtime and OpenVINO, at a size that the export has not seen."""
     model = SMALL[name].eval()

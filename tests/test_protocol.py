@@ -28,7 +28,7 @@ def test_bicubic_rows_come_out_to_the_printed_digit(dataset, name):
     assert wrong == {c.id for c in wanted if c.note}
 
 
-@pytest.mark.parametrize(("name", "scale"), [("Set5", 2), *(pytest.param(n, s, marks=pytest.mark.slow) for n, s in SLOW)])
+@pytest.mark.parametrize(("name", "scale"), [pytest.param(n, s, marks=pytest.mark.slow) for n, s in [("Set5", 2), *SLOW]])
 def test_released_vdsr_scores_what_is_published(dataset, reference, name, scale):
     """Witness: VDSR's released weights; DRRN's Table 2 prints their scores."""
     method = as_method(load_weights(VDSR(), reference / "vdsr_official.npz"))

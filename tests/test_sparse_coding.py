@@ -88,7 +88,7 @@ def test_with_orthonormal_atoms_the_code_is_the_threshold_of_the_projections(sol
     torch.testing.assert_close(solve(y, D, 0.4, 1, L=1.0)[-1], soft_threshold(y @ D, 0.4))
 
 
-@pytest.mark.parametrize(("solve", "K"), [(ista, 20_000), (fista, 2000)])
+@pytest.mark.parametrize(("solve", "K"), [pytest.param(ista, 20_000, marks=pytest.mark.slow), (fista, 2000)])
 def test_the_minimum_is_scipys(matrix, solve, K):
     """Outside witness: L-BFGS-B on Eq. 1 with z = u - v, u and v not negative; for non-negative codes v = 0."""
     D, y = matrix

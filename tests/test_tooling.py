@@ -65,6 +65,7 @@ def test_the_book_is_opened_on_a_desktop_alone():
         assert chosen in subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
 
+@pytest.mark.slow
 def test_progress_is_a_line_for_each_step_and_failure_is_not_hidden(tmp_path):
     """Snakemake itself, filtered as `make book` filters it, on three small rules, one of which may fail."""
     rules = """
