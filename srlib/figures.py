@@ -54,9 +54,13 @@ def show(figure: Figure, name: str, data: pd.DataFrame | None = None) -> None:
     plt.close(figure)
     frame = plotted(figure) if data is None else data
     if len(frame):
-        content = base64.b64encode(frame.to_csv(index=False).encode()).decode()
-        link = f'<a download="{name}.csv" href="data:text/csv;base64,{content}">Data of this figure (CSV)</a>'
-        display(HTML(f'<p class="srlib-data">{link}</p>'))
+        display(HTML(f'<p class="srlib-data">{download(frame, f"{name}.csv", "Data of this figure (CSV)")}</p>'))
+
+
+def download(frame: pd.DataFrame, name: str, text: str = "Download as CSV") -> str:
+    """A link that holds a frame as a CSV file of that name, without a server; HTML."""
+    content = base64.b64encode(frame.to_csv(index=False).encode()).decode()
+    return f'<a class="srlib-download" download="{name}" href="data:text/csv;base64,{content}">{text}</a>'
 
 
 def plotted(figure: Figure) -> pd.DataFrame:

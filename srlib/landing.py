@@ -8,9 +8,10 @@ import pandas as pd
 
 from srlib.figures import COLOURS
 from srlib.ledger import KINDS, VERDICTS, counts, ledger
+from srlib.ledger_pages import agreeing
 from srlib.models import MODELS, outline, params
 from srlib.pages import markdown_table
-from srlib.papers import PAPERS, TITLES, claim, claims, get_experiment
+from srlib.papers import PAPERS, TITLES, claims, get_experiment
 from srlib.papers.recomputed import contradictions
 from srlib.runs import runs
 
@@ -26,14 +27,13 @@ def standing() -> str:
     rows = []
     for paper in PAPERS:
         lines = ledger((paper,))
-        bicubic = [row for row in lines if row.kind == "quoted" and row.experiment == "bicubic" and row.ours is not None]
-        exact = counts(row for row in lines if row.kind in ("arithmetic", "setting"))
+        bicubic, exact = agreeing(lines)
         own = counts(row for row in lines if row.kind == "measured")
         rows.append(
             {
                 "": f"[{TITLES[paper]}]({paper}.md)",
-                "bicubic rows": f"{sum(claim(row.id).printed_alike(row.ours) for row in bicubic)} of {len(bicubic)}",
-                "sizes, settings": f"{exact['reproduced']} of {exact.total()}",
+                "bicubic rows": bicubic,
+                "sizes, settings": exact,
                 "own scores": f"{own['reproduced']} of {own.total()}",
                 "contra\u00addictions": len(contradictions(paper)),
             }
@@ -50,7 +50,7 @@ def progress() -> str:
     if not full:
         said = "**No network of a paper's size is trained yet.** "
     if narrow := len(trained) - full:
-        said += f"{narrow} narrow ones are, on two CPU cores. "
+        said += f"{narrow} narrow ones are. "
     reproduced, missing = own["reproduced"], own["not attempted"]
     return said + f"Of the papers' {own.total()} own scores {reproduced} are reproduced and {missing} not attempted."
 

@@ -5,7 +5,6 @@ training and a mark for the verdict. Best and second best of the printed numbers
 own colours.
 """
 
-import base64
 import html
 from collections.abc import Callable, Iterable, Sequence
 
@@ -14,7 +13,7 @@ import pandas as pd
 from IPython.display import HTML
 from pandas.io.formats.style import Styler
 
-from srlib.figures import table
+from srlib.figures import download, table
 from srlib.ledger import UNTRAINED, VERDICTS, Row, find_ours, rows_frame
 from srlib.papers import claim, claims
 from srlib.protocol import METRICS
@@ -165,12 +164,6 @@ def _ours(rows: list[Row], protocol: str) -> str:
     trained = [row.budget for row in rows if row.recipe]
     share = f"<br>{trained[0]:.2g} of the training" if trained else ""
     return f"{protocol} {numbers} {mark}<br>{gaps}{share}".strip()
-
-
-def download(frame: pd.DataFrame, name: str) -> str:
-    """A link that holds a frame as a CSV file, without a server."""
-    content = base64.b64encode(frame.to_csv(index=False).encode()).decode()
-    return f'<a class="srlib-download" download="{name}" href="data:text/csv;base64,{content}">Download as CSV</a>'
 
 
 def per_image(records: dict[str, Record], dataset: str, scale: int, protocol: str, metric: str = "psnr") -> HTML:
