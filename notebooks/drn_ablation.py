@@ -42,8 +42,9 @@ from IPython.display import Markdown, display
 from srlib.datasets import at_hand
 from srlib.figures import COLOURS, show, table, use_style
 from srlib.ledger import ledger
-from srlib.ledger_pages import orders, summary
+from srlib.ledger_pages import summary
 from srlib.models import outline, params
+from srlib.order_pages import orders
 from srlib.papers import EXPERIMENTS
 from srlib.papers.standin import SUFFIX
 from srlib.rerun import rerun

@@ -36,18 +36,19 @@ check_parameters(globals())
 
 # %% tags=["hide-input"]
 from itertools import product
-from pathlib import Path
 
-import matplotlib.pyplot as plt
 import pandas as pd
 from IPython.display import Markdown, display
 
-from srlib.datasets import first_at_hand, open_images
+from srlib.differences import evidence, whole
 from srlib.figures import COLOURS, grid_figure, show, table, use_style
 from srlib.models import params
+from srlib.order_pages import orders
 from srlib.papers import claims, get_experiment
-from srlib.papers.drrn import experiment
-from srlib.records import add_scores, find_records, results_folder, run
+from srlib.papers.drrn import GRID, experiment
+from srlib.papers.orders import ORDERS
+from srlib.rerun import rerun
+from srlib.sweeps import FULL, depth_of, difference_figure, difference_table, sweep, sweep_figure, sweep_table
 
 use_style()
 
@@ -72,114 +73,91 @@ table(pd.DataFrame(rows), "The structures of this run")
 # %% [markdown]
 # ## Code: training
 #
-# Each structure is one call. A killed run goes on where it stopped when the same command is given again.
+# One call for each structure; a killed run goes on where it stopped when the same command is given again.
 
 # %%
-training_set = data or first_at_hand(structures[0].data, otherwise="SampleTrain")
-test_set = first_at_hand("Set5")
-stand_in = test_set != "Set5" or training_set != structures[0].data
-here = results_folder() / "runs" / "drrn_BU_grid"
-root = Path(runs or here / f"{Path(training_set).name}_budget{budget:g}")
-fresh = []
-if train:
-    images = open_images(test_set)
-    for e in structures:
-        how = {"budget": budget, "data": training_set, "device": device}
-        record = run(e, root, seed, **how)
-        record = add_scores(record, images, (3,), ("drrn",), progress=False)
-        fresh.append(record)
-        psnr = record.mean(test_set, 3, "psnr", "drrn")
-        print(f"{e.name}: {record.info['iterations']} iterations in "
-              f"{record.info['seconds']:.0f} s, {test_set} ×3 {psnr:.2f} dB")  # fmt: skip
-    if stand_in:
-        text = f"Trained on {training_set}, scored on {test_set}: not the experiment's "
-        display(Markdown(text + "data, so these points stand apart below."))
+how = {"budget": budget, "device": device, "data": data, "runs": runs}
+fresh = rerun([e.name for e in structures], "drrn_BU_grid", seed=seed, **how) if train else None
+if fresh:
+    display(table(fresh.table(), "This run"))
 else:
     display(Markdown("Nothing is trained: records and printed numbers are shown."))
 
 # %% [markdown]
-# ## Result
+# ## Result: Figure 6
 
 # %% tags=["hide-input"]
-published = [c for c in claims("drrn") if (c.where, c.kind, c.metric) == ("Figure 6", "measured", "psnr")]
-published += [c for c in claims("drrn") if c.id == "drrn.t2.set5.x3.drrn_b1u9.psnr"]
-points = []
-for c in published:
-    b, u = c.experiment.removeprefix("drrn_b").split("u")
-    points.append(
-        {"panel": "128", "source": "published", "B": int(b), "U": int(u), "psnr": float(c.value), "seed": "", "budget": 1.0}
-    )
-committed = [r for r in find_records() if r.info.get("model") == "drrn" and r.info["arguments"].keys() <= {"B", "U", "width"}]
-for source, records, where in (("record", committed, "Set5"), ("this run", fresh, test_set)):
-    for r in records:
-        psnr = r.mean(where, 3, "psnr", "drrn")
-        if psnr is not None and r.info["recipe"]["name"] == "fast":
-            a = r.info["arguments"]
-            panel = "stand-in" if source == "this run" and stand_in else str(a.get("width", 128))
-            points.append({"panel": panel, "source": source, "B": a["B"], "U": a["U"], "psnr": psnr,
-                           "seed": r.info["seed"], "budget": r.info["budget"]})  # fmt: skip
-points = pd.DataFrame(points)
+asked = {(e.arguments["B"], e.arguments["U"]) for e in (structures if fresh else ())}
+dials = {f"B{b}U{u}": (b, u) for b, u in sorted(asked | set(GRID))}
+named = {(name, depth_of(f"drrn_b{b}u{u}")): f"drrn_b{b}u{u}" for name, (b, u) in dials.items()}
+scores = [c for c in claims("drrn") if (c.kind, c.metric, c.dataset, c.scale) == ("measured", "psnr", "Set5", 3)]
+printed = {c.experiment: c.number for c in scores}
+published = {place: printed[name] for place, name in named.items() if name in printed}
+points = sweep(named, published, "Set5", 3, "drrn", fresh)
+points[["B", "U"]] = [dials[series] for series in points.series]
 
-# %% mystnb={"figure": {"name": "fig-bu-grid", "caption": "DRRN's Figure 6 regenerated. Colour: PSNR on Set5 ×3; dashed: equal depth. Hollow squares: the points that the paper's text states (the others are only in its image). Circles: means of committed records. Diamonds: this run."}, "image": {"alt": "Two panels with the number of residual units U across and the number of recursive blocks B upwards. Each trained structure is a point coloured by PSNR; dashed curves mark equal depth. The left panel holds networks of 128 filters, the right panel narrow ones."}} tags=["hide-input"]
+# %% mystnb={"figure": {"name": "fig-bu-grid", "caption": "DRRN's Figure 6 regenerated. Colour: PSNR on Set5 ×3; dashed: equal depth. Hollow squares: the points that the paper's text and tables state (the others are only in its image). Circles: means of committed records. Diamonds: this run."}, "image": {"alt": "Two panels with the number of residual units U across and the number of recursive blocks B upwards. Each trained structure is a point coloured by PSNR; dashed curves mark equal depth. The first panel holds networks of 128 filters, the others narrow ones."}} tags=["hide-input"]
 mean = points.groupby(["panel", "source", "B", "U"], sort=False).psnr.mean().reset_index()
-narrow_width = str(width if width != 128 else 16)
-titles = {"128": "128 filters, Set5", narrow_width: f"{narrow_width} filters, T91, Set5"}
-if stand_in and fresh:
-    titles["stand-in"] = f"{width} filters, {Path(training_set).name}, {test_set}"
-show(grid_figure(mean, titles), "fig-bu-grid", points)
+grids = points.groupby("panel").agg(networks=("experiment", "nunique"), fresh=("source", lambda s: "this run" in set(s)))
+shown = list(dict.fromkeys([FULL, *grids[(grids.networks > 2) | grids.fresh].index]))
+show(grid_figure(mean, {panel: panel for panel in shown}), "fig-bu-grid", points)
 
 # %% [markdown]
-# Depth against PSNR shows the same points in one line: if only depth counts, they fall on one curve.
-
-# %% mystnb={"figure": {"name": "fig-bu-depth", "caption": "PSNR on Set5 ×3 against depth, narrow networks: one small point per seed, joined by the mean."}, "image": {"alt": "PSNR against depth for the narrow networks: small points for single seeds and a line through their means."}} tags=["hide-input"]
-narrow = points[points.panel == narrow_width].copy()
-narrow["depth"] = (1 + 2 * narrow.U) * narrow.B + 1
-if narrow.empty:
-    display(Markdown("No record of narrow networks yet."))
-else:
-    figure, ax = plt.subplots(layout="constrained")
-    for (source, budget_of), group in narrow.groupby(["source", "budget"]):
-        marker = {"record": "o", "this run": "D"}[source]
-        colour = COLOURS["drrn"] if source == "record" else COLOURS["vdsr"]
-        line = group.groupby("depth").psnr.mean()
-        ax.plot(line.index, line, "-", color=colour, linewidth=1)
-        ax.plot(group.depth, group.psnr, marker, color=colour, markersize=5, label=f"{source}, budget {budget_of:g}")
-    for (b, u), group in narrow.groupby(["B", "U"]):
-        ax.annotate(
-            f"B{b}U{u}", (group.depth.iloc[0], group.psnr.max()), (0, 6), textcoords="offset points", ha="center", size="small"
-        )
-    ax.set(xlabel="depth d (convolutions)", ylabel="PSNR on Set5 ×3 (dB)")
-    ax.margins(y=0.15)
-    ax.legend()
-    show(figure, "fig-bu-depth", narrow)
+# Depth against PSNR shows the same points along one line: if only depth counts, the three curves fall on each other.
+# Small dashes are single seeds, bars the 95 % intervals of the means, from the scatter of all seeds of a panel.
 
 # %% tags=["hide-input"]
-summary = []
-for (panel, b, u), group in points.groupby(["panel", "B", "U"]):
-    row = {"structure": f"B{b}U{u}", "filters": panel, "depth": (1 + 2 * u) * b + 1}
-    for source in ("published", "record", *(["this run"] if fresh else [])):
-        values = group[group.source == source].psnr
-        text = "–" if values.empty else f"{values.mean():.2f}"
-        if len(values) > 1:
-            text += f" (spread {values.max() - values.min():.2f}, {len(values)} seeds)"
-        row[source] = text
-    budgets = group[group.source != "published"].budget.unique()
-    row["budget of ours"] = ", ".join(f"{x:g}" for x in sorted(budgets)) or "not attempted"
-    summary.append(row)
-table(pd.DataFrame(summary), "PSNR on Set5 ×3 (dB) under the drrn protocol: published and ours")
+CURVES = {
+    "B turned, U = 3": [(b, 3) for b in (1, 2, 3, 4)],
+    "U turned, B = 3": [(3, u) for u in (1, 2, 3, 4, 8)],
+    "U turned, B = 1": [(1, u) for u in (3, 9, 25)],
+    "B17U1": [(17, 1)],
+}
+curves = {(curve, depth_of(f"drrn_b{b}u{u}")): f"drrn_b{b}u{u}" for curve, several in CURVES.items() for b, u in several}
+along = sweep(curves, {place: printed[name] for place, name in curves.items() if name in printed}, "Set5", 3, "drrn", fresh)
+along = along[along.panel.isin(shown)]
+colours = dict(zip(CURVES, (COLOURS["drrn"], COLOURS["vdsr"], COLOURS["dsrn"], "0.3"), strict=True))
+
+# %% mystnb={"figure": {"name": "fig-bu-depth", "caption": "PSNR on Set5 ×3 against depth, by the dial that is turned. Hollow: printed. Filled: means of our records, with their intervals; dashes: single seeds."}, "image": {"alt": "PSNR against depth in a panel for each size of network. Three curves, one for each way of making a network deeper, and a single point for the structure of 17 blocks."}} tags=["hide-input"]
+show(sweep_figure(along, "depth d (convolutions)", (8, 16, 22, 28, 52), colours), "fig-bu-depth", along)
 
 # %% tags=["hide-input"]
-recorded = narrow[narrow.source == "record"].groupby("depth").psnr
-if recorded.ngroups > 2:
-    mean_of = recorded.mean()
-    rank = mean_of.rank().corr(mean_of.index.to_series().rank())
-    text = f"In our narrow records PSNR and depth are rank-correlated by **{rank:+.2f}** over {recorded.ngroups} depths; "
-    text += f"the deepest is **{mean_of.iloc[-1] - mean_of.iloc[0]:+.2f} dB** above the shallowest. "
-    if recorded.count().max() > 1:
-        text += f"Two seeds of one structure differ by up to **{(recorded.max() - recorded.min()).max():.2f} dB**."
-    else:
-        text += "There is one seed of each, so no spread to compare this with."
-    display(Markdown(text))
+table(
+    sweep_table(points[points.panel.isin(shown)], "depth"), "PSNR on Set5 ×3 (dB) under the drrn protocol: published and ours"
+)
+
+# %% [markdown]
+# ## The claims of order
+#
+# Below each pair of structures that a claim compares, at equal budget and data.
+# A claim is borne out where all its intervals lie on its side; they are wide enough to hold for all pairs of a claim at once.
+
+# %% tags=["hide-input"]
+CLAIMS = {
+    "deeper is better": "drrn.f6.order.deeper",
+    "comparable at like depth": "drrn.f6.order.same_depth",
+    "comparable at 52 layers": "drrn.f6.order.three_alike",
+    "more recursions are better": "drrn.f1.order.b1u25",
+}
+found = {says: evidence(ORDERS[claim]) for says, claim in CLAIMS.items()}
+other = {says: evidence(ORDERS[claim], datasets=("Set14",)) for says, claim in CLAIMS.items()}
+
+
+def pair_of(difference):
+    """As the paper writes the two."""
+    names = (difference.better, difference.worse)
+    return " − ".join(whole(name).removeprefix("drrn_").upper() for name in names)
+
+
+# %% mystnb={"figure": {"name": "fig-bu-differences", "caption": "Differences between the structures that Figure 6's claims compare, on Set5 ×3. Filled: ours, with intervals. Hollow: as printed, where both numbers are."}, "image": {"alt": "For each pair of structures a point with a horizontal interval at the difference of their PSNR, grouped by claim, with a vertical line at zero."}} tags=["hide-input"]
+show(difference_figure(found, "drrn", pair_of), "fig-bu-differences", difference_table(found, "drrn", pair_of))
+
+# %% tags=["hide-input"]
+both = {f"{says}, {place}": part[says] for says in CLAIMS for place, part in (("Set5", found), ("Set14", other))}
+table(difference_table(both, "drrn", pair_of), "PSNR at ×3 (dB): differences, on Set5 and, less scattered, on Set14")
+
+# %% tags=["hide-input"]
+display(Markdown(orders("drrn", ("Figure 6",))))
 
 # %% [markdown]
 # ## What we learned

@@ -39,8 +39,9 @@ from IPython.display import Markdown, display
 from srlib.datasets import at_hand
 from srlib.figures import table, use_style
 from srlib.ledger import ledger
-from srlib.ledger_pages import orders, summary
+from srlib.ledger_pages import summary
 from srlib.models import MODELS, outline, params
+from srlib.order_pages import orders
 from srlib.rerun import rerun
 from srlib.tables import cells, results_table
 

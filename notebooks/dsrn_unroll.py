@@ -39,8 +39,8 @@ import pandas as pd
 from IPython.display import Markdown, display
 
 from srlib.figures import COLOURS, show, table, use_style
-from srlib.ledger_pages import orders
 from srlib.models import MODELS, macs_per_pixel, outline, params
+from srlib.order_pages import orders
 from srlib.papers import printed
 from srlib.papers.dsrn import UNROLLINGS
 from srlib.rerun import rerun

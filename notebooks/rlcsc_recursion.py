@@ -37,8 +37,9 @@ from IPython.display import Markdown, display
 
 from srlib.figures import COLOURS, show, table, use_style
 from srlib.ledger import ledger
-from srlib.ledger_pages import orders, summary
+from srlib.ledger_pages import summary
 from srlib.models import MODELS, outline, params
+from srlib.order_pages import orders
 from srlib.rerun import rerun
 from srlib.runs import runs as committed
 from srlib.sweeps import sweep, sweep_figure, sweep_table

@@ -35,8 +35,8 @@ from IPython.display import Markdown, display
 
 from srlib.figures import table, use_style
 from srlib.ledger import ledger
-from srlib.ledger_pages import orders
 from srlib.models import MODELS, params_total
+from srlib.order_pages import orders
 from srlib.papers import printed
 from srlib.records import find_record
 from srlib.rerun import rerun

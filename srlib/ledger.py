@@ -1,16 +1,15 @@
 """The ledger: everything that the papers claim, with our number beside it and a verdict that is computed, never typed."""
 
-import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from srlib.papers import EXPERIMENTS, PAPERS, TOLERANCES, Claim, claims, get_experiment, verdict
-from srlib.papers.orders import ALIKE, BETTER, ORDERS, Order
+from srlib.differences import evidence
+from srlib.papers import EXPERIMENTS, PAPERS, TOLERANCES, Claim, claims, verdict
+from srlib.papers.orders import ALIKE, ORDERS, Order
 from srlib.papers.published import damaged
 from srlib.papers.recomputed import inconsistent, recomputed
 from srlib.papers.standin import SUFFIX
@@ -21,7 +20,8 @@ VERDICTS = {
     "reproduced": "our number is at most the tolerance below the published one, whatever the budget",
     "short of it": "further below, at the full budget",
     "still training": "further below, from a run shorter than the published one: no refutation",
-    "undecided": "our runs differ by less than their seeds do",
+    "contrary so far": "a claim of order: our runs say otherwise, but shorter or narrower than the paper's: no refutation",
+    "undecided": "a claim of order: the interval that our seeds leave holds both answers",
     "not attempted": "we have no number",
     "not comparable": "a hidden test set, other training data, other hardware, or only an image",
     "paper inconsistent": "the paper contradicts itself, another or arithmetic here",
@@ -37,7 +37,6 @@ KINDS = {
     "hardware": "times and memory of the paper's machines",
     "image-only": "only in an image, or a drawing",
 }
-SPREAD = 0.09  # dB between seeds, where a comparison has one seed: the most that two of a narrow network have differed by
 UNTRAINED = {"bicubic": "bicubic", "vdsr": "vdsr_official"}  # methods that need no training of ours, and their records
 
 
@@ -86,24 +85,19 @@ def rows_of(claim: Claim) -> Iterable[Row]:
     fields = {k: v for k, v in asdict(claim).items() if k in Row.__dataclass_fields__} | {"paper": claim.paper}
     fields |= {"published": claim.value, "ours": None, "gap": None, "budget": None, "recipe": "", "seeds": ()}
     contradiction = inconsistent(claim)
-    if contradiction:
-        fields["note"] = contradiction.wrong
     if claim.kind == "order":
         fields |= decide(claim.id)
     elif claim.kind in ("arithmetic", "setting"):
         fields |= recompute(claim)
     elif claim.kind in ("hardware", "image-only"):
         fields["verdict"] = "not comparable"
-    else:
+    # A contradiction that holds decides, whatever our number is.
+    decided = {"verdict": "paper inconsistent", "note": contradiction.wrong} if contradiction else {}
+    if claim.kind in ("measured", "quoted"):
         for protocol in protocols_of(claim):
-            yield Row(**fields | {"protocol": protocol} | measured(claim, protocol) | verdict_of(contradiction))
-        return
-    yield Row(**fields | verdict_of(contradiction))
-
-
-def verdict_of(contradiction: Any) -> dict[str, str]:
-    """A contradiction that holds decides, whatever our number is."""
-    return {"verdict": "paper inconsistent"} if contradiction else {}
+            yield Row(**fields | {"protocol": protocol} | measured(claim, protocol) | decided)
+    else:
+        yield Row(**fields | decided)
 
 
 def measured(claim: Claim, protocol: str) -> dict[str, Any]:
@@ -139,78 +133,31 @@ def recompute(claim: Claim) -> dict[str, Any]:
     return {"ours": ours, "gap": claim.gap(ours), "verdict": said}
 
 
-@dataclass(frozen=True)
-class Difference:
-    """Two experiments of ours at equal recipe, budget and data."""
-
-    better: str  # as the paper has it
-    worse: str
-    psnr: float  # dB, mean over seeds: better minus worse
-    spread: float  # dB between seeds
-    seeds: tuple[int, ...]
-    dataset: str
-    protocol: str
-    recipe: str
-    budget: float
-
-
-def differences(pairs: Iterable[tuple[str, str]], form: Callable[[str], str] = str) -> Iterable[Difference]:
-    """What our runs say about pairs of experiments, each in the form given: full, on the stand-in's data, or narrow."""
-    for names in ((form(better), form(worse)) for better, worse in pairs):
-        groups = [runs().groups(name) for name in names]
-        for key in groups[0].keys() & groups[1].keys():
-            experiment = get_experiment(names[0])
-            scales = experiment.recipe(key[0]).scales
-            for dataset in ("DIV2K_valid", "Set5"):
-                cell = (dataset, 3 if 3 in scales else scales[0], experiment.protocols[0], "psnr")
-                values = [[r.means[cell] for r in group[key] if cell in r.means] for group in groups]
-                if not all(values):
-                    continue
-                several = min(map(len, values)) > 1
-                spread = max(max(v) - min(v) for v in values) if several else SPREAD
-                seeds = tuple(sorted({r.info["seed"] for group in groups for r in group[key]}))
-                psnr = float(np.mean(values[0]) - np.mean(values[1]))
-                yield Difference(*names, psnr, spread, seeds, dataset, experiment.protocols[0], key[0], key[1])
-                break
-
-
-def forms() -> Iterable[Callable[[str], str]]:
-    """The names under which an experiment may have been run: itself, on the stand-in's data, narrow from the widest."""
-    yield str
-    yield lambda name: name + SUFFIX
-    widths = {int(name.rsplit("_w", 1)[1]) for name in runs().names() if re.search(r"_w\d+$", name)}
-    for width in sorted(widths, reverse=True):
-        yield lambda name, width=width: f"{name.removesuffix('_w128')}_w{width}"
-
-
 def decide(identifier: str) -> dict[str, Any]:
     """The verdict on a claim of order."""
     order = ORDERS.get(identifier, Order())
     if order.holds:
         said = "reproduced" if order.holds() else "unexplained"
         return {"verdict": said, "note": "counted on the networks"}
-    for form in forms():
-        if found := list(differences(order.pairs, form)):
-            break
-    else:
+    found = evidence(order)
+    if not found:
         return {"verdict": "not attempted"}
-    spread = max(d.spread for d in found)
-    sizes = [-abs(d.psnr) if order.says == ALIKE else d.psnr for d in found]
-    if min(sizes) < -spread:
-        said = "short of it" if form is str and all(d.budget >= 1 for d in found) else "still training"
+    answers = [difference.says(order.says) for difference in found]
+    pairs = dict.fromkeys((d.better, d.worse) for d in found)  # in order
+    if "no" in answers:
+        whole = all(d.budget >= 1 for d in found) and pairs.keys() <= set(order.pairs)
+        said = "short of it" if whole else "contrary so far"
     else:
-        clear = order.says != BETTER or min(sizes) > spread
-        said = "reproduced" if clear and {d.better for d in found} == {form(a) for a, _ in order.pairs} else "undecided"
-    listed = "; ".join(f"{d.better} against {d.worse} {d.psnr:+.2f} dB" for d in found)
+        said = "reproduced" if set(answers) == {"yes"} and len(pairs) == len(order.pairs) else "undecided"
     return {
-        "experiment": "; ".join(f"{d.better} against {d.worse}" for d in found),
+        "experiment": "; ".join(f"{a} against {b}" for a, b in pairs),
         "dataset": found[0].dataset,
         "protocol": found[0].protocol,
-        "ours": min(sizes),
+        "ours": min(-abs(d.psnr) if order.says == ALIKE else d.psnr for d in found),
         "recipe": found[0].recipe,
-        "seeds": found[0].seeds,
+        "seeds": tuple(sorted({seed for d in found for seeds in d.seeds for seed in seeds})),
         "verdict": said,
-        "note": f"{listed}; seeds differ by up to {spread:.2f} dB; {len(found)} of {len(order.pairs)} pairs",
+        "note": f"{'; '.join(map(str, found))}; {len(pairs)} of {len(order.pairs)} pairs",
     }
 
 

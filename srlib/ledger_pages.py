@@ -40,7 +40,7 @@ def scoreboard() -> str:
                 "paper": TITLES[paper],
                 "bicubic, to the printed digit": bicubic,
                 "sizes, settings, arithmetic that agree": exact,
-                "claims of order shown": f"{orders['reproduced']} of {orders.total()}",
+                "claims of order shown": f"{orders['reproduced']} of {orders.total()}" + _on_narrow(lines),
                 "contradictions found": len(contradictions(paper)),
             }
         )
@@ -55,6 +55,14 @@ def scoreboard() -> str:
             f"{_gaps()} {_hours()}",
         ]
     )
+
+
+def _on_narrow(lines: Iterable[Row]) -> str:
+    """How many claims of order are borne out by narrow networks only, in brackets."""
+    narrow = sum(
+        row.kind == "order" and row.verdict == "reproduced" and "_w" in row.experiment.replace("_w128", "") for row in lines
+    )
+    return f" ({narrow} on narrow networks)" if narrow else ""
 
 
 def agreeing(lines: Iterable[Row]) -> tuple[str, str]:
@@ -96,19 +104,6 @@ def summary(rows: Iterable[Row]) -> str:
             *(f"{row.gap:+.2f} dB ({row.dataset} ×{row.scale}, {row.protocol})" for row in (best, worst))
         )
     return text
-
-
-def orders(paper: str, places: Iterable[str]) -> str:
-    """The claims of order of some tables, figures and sections, with the runs that decide them, as Markdown."""
-    lines = [row for row in ledger((paper,)) if row.kind == "order" and row.where in places]
-    if not lines:
-        return "There is none here."
-    shown = [
-        {"the paper says": f"“{_plain(row.published)}” ({row.where})", "verdict": f"{MARKS[row.verdict]} {row.verdict}"}
-        | {"our runs": _plain(row.note) if row.verdict != "not attempted" else "no two runs of ours at equal budget yet"}
-        for row in lines
-    ]
-    return markdown_table(pd.DataFrame(shown))
 
 
 def walk(paper: str) -> str:
@@ -193,11 +188,11 @@ def left_open(paper: str) -> str:
     """What one paper leaves open and what we chose, and where it contradicts itself, as Markdown."""
     text = ["## What the paper leaves open, and what we chose"]
     for choice in choices(paper):
-        text.append(f"{choice.what}\n: “{_plain(choice.text)}” {_line(choice.source)}. {choice.choice} *{choice.why}*")
+        text.append(f"{choice.what}\n: “{plain(choice.text)}” {_line(choice.source)}. {choice.choice} *{choice.why}*")
     text += ["## Where the paper contradicts itself, another, or arithmetic"]
     for wrong in contradictions(paper):
         seen = "" if wrong.holds is None else " *(computed: " + ("it is so" if wrong.holds() else "it is no longer so") + ")*"
-        text.append(f"“{_plain(wrong.printed)}”\n: {wrong.wrong} {_line(wrong.source)}{seen}")
+        text.append(f"“{plain(wrong.printed)}”\n: {wrong.wrong} {_line(wrong.source)}{seen}")
     return "\n\n".join(text)
 
 
@@ -208,7 +203,7 @@ def _line(source: str) -> str:
     return f"({places[0]}, line {line} of the text)" if places else f"(line {line} of the text)"
 
 
-def _plain(words: str) -> str:
+def plain(words: str) -> str:
     """Words of a paper's text, safe inside Markdown."""
     return (
         words.replace("\\", "\\\\")

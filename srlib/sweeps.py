@@ -1,15 +1,18 @@
 """One dial turned: the figures in which a paper varies depth, recursions or components, and the runs of ours beside them.
 
 Networks of the papers' size and narrow ones have panels of their own, as their levels differ. Runs of different budgets are
-never joined by a line.
+never joined by a line. A mean of ours has the 95 % interval that the scatter of seeds leaves, and so has a difference.
 """
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from srlib.differences import Difference, margin, pooled, printed_difference
 from srlib.papers import get_experiment
 from srlib.rerun import Rerun
 from srlib.runs import runs
@@ -108,17 +111,102 @@ def sweep_figure(
             hollow = {"markerfacecolor": "none", "markeredgewidth": 2} if source == "published" else {}
             line = "-" if len(mean) > 1 else "none"
             axes.plot(mean.index, mean, line, marker=_STYLES[source], color=colour, markersize=8, label=label, **hollow)
-            if group.seed.nunique() > 1:  # single seeds as ticks
-                axes.plot(group.x, group.psnr, "_", color=colour, markersize=9)
+            if source == "record":
+                _intervals(axes, group, margins(here, budget), colour)
+                axes.plot(group.x, group.psnr, "_", color=colour, markersize=9)  # single seeds as ticks
         edge = 0.08 * (ticks[-1] - ticks[0])
-        middle, half = (here.psnr.max() + here.psnr.min()) / 2, max(0.65 * (here.psnr.max() - here.psnr.min()), 0.1)
-        axes.set(xlim=(ticks[0] - edge, ticks[-1] + edge), ylim=(middle - half, middle + half))
+        axes.set_xlim(ticks[0] - edge, ticks[-1] + edge)
+        axes.margins(y=0.15)
+        low, high = axes.get_ylim()
+        room = max(0.1 - (high - low) / 2, 0)  # no panel shows less than 0.2 dB
+        axes.set_ylim(low - room, high + room)
         axes.legend(fontsize="small")
     return figure
 
 
+def margins(points: pd.DataFrame, budget: float) -> Callable[[int], float]:
+    """Half the 95 % interval (dB) of a mean over so many seeds, from the scatter of all records of one panel and budget."""
+    alike = points[(points.source == "record") & (points.budget == budget)].drop_duplicates(["experiment", "seed"])
+    scatter = pooled(group.to_numpy() for _, group in alike.groupby("experiment").psnr)
+    return lambda seeds: margin(*scatter, (seeds,))
+
+
+def _intervals(axes: Axes, group: pd.DataFrame, margin_of: Callable[[int], float], colour: object) -> None:
+    means = group.groupby("x").psnr.agg(["mean", "size"])
+    half = [margin_of(size) for size in means["size"]]
+    if all(map(math.isfinite, half)):
+        axes.errorbar(means.index, means["mean"], half, fmt="none", ecolor=colour, elinewidth=1, capsize=3, alpha=0.6)
+
+
+def difference_figure(
+    claims: Mapping[str, Sequence[Difference]], paper: str, pair_of: Callable[[Difference], str], place: str = "Set5 ×3"
+) -> Figure:
+    """What claims of order compare, a line a pair: ours filled with its interval, the paper's own difference hollow.
+
+    Parameters
+    ----------
+    claims : mapping
+        What is claimed, in a few words, to the differences that decide it; claims without any are left out.
+    paper : str
+        Whose printed numbers stand beside ours.
+    pair_of : callable
+        How a pair is called.
+    place : str
+        Test set and scale, for the axis.
+    """
+    lines = sum(map(len, claims.values())) + sum(map(bool, claims.values()))
+    figure, axes = plt.subplots(figsize=(7.5, 0.9 + 0.32 * max(lines, 2)), layout="constrained")
+    y, ticks, labels = 0, [], []
+    for claim, found in ((claim, found) for claim, found in claims.items() if found):
+        ticks.append(y)
+        labels.append(claim)
+        for difference in found:
+            y += 1
+            ticks.append(y)
+            labels.append(pair_of(difference))
+            finite = math.isfinite(difference.margin)
+            axes.errorbar(difference.psnr, y, xerr=difference.margin if finite else None, fmt="o", color="C3", capsize=3)
+            printed = printed_difference(difference, paper)
+            if printed is not None:
+                axes.plot(printed, y, "s", color="0.25", markerfacecolor="none", markersize=8, markeredgewidth=1.5)
+        y += 1
+    axes.axvline(0, color="0.3", linewidth=1)
+    axes.plot([], [], "o", color="C3", label="ours, with 95 % interval")
+    axes.plot([], [], "s", color="0.25", markerfacecolor="none", markeredgewidth=1.5, label="as printed")
+    axes.set_yticks(ticks, labels)
+    for tick, label in zip(axes.get_yticklabels(), labels, strict=True):
+        tick.set(fontweight="bold" if label in claims else "normal", fontsize="small")
+    axes.set(ylim=(max(y, 1) - 0.4, -0.6), xlabel=f"difference of PSNR on {place} (dB)")
+    axes.grid(axis="y", visible=False)
+    figure.legend(loc="outside lower center", ncols=2, frameon=False)
+    return figure
+
+
+def difference_table(
+    claims: Mapping[str, Sequence[Difference]], paper: str, pair_of: Callable[[Difference], str]
+) -> pd.DataFrame:
+    """The same as a table: a row a pair, with the printed difference, ours, its interval and the seeds of both.
+
+    Parameters
+    ----------
+    claims, paper, pair_of
+        As for `difference_figure`.
+    """
+    rows = []
+    for claim, found in claims.items():
+        for d in found:
+            printed = printed_difference(d, paper)
+            rows.append(
+                {"claim": claim, "pair": pair_of(d)}
+                | {"printed": "–" if printed is None else f"{printed:+.2f}", "ours": f"{d.psnr:+.3f}"}
+                | {"95 % interval": "–" if math.isinf(d.margin) else f"{d.psnr - d.margin:+.2f} to {d.psnr + d.margin:+.2f}"}
+                | {"seeds": " and ".join(str(len(seeds)) for seeds in d.seeds), "on": d.dataset}
+            )
+    return pd.DataFrame(rows)
+
+
 def sweep_table(points: pd.DataFrame, dial: str) -> pd.DataFrame:
-    """The same as a table: a row for each series and value of the dial; ours as mean and spread of the seeds.
+    """The same as a table: a row for each series and value of the dial; ours as mean and 95 % interval.
 
     Parameters
     ----------
@@ -127,17 +215,22 @@ def sweep_table(points: pd.DataFrame, dial: str) -> pd.DataFrame:
     dial : str
         Name of the dial.
     """
-    rows = []
+    rows, fresh = [], "this run" in set(points.source)
     for (panel, series, x), group in points.groupby(["panel", "series", "x"], sort=False):
-        row = {"networks": panel, "series": series, dial: f"{x:g}"}
-        for source in ("published", "record", *(["this run"] if "this run" in set(points.source) else [])):
-            values = group[group.source == source].psnr
-            row[source] = "–" if values.empty else f"{values.mean():.2f}"
-            if len(values) > 1:
-                row[source] += f" ({len(values)} seeds, spread {values.max() - values.min():.2f})"
-        budgets = group[group.source != "published"].budget.unique()
-        row["budget of ours"] = ", ".join(f"{b:g}" for b in sorted(budgets)) or "not attempted"
-        rows.append(row)
+        printed = group[group.source == "published"].psnr
+        ours = group[group.source != "published"]
+        for budget in sorted(ours.budget.unique()) or [None]:
+            row = {"networks": panel, "series": series, dial: f"{x:g}"}
+            row["published"] = "–" if printed.empty else f"{printed.mean():.2f}"
+            values = ours[(ours.source == "record") & (ours.budget == budget)].psnr
+            row["record"], row["seeds"] = "–" if values.empty else f"{values.mean():.2f}", len(values) or "–"
+            half = margins(points[points.panel == panel], budget)(len(values)) if len(values) else math.inf
+            row["record"] += f" ± {half:.2f}" if math.isfinite(half) else ""
+            if fresh:
+                values = ours[(ours.source == "this run") & (ours.budget == budget)].psnr
+                row["this run"] = "–" if values.empty else f"{values.mean():.2f}"
+            row["budget of ours"] = "not attempted" if budget is None else f"{budget:g}"
+            rows.append(row)
     return pd.DataFrame(rows)
 
 

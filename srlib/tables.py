@@ -24,6 +24,7 @@ MARKS = {
     "reproduced": "✓",
     "short of it": "↓",
     "still training": "…",
+    "contrary so far": "⇄",
     "undecided": "?",
     "not attempted": "○",
     "not comparable": "∅",

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from srlib.ledger import counts, ledger
-from srlib.ledger_pages import ledger_text, left_open, mixed_protocols, orders, quotations, scoreboard, summary, walk
+from srlib.ledger_pages import ledger_text, left_open, mixed_protocols, quotations, scoreboard, summary, walk
 from srlib.papers import PAPERS, claims
 from srlib.papers.items import items
 from srlib.papers.recomputed import choices, contradictions
@@ -53,14 +53,6 @@ def test_the_protocol_alone_moves_bicubic_by_a_tenth_of_a_decibel_on_set14():
     line = next(line for line in mixed_protocols().splitlines() if line.startswith("| Set14 | ×3"))
     assert "27.541, 27.644, **+0.103**" in line
     assert "+0.30" in line
-
-
-def test_claims_of_order_show_what_decides_them():
-    """The narrow grid decides nothing yet, and says by how much."""
-    text = orders("drrn", ("Figure 6",))
-    assert "undecided" in text
-    assert "counted on the networks" in text
-    assert orders("drrn", ("Table 99",)) == "There is none here."
 
 
 def test_a_summary_names_every_verdict():

@@ -1,0 +1,178 @@
+"""What our runs say about two experiments: the mean difference of their scores, as far as seeds allow to say it.
+
+Single trainings of one network differ by their seed. How much is estimated from all networks of ours that were trained alike
+(same paper, width, recipe, budget and data) and have several seeds: their variances are pooled, so that a difference has an
+interval from few seeds, and even from one. That assumes that all of them scatter alike.
+"""
+
+import math
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import t
+
+from srlib.papers import EXPERIMENTS, TOLERANCES, claims, get_experiment
+from srlib.papers.orders import ALIKE, BETTER, NOT_WORSE, Order
+from srlib.papers.standin import SUFFIX
+from srlib.runs import runs
+
+LEVEL = 0.95  # of the intervals
+# What a claim says of better minus worse (dB). "Comparable" is within the tolerance of a reproduced score.
+REGIONS = {
+    BETTER: (0.0, math.inf),
+    NOT_WORSE: (-TOLERANCES["psnr"], math.inf),
+    ALIKE: (-TOLERANCES["psnr"], TOLERANCES["psnr"]),
+}
+Cell = tuple[str, int, str, str]  # dataset, scale, protocol, metric
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Two experiments of ours at equal recipe, budget and data."""
+
+    better: str  # as the paper has it
+    worse: str
+    psnr: float  # dB, mean over seeds: better minus worse
+    margin: float  # dB, half of its interval; infinite where no network of ours has two seeds
+    seeds: tuple[tuple[int, ...], tuple[int, ...]]  # of the one, of the other
+    dataset: str
+    scale: int
+    protocol: str
+    recipe: str
+    budget: float
+
+    def says(self, what: str) -> str:
+        """'yes' if the whole interval is where the claim has it, 'no' if none of it is, else 'open'."""
+        low, high = REGIONS[what]
+        if self.psnr + self.margin <= low or self.psnr - self.margin >= high:
+            return "no"
+        return "yes" if self.psnr - self.margin > low and self.psnr + self.margin < high else "open"
+
+    def __str__(self) -> str:
+        margin = f" ± {self.margin:.2f}" if math.isfinite(self.margin) else ""
+        return f"{self.better} against {self.worse} {self.psnr:+.2f}{margin} dB"
+
+
+def pooled(groups: Iterable[Sequence[float]]) -> tuple[float, int]:
+    """Standard deviation within groups, pooled, and its degrees of freedom; (NaN, 0) if none has two values."""
+    groups = [np.asarray(values, float) for values in groups if len(values)]
+    freedom = sum(len(values) - 1 for values in groups)
+    squares = sum(float(((values - values.mean()) ** 2).sum()) for values in groups)
+    return (math.sqrt(squares / freedom), freedom) if freedom else (math.nan, 0)
+
+
+def margin(deviation: float, freedom: int, counts: Iterable[int], together: int = 1) -> float:
+    """Half the 95 % interval of a mean, or of a difference of two means.
+
+    Parameters
+    ----------
+    deviation, freedom
+        From `pooled`.
+    counts : iterable of int
+        Values behind the mean, or behind each of the two.
+    together : int
+        How many intervals are to hold at once (Bonferroni).
+
+    Returns
+    -------
+    float
+        In the unit of `deviation`; infinite without degrees of freedom.
+    """
+    if not freedom:
+        return math.inf
+    return float(t.ppf(1 - (1 - LEVEL) / (2 * together), freedom)) * deviation * math.sqrt(sum(1 / n for n in counts))
+
+
+def scatter(name: str, key: tuple, cell: Cell) -> tuple[float, int]:
+    """What seeds do to a cell: pooled over all that was trained like `name` at `key`, or, if none has two seeds, over all."""
+    alike = [n for n in runs().names(_paper(name)) if filters(n) == filters(name)]
+    deviation, freedom = pooled(_values(n, key, cell) for n in alike)
+    if freedom:
+        return deviation, freedom
+    return pooled(_values(n, k, cell) for n in runs().names() for k in runs().groups(n))
+
+
+def _values(name: str, key: tuple, cell: Cell) -> list[float]:
+    return [record.means[cell] for record in runs().groups(name).get(key, ()) if cell in record.means]
+
+
+def _paper(name: str) -> str:
+    return get_experiment(name).paper
+
+
+def filters(name: str) -> str:
+    """The number that a narrow form's name ends in; empty for a network of the paper's size."""
+    match = re.search(r"_w(\d+)$", name)
+    return match[1] if match else ""
+
+
+def whole(name: str) -> str:
+    """The paper's experiment of which `name` is a narrow form, or itself."""
+    base = name.removesuffix(f"_w{filters(name)}") if name not in EXPERIMENTS else name
+    return base if base in EXPERIMENTS else f"{base}_w128"
+
+
+def differences(
+    pairs: Sequence[tuple[str, str]],
+    form: Callable[[str], str] = str,
+    datasets: Sequence[str] = ("DIV2K_valid", "Set5"),
+    protocol: str = "",
+) -> Iterator[Difference]:
+    """What our runs say about pairs of experiments.
+
+    Parameters
+    ----------
+    pairs : sequence of (str, str)
+        The better one first.
+    form : callable
+        What was run in place of an experiment: itself, on the stand-in's data, or a narrow form (see `forms`).
+    datasets : sequence of str
+        Test sets; the first counts that both were scored on.
+    protocol : str
+        Default: the experiments' first.
+
+    Yields
+    ------
+    Difference
+        One for each pair, recipe, budget and data that both were run with. Its interval holds for all pairs at once.
+    """
+    for better, worse in ((form(a), form(b)) for a, b in pairs):
+        groups = [runs().groups(name) for name in (better, worse)]
+        for key in (key for key in groups[0] if key in groups[1]):
+            experiment = get_experiment(better)
+            scales = experiment.recipe(key[0]).scales
+            for dataset in datasets:
+                cell = (dataset, 3 if 3 in scales else scales[0], protocol or experiment.protocols[0], "psnr")
+                records = [[r for r in group[key] if cell in r.means] for group in groups]
+                if not all(records):
+                    continue
+                one, other = ([r.means[cell] for r in several] for several in records)
+                wide = margin(*scatter(better, key, cell), (len(one), len(other)), len(pairs))
+                seeds = tuple(tuple(sorted(r.info["seed"] for r in several)) for several in records)
+                psnr = float(np.mean(one) - np.mean(other))
+                yield Difference(better, worse, psnr, wide, seeds, dataset, *cell[1:3], key[0], key[1])
+                break
+
+
+def forms() -> Iterator[Callable[[str], str]]:
+    """The names under which an experiment may have been run: itself, on the stand-in's data, narrow from the widest."""
+    yield str
+    yield lambda name: name + SUFFIX
+    for width in sorted({int(filters(name)) for name in runs().names() if filters(name)}, reverse=True):
+        yield lambda name, width=width: f"{name.removesuffix('_w128')}_w{width}"
+
+
+def evidence(order: Order, **options: object) -> list[Difference]:
+    """The differences that decide a claim of order: of the papers' own networks, or of the widest narrow ones that were run."""
+    return next((found for form in forms() if (found := list(differences(order.pairs, form, **options)))), [])
+
+
+def printed_difference(difference: Difference, paper: str) -> float | None:
+    """The same two networks' difference (dB) as one paper prints it; `None` where it does not print both."""
+    values = []
+    for name in (whole(difference.better), whole(difference.worse)):
+        cells = [c for c in claims(paper) if (c.kind, c.metric, c.experiment) == ("measured", "psnr", name)]
+        values += [c.number for c in cells if (c.dataset, c.scale) == (difference.dataset, difference.scale)][:1]
+    return values[0] - values[1] if len(values) == 2 else None

@@ -1,0 +1,64 @@
+"""Text of the book about the claims of order ("deeper is better"): what the paper says, the verdict, what our runs say."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+import pandas as pd
+
+from srlib.differences import evidence, filters, whole
+from srlib.ledger import Row, ledger
+from srlib.ledger_pages import plain
+from srlib.pages import markdown_table
+from srlib.papers import EXPERIMENTS
+from srlib.papers.orders import ORDERS, Order
+from srlib.runs import runs
+from srlib.tables import MARKS
+
+ANSWERS = {"yes": "borne out", "open": "open", "no": "contrary"}
+
+
+def orders(paper: str, places: Iterable[str]) -> str:
+    """The claims of order of some tables, figures and sections, with what decides them, as Markdown."""
+    lines = [row for row in ledger((paper,)) if row.kind == "order" and row.where in places]
+    return _table(lines) if lines else "There is none here."
+
+
+def trained_orders(paper: str) -> str:
+    """The claims of order on which networks of ours bear that were trained for it, and what they say, as Markdown."""
+    lines = [row for row in ledger((paper,)) if row.kind == "order" and ORDERS.get(row.id, Order()).pairs]
+    asked = [row for row in lines if evidence(ORDERS[row.id])]
+    text = f"{len(lines)} of the paper's claims of order take training; our runs bear on {len(asked)} of them. "
+    if not asked:
+        return text.strip()
+    found = [difference for row in asked for difference in evidence(ORDERS[row.id])]
+    names = {name for difference in found for name in (difference.better, difference.worse)}
+    records = [record for name in names for several in runs().groups(name).values() for record in several]
+    seen = max(record.info["iterations_done"] * record.info["recipe"]["batch"] for record in records)
+    published = [recipe for name in names for recipe in EXPERIMENTS[whole(name)].recipes if recipe.name == "published"]
+    text += f"They are {len(records)} runs of {len(names)} networks, on at most {seen:,} patches each"
+    if published:
+        text += f"; the published training sees {min(recipe.iterations * recipe.batch for recipe in published):,}"
+    if all(map(filters, names)):
+        widths = ", ".join(sorted(set(map(filters, names))))
+        text += f". All are narrow, of {widths} filters: they can bear a claim out, and refute none"
+    text += "."
+    return f"{text}\n\n{_table(asked)}"
+
+
+def _table(lines: Iterable[Row]) -> str:
+    shown = []
+    for row in lines:
+        order = ORDERS.get(row.id, Order())
+        answers = Counter(difference.says(order.says) for difference in evidence(order))
+        tally = ", ".join(f"{answers[key]} {word}" for key, word in ANSWERS.items() if answers[key])
+        if tally:
+            ours = f"{tally} of {len(order.pairs)} pair{'s' * (len(order.pairs) > 1)}"
+        elif row.verdict == "not attempted":
+            ours = "no two runs of ours at equal budget yet" if order.pairs else "no rule of ours decides it"
+        else:
+            ours = plain(row.note)
+        shown.append(
+            {"the paper says": f"“{plain(row.published)}” ({row.where})"}
+            | {"verdict": f"{MARKS[row.verdict]} {row.verdict}", "our runs": ours}
+        )
+    return markdown_table(pd.DataFrame(shown))

@@ -1,0 +1,97 @@
+"""What seeds allow to say: intervals against an outside witness, and regions by hand."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy.stats import ttest_ind
+
+from srlib.differences import Difference, differences, evidence, margin, pooled, printed_difference, scatter, whole
+from srlib.papers.orders import ALIKE, BETTER, NOT_WORSE, ORDERS
+from srlib.runs import runs
+
+W16 = ("fast", 0.15, "T91")
+CELL = ("Set5", 3, "drrn", "psnr")
+
+
+def difference(psnr, half, better="drrn_b3u2_w16", worse="drrn_b2u3_w16"):
+    return Difference(better, worse, psnr, half, ((0,), (0,)), "Set5", 3, "drrn", "fast", 1.0)
+
+
+def test_the_interval_of_a_difference_is_students():
+    """Witness: SciPy's two-sample t interval with equal variances."""
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(33.0, 0.05, 4), rng.normal(33.1, 0.05, 3)
+    low, high = ttest_ind(a, b).confidence_interval(0.95)
+    half = margin(*pooled((a, b)), (len(a), len(b)))
+    assert (a.mean() - b.mean() - half, a.mean() - b.mean() + half) == pytest.approx((low, high))
+
+
+def test_intervals_that_hold_together_are_wider():
+    """Identity: Bonferroni's two at 95 % are each one at 97.5 %."""
+    rng = np.random.default_rng(1)
+    a, b = rng.normal(0, 1, 5), rng.normal(0, 1, 6)
+    low, high = ttest_ind(a, b).confidence_interval(0.975)
+    assert 2 * margin(*pooled((a, b)), (5, 6), together=2) == pytest.approx(high - low)
+
+
+def test_single_values_say_nothing_about_scatter():
+    """By hand: no degrees of freedom, an infinite interval; groups of one add none to others."""
+    assert pooled([[1.0], [2.0]])[1] == 0
+    assert margin(*pooled([[1.0], [2.0]]), (1, 1)) == math.inf
+    assert pooled([[1.0], [2.0, 4.0]]) == pytest.approx((math.sqrt(2), 1))
+
+
+@pytest.mark.parametrize(
+    ("psnr", "half", "better", "not_worse", "alike"),
+    [
+        (0.20, 0.10, "yes", "yes", "no"),
+        (0.02, 0.02, "open", "yes", "yes"),
+        (0.02, 0.10, "open", "open", "open"),
+        (-0.02, 0.01, "no", "yes", "yes"),
+        (-0.20, 0.10, "no", "no", "no"),
+        (0.20, math.inf, "open", "open", "open"),
+    ],
+)
+def test_a_claim_is_borne_out_where_the_whole_interval_is(psnr, half, better, not_worse, alike):
+    """By hand: above 0, above -0.05 and within 0.05 dB."""
+    found = difference(psnr, half)
+    assert (found.says(BETTER), found.says(NOT_WORSE), found.says(ALIKE)) == (better, not_worse, alike)
+
+
+def test_the_scatter_of_our_narrow_networks_is_that_of_their_seeds():
+    """Witness: the committed records, pooled here by numpy."""
+    groups = [
+        [record.means[CELL] for record in runs().groups(name)[W16]]
+        for name in runs().names("drrn")
+        if W16 in runs().groups(name)
+    ]
+    squares = sum(np.var(values) * len(values) for values in groups)
+    freedom = sum(len(values) - 1 for values in groups)
+    assert scatter("drrn_b1u3_w16", W16, CELL) == (pytest.approx(math.sqrt(squares / freedom)), freedom)
+    assert freedom >= 7
+
+
+def test_a_claim_finds_its_narrow_runs_and_the_printed_numbers():
+    """Witness: Figure 6's text prints 33.76 dB for B2U3 and 33.77 for B3U2."""
+    (found,) = evidence(ORDERS["drrn.f6.order.same_depth"])
+    assert (found.better, found.worse) == ("drrn_b2u3_w16", "drrn_b3u2_w16")
+    assert printed_difference(found, "drrn") == pytest.approx(-0.01)
+    assert printed_difference(difference(0, 1, "drrn_b1u3_w16"), "drrn") is None  # Figure 6's image alone has B1U3
+    assert str(found).startswith("drrn_b2u3_w16 against drrn_b3u2_w16 -0.1")
+
+
+def test_another_set_may_be_asked_for():
+    """Set14's narrow differences stand beside Set5's."""
+    found = list(differences([("drrn_b2u3_w16", "drrn_b1u3_w16")], datasets=("Set14",)))
+    assert [d.dataset for d in found] == ["Set14"]
+    assert not list(differences([("drrn_b2u3_w16", "drrn_b1u3_w16")], datasets=("Urban100",)))
+
+
+@pytest.mark.parametrize(
+    ("name", "full"),
+    [("drrn_b1u9_w16", "drrn_b1u9"), ("vdsr_bn_d16_w8", "vdsr_bn_d16_w128"), ("vdsr_bn_d16_w128", "vdsr_bn_d16_w128")],
+)
+def test_a_narrow_form_knows_the_papers_network(name, full):
+    """By hand."""
+    assert whole(name) == full

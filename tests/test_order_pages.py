@@ -1,0 +1,29 @@
+"""Claims of order on the pages: what decides them, and what was trained for it."""
+
+from srlib.differences import evidence
+from srlib.ledger import ledger
+from srlib.order_pages import orders, trained_orders
+from srlib.papers.orders import ORDERS
+
+
+def test_claims_of_order_show_what_decides_them():
+    """The narrow grid's pairs are counted by what they say; a count on the networks says so."""
+    text = orders("drrn", ("Figure 6",))
+    deeper = next(line for line in text.splitlines() if "increasing B or U" in line)
+    answers = [difference.says("better") for difference in evidence(ORDERS["drrn.f6.order.deeper"])]
+    assert f"{answers.count('yes')} borne out" in deeper
+    assert "of 6 pairs" in deeper
+    assert "counted on the networks" in text
+    assert "not attempted" in orders("drn", ("Table 2",))
+    assert orders("drrn", ("Table 99",)) == "There is none here."
+
+
+def test_the_chapter_says_what_was_trained():
+    """Identity: every claim that two networks decide; 16 filters, and the patches of the published schedule, by hand."""
+    text = trained_orders("drrn")
+    assert "no refutation" not in text
+    assert "of 16 filters: they can bear a claim out, and refute none." in text
+    assert f"{464_056 * 128:,}" in text
+    decided = [row for row in ledger(("drrn",)) if row.id in ORDERS and evidence(ORDERS[row.id])]
+    assert len(text.splitlines()) == 4 + len(decided)
+    assert trained_orders("drn").endswith("our runs bear on 0 of them.")
