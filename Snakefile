@@ -95,15 +95,15 @@ def train_options(wildcards, output):
 @cache
 def missing_records():
     """What the chosen runs lack: the finished ones stay out of Snakemake's sight, so that nothing makes it train them again."""
-    from srlib.campaign import CPU_GROUP, GROUPS, runs
+    from srlib.campaign import CPU_GROUPS, GROUPS, runs
     from srlib.datasets import at_hand
     from srlib.papers import get_experiment
     from srlib.records import Record, record_folder
     from torch import cuda
 
     known = {"group", "experiments", "budget", "seeds", "device", "precision", "data", "out", "score", "gpus"}
-    groups = {group.name: group for group in (*GROUPS, CPU_GROUP)}
-    name = config.get("group", (GROUPS[0] if cuda.is_available() else CPU_GROUP).name)
+    groups = {group.name: group for group in (*GROUPS, *CPU_GROUPS)}
+    name = config.get("group", (GROUPS[0] if cuda.is_available() else CPU_GROUPS[0]).name)
     if not config.keys() <= known or name not in groups:
         raise WorkflowError(f"--config takes {', '.join(sorted(known))}; group is one of {', '.join(groups)}.")
     chosen = [] if "experiments" in config else [run for run in runs() if run.group.name == name]

@@ -17,7 +17,7 @@ from srlib.calibration import NARROW, best_way, estimated_minutes, find_calibrat
 from srlib.datasets import at_hand
 from srlib.errors import InputError
 from srlib.hardware import choose_device, device_name
-from srlib.papers import EXPERIMENTS, drrn
+from srlib.papers import EXPERIMENTS, drrn, get_experiment
 from srlib.papers.standin import SUFFIX
 from srlib.records import Record, record_folder, run
 
@@ -69,7 +69,18 @@ GROUPS = (
     Group("seeds", "spread: DRRN B1U9 again", ("drrn_b1u9",), seeds=(1, 2)),
     Group("grid seeds", "spread: Figure 6 again", GRID, 0.25, (1, 2)),
 )
-CPU_GROUP = Group("cpu profile", "every mechanism with real learning, on two CPU cores", NARROW)
+# What a CPU can do. The narrow forms answer claims of order; a reader gains more by second seeds than by longer runs.
+CPU_GROUPS = (
+    Group("cpu profile", "every mechanism with real learning, on two CPU cores", NARROW),
+    Group("drrn narrow grid", "DRRN Figure 6 with 16 filters", tuple(f"{name}_w16" for name in GRID), 0.15, (0, 1)),
+    Group(
+        "drrn narrow components",
+        "DRRN Table 4 and Figure 8 with 16 filters",
+        tuple(f"{name.removesuffix('_w128')}_w16" for name in COMPONENTS),
+        0.15,
+        (0, 1),
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -83,7 +94,7 @@ class Run:
 
     def folder(self, root: Path | None = None) -> Path:
         """Where its record belongs, among those below `root` (default: the committed ones)."""
-        return record_folder(EXPERIMENTS[self.experiment], self.seed, self.recipe, self.group.budget, root)
+        return record_folder(get_experiment(self.experiment), self.seed, self.recipe, self.group.budget, root)
 
     def done(self, root: Path | None = None) -> float:
         """Fraction of its iterations; 1 if it has a finished record."""
@@ -102,7 +113,7 @@ class Run:
 
 def runs(gpu: bool = True) -> Iterator[Run]:
     """All runs in order, DIV2K's stand-ins beside them; without a GPU what a CPU can do comes first."""
-    for group in (*GROUPS, CPU_GROUP) if gpu else (CPU_GROUP, *GROUPS):
+    for group in (*GROUPS, *CPU_GROUPS) if gpu else (*CPU_GROUPS, *GROUPS):
         for seed in group.seeds:
             for name in group.experiments:
                 yield Run(group, name, seed)
@@ -132,7 +143,7 @@ def queue(device: str = "auto", all_runs: bool = False, root: Path | None = None
     named = [c for c in find_calibrations() if c["device"] == device_name(device)]
     ready, rows = {}, []
     for item in runs(device == "cuda"):
-        experiment = EXPERIMENTS[item.experiment]
+        experiment = get_experiment(item.experiment)
         recipe, budget = experiment.recipe(item.recipe), item.group.budget
         done = item.done() if root is None else max(item.done(), item.done(root))
         if experiment.data not in ready:
@@ -182,7 +193,7 @@ def work(minutes: float, root: Path, device: str = "auto", group: str | None = N
     list of Record
         Those worked on, without scores.
     """
-    names = [g.name for g in (*GROUPS, CPU_GROUP)]
+    names = [g.name for g in (*GROUPS, *CPU_GROUPS)]
     if not minutes > 0:
         raise InputError(f"minutes {minutes} is no time to work: give more than 0.")
     if group is not None and group not in names:
@@ -196,7 +207,7 @@ def work(minutes: float, root: Path, device: str = "auto", group: str | None = N
             report(f"{row['command']}: {row['fills']}")
             compiled = "--compile" in row["command"]
             options = {"seed": row["seed"], "budget": row["budget"], "device": device, "compiled": compiled, "minutes": left}
-            worked.append(run(EXPERIMENTS[row["experiment"]], root, **options))
+            worked.append(run(get_experiment(row["experiment"]), root, **options))
             info = worked[-1].info
             report(f"{worked[-1].folder}: {info['iterations_done']} of {info['iterations']} iterations in {info['seconds']} s")
     return worked

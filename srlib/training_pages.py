@@ -9,12 +9,12 @@ from typing import Any
 import pandas as pd
 
 from srlib.calibration import NARROW, estimated_minutes, find_calibrations
-from srlib.campaign import CPU_GROUP, GROUPS, Group
+from srlib.campaign import CPU_GROUPS, GROUPS, Group
 from srlib.experiment import Experiment, Recipe
 from srlib.meter import work_per_image
 from srlib.models import make_model, outline, params_total
 from srlib.pages import markdown_table
-from srlib.papers import EXPERIMENTS, PAPERS, TITLES
+from srlib.papers import EXPERIMENTS, PAPERS, TITLES, get_experiment
 from srlib.papers.standin import SUFFIX
 from srlib.records import find_record, find_records, results_folder
 
@@ -84,8 +84,8 @@ def cost() -> str:
         "## Our campaign",
         "The `fast` recipe, at each group's budget; DIV2K's stand-ins count once more where they are needed.",
     ]
-    rows = [_cost_row(group.fills, _fast_runs(group), calibrations) for group in (*GROUPS, CPU_GROUP)]
-    everything = [run for group in (*GROUPS, CPU_GROUP) for run in _fast_runs(group)]
+    rows = [_cost_row(group.fills, _fast_runs(group), calibrations) for group in (*GROUPS, *CPU_GROUPS)]
+    everything = [run for group in (*GROUPS, *CPU_GROUPS) for run in _fast_runs(group)]
     text.append(markdown_table(pd.DataFrame([*rows, _cost_row("**all**", everything, calibrations)])))
     text += ["## The papers' own schedules, once each", "The `published` recipes at budget 1: what nobody has to repeat."]
     rows, everything = [], []
@@ -109,7 +109,8 @@ def cost() -> str:
 
 
 def _fast_runs(group: Group) -> list[tuple[Experiment, Recipe, float]]:
-    return [(EXPERIMENTS[e], EXPERIMENTS[e].recipe("fast"), group.budget) for _ in group.seeds for e in group.experiments]
+    experiments = [get_experiment(name) for name in group.experiments]
+    return [(e, e.recipe("fast"), group.budget) for _ in group.seeds for e in experiments]
 
 
 def _cost_row(title: str, runs: Iterable[tuple[Experiment, Recipe, float]], calibrations: list[dict]) -> dict[str, str]:

@@ -14,6 +14,7 @@ from srlib import calibration, campaign
 from srlib.__main__ import main
 from srlib.calibration import Way, best_way, calibrate, estimated_minutes, find_calibrations, measure
 from srlib.checkpoint import load_tensors
+from srlib.differences import whole
 from srlib.errors import InputError
 from srlib.hardware import device_name
 from srlib.merge import merge
@@ -48,15 +49,22 @@ def test_every_table_and_figure_has_its_runs():
     assert len(groups["dsrn components"].experiments) == 12
     planned = [(r.experiment, r.seed, r.group.budget) for r in campaign.runs()]
     assert max(Counter(planned).values()) == 1
-    assert {r.experiment for r in campaign.runs()} == set(EXPERIMENTS)  # nothing declared is forgotten
-    assert {EXPERIMENTS[name].paper for name in campaign.CPU_GROUP.experiments} == set(PAPERS)
+    assert {r.experiment for r in campaign.runs()} >= set(EXPERIMENTS)  # nothing declared is forgotten
+    profile, grid, components = campaign.CPU_GROUPS
+    assert {EXPERIMENTS[name].paper for name in profile.experiments} == set(PAPERS)
+    assert (len(grid.experiments), len(components.experiments)) == (11, 12)
+    assert {whole(name) for name in (*grid.experiments, *components.experiments)} == {
+        *groups["drrn grid"].experiments,
+        *figure_8,
+    }
 
 
 def test_the_queue_of_an_empty_folder(results, capsys):
     """What to do first is what a reader gains most by; on a CPU what a CPU can do; without a calibration no times."""
     rows = campaign.queue("cpu", all_runs=True)
     assert {row["group"] for row in rows[:4]} == {"cpu profile"}
-    assert rows[4]["experiment"] == "drrn_b1u9"
+    narrow = sum(len(group.experiments) * len(group.seeds) for group in campaign.CPU_GROUPS)
+    assert rows[narrow]["experiment"] == "drrn_b1u9"
     assert all(row["done"] == 0 and row["minutes"] is None for row in rows)
     assert next(campaign.runs(gpu=True)).experiment == "drrn_b1u9"
     assert main(["queue", "--device", "cpu", "--all"]) == 0
@@ -104,8 +112,8 @@ def test_work_goes_through_the_queue_and_goes_on(results, tmp_path, monkeypatch,
     small = [
         replace(EXPERIMENTS["drrn_b1u3_w32"], name=name, arguments={"B": 1, "U": 1, "width": 4}) for name in ("one", "two")
     ]
-    monkeypatch.setattr(campaign, "EXPERIMENTS", EXPERIMENTS | {e.name: e for e in small})
-    monkeypatch.setattr(campaign, "CPU_GROUP", campaign.Group("tiny", "a test", ("one", "two"), 0.001))
+    monkeypatch.setattr(campaign, "get_experiment", {e.name: e for e in small}.get)
+    monkeypatch.setattr(campaign, "CPU_GROUPS", (campaign.Group("tiny", "a test", ("one", "two"), 0.001),))
     monkeypatch.setattr(campaign, "GROUPS", ())
     monkeypatch.setattr("srlib.training.VALIDATIONS", 1)
     out = ["--out", str(tmp_path / "out"), "--device", "cpu"]

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from srlib.campaign import CPU_GROUP, GROUPS
+from srlib.campaign import CPU_GROUPS, GROUPS
 from srlib.provenance import ROOT
 
 BIN = Path(sys.executable).parent
@@ -76,10 +76,10 @@ def test_documented_campaigns_plan_each_run_once(command, tmp_path):
     """srlib.campaign: a job for each experiment and seed of the group, and a GPU for each network of a paper's size."""
     done = plan(command, tmp_path)
     name = re.search('group="(.*?)"', command)[1]
-    (group,) = (group for group in (*GROUPS, CPU_GROUP) if group.name == name)
+    (group,) = (group for group in (*GROUPS, *CPU_GROUPS) if group.name == name)
     number = len(group.experiments) * len(group.seeds)
     assert jobs(done) == {"train": number, "campaign": 1, "total": number + 1}
-    assert done.stdout.count(f"gpu={int(group is not CPU_GROUP)}, ") == number
+    assert done.stdout.count(f"gpu={int(group not in CPU_GROUPS)}, ") == number
     if "profiles/slurm" in command:
         assert done.stdout.count("slurm_partition=your_partition, gpu=1") == number
     if "profiles/kubernetes" in command:
@@ -92,7 +92,7 @@ def test_a_finished_record_is_out_of_reach(tmp_path, record):
     """Identity: it is not made again, even by force."""
     record(finished=True)
     done = plan('--cores 2 --forceall campaign --config group="cpu profile"', tmp_path)
-    assert jobs(done)["train"] == len(CPU_GROUP.experiments) - 1
+    assert jobs(done)["train"] == len(CPU_GROUPS[0].experiments) - 1
     assert "drrn_b1u3_w32" not in done.stdout
 
 
