@@ -38,6 +38,7 @@ check_parameters(globals())
 import pandas as pd
 from IPython.display import Markdown, display
 
+from srlib.curves import curve_figure, curves
 from srlib.differences import evidence, whole
 from srlib.figures import COLOURS, show, table, use_style
 from srlib.ledger import ledger
@@ -127,6 +128,16 @@ results_table(
     column=lambda row: {f"drrn.t4.{column}": label for label, column in columns.items()}[row.id],
     heads=("",),
 )
+
+# %% [markdown]
+# ## How fast they learn
+#
+# The paper says that the multi-path mode "facilitates the learning" (Section 3.1). The curves at the largest depth show it, on held-out
+# images, never on a test set:
+
+# %% mystnb={"figure": {"name": "fig-drrn-curves", "caption": "Learning curves of the five structures at the largest depth: PSNR on held-out images, by the average of the weights. Thick: mean of the seeds; thin: single ones."}, "image": {"alt": "PSNR on ten held-out crops against training iterations, one colour for each of the five structures at depth 28."}} tags=["hide-input"]
+learning = curves({label: name for (label, depth), name in experiments_at.items() if depth == deepest})
+show(curve_figure(learning, colours), "fig-drrn-curves", learning)
 
 # %% [markdown]
 # ## The claims of order

@@ -31,17 +31,16 @@ from srlib.parameters import check_parameters
 check_parameters(globals())
 
 # %% tags=["hide-input"]
-import matplotlib.pyplot as plt
 import pandas as pd
 from IPython.display import Markdown, display
 
+from srlib.curves import curve_figure, curves
 from srlib.figures import COLOURS, show, table, use_style
 from srlib.ledger import ledger
 from srlib.ledger_pages import summary
 from srlib.models import MODELS, outline, params
 from srlib.order_pages import orders
 from srlib.rerun import rerun
-from srlib.runs import runs as committed
 from srlib.sweeps import sweep, sweep_figure, sweep_table
 
 use_style()
@@ -94,22 +93,9 @@ table(sweep_table(points, "K"), "PSNR on Set5 ×3 (dB), protocol drrn")
 # Training is followed on held-out images, never on a test set, so our curves are not Set5's: they show how fast a network learns.
 
 # %% mystnb={"figure": {"name": "fig-rlcsc-curves", "caption": "Learning curves of our RL-CSC records: PSNR on held-out images against iterations."}, "image": {"alt": "One line for each committed RL-CSC record: PSNR on ten held-out crops against training iterations."}} tags=["hide-input"]
-figure, ax = plt.subplots(layout="constrained")
-drawn = 0
-for name in committed().names():
-    for (recipe, share, _), records in committed().groups(name).items():
-        for record in records:
-            if name.startswith("rlcsc") and (record.folder / "curve.csv").exists():
-                curve = record.curve.dropna(subset="psnr")
-                label = f"{name}, seed {record.info['seed']}, {recipe}, budget {share:g}"
-                ax.plot(curve.iteration, curve.psnr, label=label)
-                drawn += 1
-if not drawn:
-    ax.text(0.5, 0.5, "no record yet", transform=ax.transAxes, ha="center")
-ax.set(xlabel="iterations", ylabel="PSNR on held-out images (dB)")
-if drawn:
-    ax.legend(fontsize="small")
-show(figure, "fig-rlcsc-curves")
+shown = {"1,329k weights, K = " + str(K): f"rlcsc_k{K}" for K in RECURSIONS} | {"592k weights, K = 15": "rlcsc_k15_m128"}
+shown |= {"K = 5, the CPU's": "rlcsc_k5_n32_m32"}
+show(curve_figure(curves(shown), {series: f"C{k}" for k, series in enumerate(shown)}), "fig-rlcsc-curves")
 
 # %% [markdown]
 # ## The claims of order

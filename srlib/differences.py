@@ -7,6 +7,7 @@ interval from few seeds, and even from one. That assumes that all of them scatte
 
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -42,6 +43,7 @@ class Difference:
     protocol: str
     recipe: str
     budget: float
+    scatter: tuple[float, int]  # standard deviation between seeds (dB) and its degrees of freedom
 
     def says(self, what: str) -> str:
         """'yes' if the whole interval is where the claim has it, 'no' if none of it is, else 'open'."""
@@ -110,8 +112,8 @@ def filters(name: str) -> str:
 
 def whole(name: str) -> str:
     """The paper's experiment of which `name` is a narrow form, or itself."""
-    base = name.removesuffix(f"_w{filters(name)}") if name not in EXPERIMENTS else name
-    return base if base in EXPERIMENTS else f"{base}_w128"
+    base = name.removesuffix(f"_w{filters(name)}")
+    return next((known for known in (base, f"{base}_w128") if known in EXPERIMENTS), name)
 
 
 def differences(
@@ -149,11 +151,24 @@ def differences(
                 if not all(records):
                     continue
                 one, other = ([r.means[cell] for r in several] for several in records)
-                wide = margin(*scatter(better, key, cell), (len(one), len(other)), len(pairs))
+                scattered = scatter(better, key, cell)
+                wide = margin(*scattered, (len(one), len(other)), len(pairs))
                 seeds = tuple(tuple(sorted(r.info["seed"] for r in several)) for several in records)
                 psnr = float(np.mean(one) - np.mean(other))
-                yield Difference(better, worse, psnr, wide, seeds, dataset, *cell[1:3], key[0], key[1])
+                yield Difference(better, worse, psnr, wide, seeds, dataset, *cell[1:3], key[0], key[1], scattered)
                 break
+
+
+def mean_difference(found: Sequence[Difference]) -> tuple[float, float]:
+    """The mean of several differences (dB) and half its 95 % interval; a network may stand in more than one of them."""
+    seeds: dict[str, int] = {}
+    weights: Counter[str] = Counter()
+    for difference in found:
+        for name, sign, several in zip((difference.better, difference.worse), (1, -1), difference.seeds, strict=True):
+            seeds[name] = len(several)
+            weights[name] += sign
+    counts = [seeds[name] * (len(found) / weight) ** 2 for name, weight in weights.items() if weight]
+    return float(np.mean([difference.psnr for difference in found])), margin(*found[0].scatter, counts)
 
 
 def forms() -> Iterator[Callable[[str], str]]:

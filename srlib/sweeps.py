@@ -12,7 +12,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from srlib.differences import Difference, margin, pooled, printed_difference
+from srlib.differences import Difference, margin, mean_difference, pooled, printed_difference
 from srlib.papers import get_experiment
 from srlib.rerun import Rerun
 from srlib.runs import runs
@@ -120,7 +120,7 @@ def sweep_figure(
         low, high = axes.get_ylim()
         room = max(0.1 - (high - low) / 2, 0)  # no panel shows less than 0.2 dB
         axes.set_ylim(low - room, high + room)
-        axes.legend(fontsize="small")
+        axes.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=2, frameon=False)
     return figure
 
 
@@ -154,32 +154,39 @@ def difference_figure(
     place : str
         Test set and scale, for the axis.
     """
-    lines = sum(map(len, claims.values())) + sum(map(bool, claims.values()))
-    figure, axes = plt.subplots(figsize=(7.5, 0.9 + 0.32 * max(lines, 2)), layout="constrained")
-    y, ticks, labels = 0, [], []
-    for claim, found in ((claim, found) for claim, found in claims.items() if found):
-        ticks.append(y)
-        labels.append(claim)
-        for difference in found:
-            y += 1
-            ticks.append(y)
-            labels.append(pair_of(difference))
-            finite = math.isfinite(difference.margin)
-            axes.errorbar(difference.psnr, y, xerr=difference.margin if finite else None, fmt="o", color="C3", capsize=3)
-            printed = printed_difference(difference, paper)
-            if printed is not None:
-                axes.plot(printed, y, "s", color="0.25", markerfacecolor="none", markersize=8, markeredgewidth=1.5)
-        y += 1
+    lines = [line for claim, found in claims.items() if found for line in (claim, *_lines(found, paper, pair_of))]
+    figure, axes = plt.subplots(figsize=(7.5, 1.1 + 0.3 * max(len(lines), 2)), layout="constrained")
+    for y, line in enumerate(lines):
+        if isinstance(line, str):
+            continue
+        _, psnr, half, printed, single = line
+        look = {"fmt": "o", "markersize": 6} if single else {"fmt": "D", "markersize": 7}
+        axes.errorbar(psnr, y, xerr=half if math.isfinite(half) else None, color="C3", capsize=3, **look)
+        if printed is not None:
+            axes.plot(printed, y, "s", color="0.25", markerfacecolor="none", markersize=8, markeredgewidth=1.5)
     axes.axvline(0, color="0.3", linewidth=1)
     axes.plot([], [], "o", color="C3", label="ours, with 95 % interval")
+    axes.plot([], [], "D", color="C3", label="mean of a claim's pairs")
     axes.plot([], [], "s", color="0.25", markerfacecolor="none", markeredgewidth=1.5, label="as printed")
-    axes.set_yticks(ticks, labels)
-    for tick, label in zip(axes.get_yticklabels(), labels, strict=True):
-        tick.set(fontweight="bold" if label in claims else "normal", fontsize="small")
-    axes.set(ylim=(max(y, 1) - 0.4, -0.6), xlabel=f"difference of PSNR on {place} (dB)")
+    axes.set_yticks(range(len(lines)), [line if isinstance(line, str) else line[0] for line in lines])
+    for label, line in zip(axes.get_yticklabels(), lines, strict=True):
+        label.set(fontweight="bold" if isinstance(line, str) else "normal", fontsize="small")
+    axes.set(ylim=(max(len(lines), 1) - 0.4, -0.6), xlabel=f"difference of PSNR on {place} (dB)")
     axes.grid(axis="y", visible=False)
-    figure.legend(loc="outside lower center", ncols=2, frameon=False)
+    figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize="small")
     return figure
+
+
+def _lines(
+    found: Sequence[Difference], paper: str, pair_of: Callable[[Difference], str]
+) -> list[tuple[str, float, float, float | None, bool]]:
+    """Name, difference, half its interval, printed difference, and whether it is a single pair; last the mean of all pairs."""
+    lines = [(pair_of(d), d.psnr, d.margin, printed_difference(d, paper), True) for d in found]
+    if len(found) > 1:
+        printed = [line[3] for line in lines]
+        mean = None if None in printed else sum(printed) / len(printed)
+        lines.append((f"mean of the {len(found)}", *mean_difference(found), mean, False))
+    return lines
 
 
 def difference_table(
@@ -194,13 +201,11 @@ def difference_table(
     """
     rows = []
     for claim, found in claims.items():
-        for d in found:
-            printed = printed_difference(d, paper)
+        seeds = [" and ".join(str(len(several)) for several in difference.seeds) for difference in found]
+        for (name, psnr, half, printed, _), several in zip(_lines(found, paper, pair_of), [*seeds, "–"], strict=False):
             rows.append(
-                {"claim": claim, "pair": pair_of(d)}
-                | {"printed": "–" if printed is None else f"{printed:+.2f}", "ours": f"{d.psnr:+.3f}"}
-                | {"95 % interval": "–" if math.isinf(d.margin) else f"{d.psnr - d.margin:+.2f} to {d.psnr + d.margin:+.2f}"}
-                | {"seeds": " and ".join(str(len(seeds)) for seeds in d.seeds), "on": d.dataset}
+                {"claim": claim, "pair": name, "printed": "–" if printed is None else f"{printed:+.2f}", "ours": f"{psnr:+.3f}"}
+                | {"95 % interval": "–" if math.isinf(half) else f"{psnr - half:+.2f} to {psnr + half:+.2f}", "seeds": several}
             )
     return pd.DataFrame(rows)
 

@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_ind
 
-from srlib.differences import Difference, differences, evidence, margin, pooled, printed_difference, scatter, whole
+from srlib.differences import (
+    Difference,
+    differences,
+    evidence,
+    margin,
+    mean_difference,
+    pooled,
+    printed_difference,
+    scatter,
+    whole,
+)
 from srlib.papers.orders import ALIKE, BETTER, NOT_WORSE, ORDERS
 from srlib.runs import runs
 
@@ -15,7 +25,7 @@ CELL = ("Set5", 3, "drrn", "psnr")
 
 
 def difference(psnr, half, better="drrn_b3u2_w16", worse="drrn_b2u3_w16"):
-    return Difference(better, worse, psnr, half, ((0,), (0,)), "Set5", 3, "drrn", "fast", 1.0)
+    return Difference(better, worse, psnr, half, ((0,), (0,)), "Set5", 3, "drrn", "fast", 1.0, (0.05, 7))
 
 
 def test_the_interval_of_a_difference_is_students():
@@ -81,6 +91,14 @@ def test_a_claim_finds_its_narrow_runs_and_the_printed_numbers():
     assert str(found).startswith("drrn_b2u3_w16 against drrn_b3u2_w16 -0.1")
 
 
+def test_the_mean_of_several_pairs_counts_each_network_once():
+    """By hand: a chain's mean is a third of last minus first; of two separate pairs it scatters 1/sqrt(2) as much as of one."""
+    chain = [difference(0.1, 1, f"n{k + 1}", f"n{k}") for k in range(3)]
+    assert mean_difference(chain) == pytest.approx((0.1, margin(0.05, 7, (1, 1)) / 3))
+    apart = [difference(0.1, 1, "a", "b"), difference(0.3, 1, "c", "d")]
+    assert mean_difference(apart) == pytest.approx((0.2, margin(0.05, 7, (1, 1)) / math.sqrt(2)))
+
+
 def test_another_set_may_be_asked_for():
     """Set14's narrow differences stand beside Set5's."""
     found = list(differences([("drrn_b2u3_w16", "drrn_b1u3_w16")], datasets=("Set14",)))
@@ -90,7 +108,13 @@ def test_another_set_may_be_asked_for():
 
 @pytest.mark.parametrize(
     ("name", "full"),
-    [("drrn_b1u9_w16", "drrn_b1u9"), ("vdsr_bn_d16_w8", "vdsr_bn_d16_w128"), ("vdsr_bn_d16_w128", "vdsr_bn_d16_w128")],
+    [
+        ("drrn_b1u9_w16", "drrn_b1u9"),
+        ("vdsr_bn_d16_w8", "vdsr_bn_d16_w128"),
+        ("drrn_b1u3_w32", "drrn_b1u3"),
+        ("bicubic", "bicubic"),
+        ("vdsr_bn_d16_w128", "vdsr_bn_d16_w128"),
+    ],
 )
 def test_a_narrow_form_knows_the_papers_network(name, full):
     """By hand."""

@@ -52,6 +52,7 @@ ORDER = [
     "figures",
     "tables",
     "sweeps",
+    "curves",
     "regions",
     "methods",
     "elements",
