@@ -282,9 +282,12 @@ display(
 # %% [markdown]
 # ## What we learned
 #
-# * The drawings are right, and the networks here are the ones drawn: same depth, same additions, same sharing.
-# * What sets DRRN apart from ResNet is where a line starts. In (a) each identity starts at its unit's own input, in (d) all start
-#   behind the first convolution, and that is all that "multi-path" means in the code.
+# * The networks here have the structure that the captions and formulae describe: depth, additions, sharing. The paper's drawings are
+#   images, which we have not compared.
+# * What "multi-path" means in the code is where a line starts. In (a) each identity starts at its unit's own input, in (d) all start
+#   behind the first convolution. DRRN differs from ResNet in sharing, in its order of operations and in its last addition, too.
+# * That a network equals its formula says most where the formula is written out by hand, as DRRN's, DRCN's and VDSR's are; ResNet's is the
+#   composition of its own parts.
 # * Figure 2 hides that a unit's batch normalisation is *not* shared: {doc}`rlcsc_structure` shows DRRN with it, and
 #   {doc}`recurrence` unrolls it.
 # * DRCN's drawing has one convolution for embedding and one for reconstruction. The network has two of each, hence its twenty layers.

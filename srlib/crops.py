@@ -276,5 +276,5 @@ def describe(view: View) -> str:
         reasons.setdefault(reason, []).append(label)
     lines += [f"{', '.join(labels)}: {reason}." for reason, labels in reasons.items()]
     if unscored := [c.label for c in view.crops if c.score is None]:
-        lines.append(f"Not scored: {', '.join(unscored)}; no record has this image, and to compute it takes a GPU (`device`).")
+        lines.append(f"Not scored: {', '.join(unscored)}; no record has this image under this protocol.")
     return "\n".join(lines)

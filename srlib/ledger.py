@@ -20,7 +20,8 @@ VERDICTS = {
     "reproduced": "our number is at most the tolerance below the published one, whatever the budget",
     "short of it": "further below, at the full budget",
     "still training": "further below, from a run shorter than the published one: no refutation",
-    "contrary so far": "a claim of order: our runs say otherwise, but shorter or narrower than the paper's: no refutation",
+    "borne out so far": "a claim of order: runs of ours say the same, of networks narrower than the paper's: no proof",
+    "contrary so far": "a claim of order: runs of ours say otherwise, shorter or narrower than the paper's: no refutation",
     "undecided": "a claim of order: the interval that our seeds leave holds both answers",
     "not attempted": "we have no number",
     "not comparable": "a hidden test set, other training data, other hardware, or only an image",
@@ -144,11 +145,13 @@ def decide(identifier: str) -> dict[str, Any]:
         return {"verdict": "not attempted"}
     answers = [difference.says(order.says) for difference in found]
     pairs = dict.fromkeys((d.better, d.worse) for d in found)  # in order
+    full = pairs.keys() <= set(order.pairs)  # networks of the paper's size
     if "no" in answers:
-        whole = all(d.budget >= 1 for d in found) and pairs.keys() <= set(order.pairs)
-        said = "short of it" if whole else "contrary so far"
+        said = "short of it" if full and all(d.budget >= 1 for d in found) else "contrary so far"
+    elif set(answers) == {"yes"} and len(pairs) == len(order.pairs):
+        said = "reproduced" if full else "borne out so far"
     else:
-        said = "reproduced" if set(answers) == {"yes"} and len(pairs) == len(order.pairs) else "undecided"
+        said = "undecided"
     return {
         "experiment": "; ".join(f"{a} against {b}" for a, b in pairs),
         "dataset": found[0].dataset,

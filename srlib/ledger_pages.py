@@ -40,7 +40,7 @@ def scoreboard() -> str:
                 "paper": TITLES[paper],
                 "bicubic, to the printed digit": bicubic,
                 "sizes, settings, arithmetic that agree": exact,
-                "claims of order shown": f"{orders['reproduced']} of {orders.total()}" + _on_narrow(lines),
+                "claims of order shown": f"{orders['reproduced']} of {orders.total()}",
                 "contradictions found": len(contradictions(paper)),
             }
         )
@@ -55,14 +55,6 @@ def scoreboard() -> str:
             f"{_gaps()} {_hours()}",
         ]
     )
-
-
-def _on_narrow(lines: Iterable[Row]) -> str:
-    """How many claims of order are borne out by narrow networks only, in brackets."""
-    narrow = sum(
-        row.kind == "order" and row.verdict == "reproduced" and "_w" in row.experiment.replace("_w128", "") for row in lines
-    )
-    return f" ({narrow} on narrow networks)" if narrow else ""
 
 
 def agreeing(lines: Iterable[Row]) -> tuple[str, str]:

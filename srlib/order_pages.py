@@ -1,11 +1,12 @@
 """Text of the book about the claims of order ("deeper is better"): what the paper says, the verdict, what our runs say."""
 
+import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from srlib.differences import evidence, filters, whole
+from srlib.differences import Difference, evidence, filters, mean_difference, whole
 from srlib.ledger import Row, ledger
 from srlib.ledger_pages import plain
 from srlib.pages import markdown_table
@@ -45,11 +46,19 @@ def trained_orders(paper: str) -> str:
     return f"{text}\n\n{_table(asked)}"
 
 
+def _mean(found: Sequence[Difference]) -> str:
+    if not found:
+        return "–"
+    psnr, half = mean_difference(found)
+    return f"{psnr:+.2f} ± {half:.2f}" if math.isfinite(half) else f"{psnr:+.2f}"
+
+
 def _table(lines: Iterable[Row]) -> str:
     shown = []
     for row in lines:
         order = ORDERS.get(row.id, Order())
-        answers = Counter(difference.says(order.says) for difference in evidence(order))
+        found = evidence(order)
+        answers = Counter(difference.says(order.says) for difference in found)
         tally = ", ".join(f"{answers[key]} {word}" for key, word in ANSWERS.items() if answers[key])
         if tally:
             ours = f"{tally} of {len(order.pairs)} pair{'s' * (len(order.pairs) > 1)}"
@@ -60,5 +69,6 @@ def _table(lines: Iterable[Row]) -> str:
         shown.append(
             {"the paper says": f"“{plain(row.published)}” ({row.where})"}
             | {"verdict": f"{MARKS[row.verdict]} {row.verdict}", "our runs": ours}
+            | {"mean difference (dB)": _mean(found)}
         )
     return markdown_table(pd.DataFrame(shown))

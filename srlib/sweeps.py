@@ -17,7 +17,7 @@ from srlib.papers import get_experiment
 from srlib.rerun import Rerun
 from srlib.runs import runs
 
-COLUMNS = ["panel", "source", "series", "x", "psnr", "seed", "budget", "experiment"]
+COLUMNS = ["panel", "source", "series", "x", "psnr", "seed", "budget", "iterations", "recipe", "experiment"]
 FULL = "the paper's size"
 _STYLES = {"published": "o", "record": "o", "this run": "D"}
 
@@ -47,10 +47,10 @@ def sweep(
     -------
     pandas.DataFrame
         Columns `panel` (the paper's size, or so many filters), `source` ('published', 'record', 'this run'), `series`, `x`,
-        `psnr` (dB), `seed`, `budget`, `experiment`.
+        `psnr` (dB), `seed`, `budget`, `iterations`, `recipe`, `experiment`.
     """
     points = [
-        (FULL, "published", series, x, value, "", 1.0, experiments.get((series, x), ""))
+        (FULL, "published", series, x, value, "", 1.0, 0, "", experiments.get((series, x), ""))
         for (series, x), value in published.items()
     ]
     for (series, x), name in experiments.items():
@@ -59,18 +59,20 @@ def sweep(
             if narrow != name and base != name.removesuffix("_w128"):
                 continue
             panel = FULL if narrow == name else f"{width} filters"
-            for (_, budget, _), records in runs().groups(narrow).items():
+            for (recipe, budget, _), records in runs().groups(narrow).items():
                 for record in records:
                     psnr = record.mean(dataset, scale, "psnr", protocol)
                     if psnr is not None:
-                        points.append((panel, "record", series, x, psnr, record.info["seed"], budget, narrow))
+                        done = record.info["iterations_done"]
+                        points.append((panel, "record", series, x, psnr, record.info["seed"], budget, done, recipe, narrow))
         for record in fresh.records if fresh else ():
             spelt = record.info["experiment"]
             if spelt == name or spelt.rpartition("_w")[0] == name.removesuffix("_w128"):
                 panel = FULL if spelt == name else f"{spelt.rpartition('_w')[2]} filters"
                 panel += f", {fresh.test_set}, this run's data" if fresh.stand_in else ""
                 psnr = record.mean(fresh.test_set, scale, "psnr", protocol)
-                points.append((panel, "this run", series, x, psnr, record.info["seed"], record.info["budget"], spelt))
+                known = (record.info[key] for key in ("seed", "budget", "iterations_done"))
+                points.append((panel, "this run", series, x, psnr, *known, record.info["recipe"]["name"], spelt))
     return pd.DataFrame(points, columns=COLUMNS)
 
 
@@ -104,17 +106,19 @@ def sweep_figure(
             axes.set(xticks=[], yticks=[])
             continue
         axes.set_xticks(ticks)
-        for (source, series, budget), group in here.groupby(["source", "series", "budget"], sort=False):
+        edge, order = 0.08 * (ticks[-1] - ticks[0]), list(colours)
+        for (source, series, recipe, budget), group in here.groupby(["source", "series", "recipe", "budget"], sort=False):
             mean = group.groupby("x").psnr.mean()
-            colour = colours[series]
-            label = series if source == "published" else f"{series}: {source}, budget {budget:g}"
+            aside = edge * 0.25 * (order.index(series) - (len(order) - 1) / 2) if source == "record" else 0  # seen side by side
+            colour, label = colours[series], series
+            if source != "published":
+                label += f": {source}, {group.iterations.max():,} iterations" + f", {recipe}" * (recipe != "fast")
             hollow = {"markerfacecolor": "none", "markeredgewidth": 2} if source == "published" else {}
             line = "-" if len(mean) > 1 else "none"
-            axes.plot(mean.index, mean, line, marker=_STYLES[source], color=colour, markersize=8, label=label, **hollow)
+            axes.plot(mean.index + aside, mean, line, marker=_STYLES[source], color=colour, markersize=8, label=label, **hollow)
             if source == "record":
-                _intervals(axes, group, margins(here, budget), colour)
-                axes.plot(group.x, group.psnr, "_", color=colour, markersize=9)  # single seeds as ticks
-        edge = 0.08 * (ticks[-1] - ticks[0])
+                _intervals(axes, group, margins(here, recipe, budget), colour, aside)
+                axes.plot(group.x + aside, group.psnr, "_", color=colour, markersize=9)  # single seeds as ticks
         axes.set_xlim(ticks[0] - edge, ticks[-1] + edge)
         axes.margins(y=0.15)
         low, high = axes.get_ylim()
@@ -124,18 +128,20 @@ def sweep_figure(
     return figure
 
 
-def margins(points: pd.DataFrame, budget: float) -> Callable[[int], float]:
-    """Half the 95 % interval (dB) of a mean over so many seeds, from the scatter of all records of one panel and budget."""
-    alike = points[(points.source == "record") & (points.budget == budget)].drop_duplicates(["experiment", "seed"])
+def margins(points: pd.DataFrame, recipe: str, budget: float) -> Callable[[int], float]:
+    """Half the 95 % interval (dB) of a mean over so many seeds, from the scatter of all records of one panel trained alike."""
+    alike = points[(points.source == "record") & (points.recipe == recipe) & (points.budget == budget)].drop_duplicates(
+        ["experiment", "seed"]
+    )
     scatter = pooled(group.to_numpy() for _, group in alike.groupby("experiment").psnr)
     return lambda seeds: margin(*scatter, (seeds,))
 
 
-def _intervals(axes: Axes, group: pd.DataFrame, margin_of: Callable[[int], float], colour: object) -> None:
+def _intervals(axes: Axes, group: pd.DataFrame, margin_of: Callable[[int], float], colour: object, aside: float) -> None:
     means = group.groupby("x").psnr.agg(["mean", "size"])
     half = [margin_of(size) for size in means["size"]]
     if all(map(math.isfinite, half)):
-        axes.errorbar(means.index, means["mean"], half, fmt="none", ecolor=colour, elinewidth=1, capsize=3, alpha=0.6)
+        axes.errorbar(means.index + aside, means["mean"], half, fmt="none", ecolor=colour, elinewidth=1, capsize=3, alpha=0.6)
 
 
 def difference_figure(
@@ -224,17 +230,19 @@ def sweep_table(points: pd.DataFrame, dial: str) -> pd.DataFrame:
     for (panel, series, x), group in points.groupby(["panel", "series", "x"], sort=False):
         printed = group[group.source == "published"].psnr
         ours = group[group.source != "published"]
-        for budget in sorted(ours.budget.unique()) or [None]:
+        runs_of = sorted(set(zip(ours.recipe, ours.budget, strict=True))) or [("", None)]
+        for recipe, budget in runs_of:
+            here = ours[(ours.recipe == recipe) & (ours.budget == budget)]
             row = {"networks": panel, "series": series, dial: f"{x:g}"}
             row["published"] = "–" if printed.empty else f"{printed.mean():.2f}"
-            values = ours[(ours.source == "record") & (ours.budget == budget)].psnr
+            values = here[here.source == "record"].psnr
             row["record"], row["seeds"] = "–" if values.empty else f"{values.mean():.2f}", len(values) or "–"
-            half = margins(points[points.panel == panel], budget)(len(values)) if len(values) else math.inf
+            half = margins(points[points.panel == panel], recipe, budget)(len(values)) if len(values) else math.inf
             row["record"] += f" ± {half:.2f}" if math.isfinite(half) else ""
             if fresh:
-                values = ours[(ours.source == "this run") & (ours.budget == budget)].psnr
+                values = here[here.source == "this run"].psnr
                 row["this run"] = "–" if values.empty else f"{values.mean():.2f}"
-            row["budget of ours"] = "not attempted" if budget is None else f"{budget:g}"
+            row["iterations of ours"] = "not attempted" if here.empty else f"{here.iterations.max():,} ({recipe})"
             rows.append(row)
     return pd.DataFrame(rows)
 

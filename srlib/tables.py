@@ -24,6 +24,7 @@ MARKS = {
     "reproduced": "✓",
     "short of it": "↓",
     "still training": "…",
+    "borne out so far": "⊂",
     "contrary so far": "⇄",
     "undecided": "?",
     "not attempted": "○",

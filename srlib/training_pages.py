@@ -49,8 +49,61 @@ def _words(recipe: Recipe) -> dict[str, str]:
     }
 
 
+EXAMPLES = {"drrn": "drrn_b1u9", "dsrn": "dsrn_t7_x3", "rlcsc": "rlcsc_k25", "drn": "drn_x3"}
+SETTINGS = {
+    "optimiser": "optimiser",
+    "lr": "largest rate",
+    "decay_every": "iterations between halvings or the like (0: cosine to zero)",
+    "warmup": "share of the iterations in which the rate rises",
+    "iterations": "iterations at budget 1",
+    "batch": "batch",
+    "patch": "patch, in HR pixels",
+    "stride": "stride, in HR pixels",
+    "scales": "scales",
+    "momentum": "momentum",
+    "weight_decay": "weight decay",
+    "bias_lr": "rate of biases, times the others'",
+    "clip": "clip of the gradient",
+    "clip_over_lr": "clip divided by the rate",
+    "clip_by": "clipped",
+    "loss": "loss",
+    "pixel_mean": "mean over pixels, not sum",
+    "loss_factor": "factor of the loss",
+    "sizes": "sizes of the training images",
+    "ema": "decay of the weights' average (0: none)",
+    "bn_momentum": "momentum of running statistics",
+    "last_gain": "factor on the last layer's initial weights",
+}
+
+
+def settings(paper: str, filters: int = 16) -> str:
+    """Where the recipes of one paper differ, published, fast and narrow, as a Markdown table."""
+    name = EXAMPLES[paper]
+    whole, narrow = get_experiment(name), get_experiment(f"{name}_w{filters}")
+    columns = {recipe.name: (whole, recipe) for recipe in whole.recipes} | {"fast, narrow": (narrow, narrow.recipe("fast"))}
+    rows = [
+        {"": "network"} | {title: f"`{experiment.name}`" for title, (experiment, _) in columns.items()},
+        {"": "training images"} | {title: experiment.data for title, (experiment, _) in columns.items()},
+    ]
+    for key, words in SETTINGS.items():
+        values = {title: _plain(getattr(recipe, key)) for title, (_, recipe) in columns.items()}
+        rows.append({"": words} | values)
+    rows.append({"": "patches seen at budget 1"} | {title: f"{r.iterations * r.batch:,}" for title, (_, r) in columns.items()})
+    return markdown_table(pd.DataFrame([row for row in rows if len(set(list(row.values())[1:])) > 1]))
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value is None:
+        return "the model's"
+    if isinstance(value, tuple):
+        return ", ".join(f"{part:g}" for part in value)
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}" if isinstance(value, float) else str(value)
+
+
 def cpu_profile() -> str:
-    """What the narrow networks reach in a quarter of an hour on two cores, beside bicubic, as Markdown."""
+    """What the CPU's networks reach, beside bicubic, as Markdown."""
     rows = []
     for name in NARROW:
         record = find_record(name)

@@ -84,7 +84,7 @@ def test_the_scatter_of_our_narrow_networks_is_that_of_their_seeds():
 
 def test_a_claim_finds_its_narrow_runs_and_the_printed_numbers():
     """Witness: Figure 6's text prints 33.76 dB for B2U3 and 33.77 for B3U2."""
-    (found,) = evidence(ORDERS["drrn.f6.order.same_depth"])
+    found, _ = evidence(ORDERS["drrn.f6.order.same_depth"])
     assert (found.better, found.worse) == ("drrn_b2u3_w16", "drrn_b3u2_w16")
     assert printed_difference(found, "drrn") == pytest.approx(-0.01)
     assert printed_difference(difference(0, 1, "drrn_b1u3_w16"), "drrn") is None  # Figure 6's image alone has B1U3

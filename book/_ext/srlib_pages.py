@@ -21,6 +21,7 @@ PAGES = {
     **{f"walk-{paper}": partial(ledger_pages.walk, paper) for paper in PAPERS},
     **{f"open-{paper}": partial(ledger_pages.left_open, paper) for paper in PAPERS},
     **{f"claims-{paper}": partial(landing.claims_of, paper) for paper in PAPERS},
+    **{f"settings-{paper}": partial(training_pages.settings, paper) for paper in PAPERS},
     **{f"orders-{paper}": partial(order_pages.trained_orders, paper) for paper in PAPERS},
     **{f"sizes-{paper}": partial(pages.models, paper) for paper in PAPERS},
     "standing": landing.standing,

@@ -1,7 +1,7 @@
 """DRRN's experiments: Section 4.2 as data, with every departure from the paper at its line.
 
 The published recipe follows the text and, where the text is silent, the released solver. The `fast` recipe keeps architecture,
-data and loss, and replaces optimiser and schedule; every number says which of the two made it.
+data and loss, and replaces optimiser, schedule, batch and what goes with them; every number says which of the two made it.
 """
 
 import re
@@ -76,6 +76,6 @@ def _component(name: str) -> Experiment:
     return Experiment(name, "drrn", architecture, arguments, "T291", (PUBLISHED, FAST))
 
 
-# What two cores train in a quarter of an hour.
+# What a CPU trains within the hour.
 CPU_PROFILE = replace(experiment(1, 3, width=32), recipes=(replace(FAST_NARROW, lr=2e-3, iterations=12_000),))
 EXPERIMENTS = (*(experiment(B, U) for B, U in GRID), *(_component(name) for name in COMPONENTS), CPU_PROFILE)

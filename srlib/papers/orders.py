@@ -50,10 +50,7 @@ _RECURSIONS = Order((("drrn_b1u25", "drrn_b1u9"),))
 _B1U9 = Order((("drrn_b1u9", "vdsr"), ("drrn_b1u9", "drcn")))
 _B1U25 = Order((("drrn_b1u25", "vdsr"), ("drrn_b1u25", "drcn"), ("drrn_b1u25", "srcnn")))
 _DEEP = Order((("vdsr", "srcnn"), ("drcn", "srcnn")))
-_MULTI_PATH = Order(
-    (*_at_depths("drrn_ns_b3u{U}", "drrn_ns_c_b3u{U}"), *_at_depths("drrn_b3u{U}", "drrn_c_b3u{U}")),
-)
-_SHARED = Order(_at_depths("drrn_b3u{U}", "drrn_ns_b3u{U}"), NOT_WORSE)
+_MULTI_PATH = Order(_at_depths("drrn_b3u{U}", "drrn_c_b3u{U}"))
 _K = Order(_chain("rlcsc_k15", "rlcsc_k20", "rlcsc_k25", "rlcsc_k48"))
 _RESIDUAL = Order((("rlcsc_k25", "rlcsc_k25_no_residual"),))
 
@@ -62,7 +59,7 @@ ORDERS: dict[str, Order] = {
     "drrn.f1.order.b1u25": _RECURSIONS,
     "drrn.f1.order.best": _B1U25,
     "drrn.p.order.three_models": _DEEP,
-    "drrn.p.order.deeper_is_better": Order(_DEEPER),
+    "drrn.p.order.deeper_is_better": _DEEP,
     "drrn.p.order.fewer_parameters": Order(holds=lambda: _weights("drrn_b1u25") < min(map(_weights, ("vdsr", "drcn")))),
     "drrn.p.order.depth_is_free": _RECURSIONS,
     "drrn.p.order.multi_path": _MULTI_PATH,
@@ -71,7 +68,7 @@ ORDERS: dict[str, Order] = {
         holds=lambda: len({_weights(f"drrn_b{B + 1}u3") - _weights(f"drrn_b{B}u3") for B in (1, 2, 3)}) == 1
     ),
     "drrn.f6.order.deeper": Order(_DEEPER),
-    "drrn.f6.order.same_depth": Order((("drrn_b2u3", "drrn_b3u2"),), ALIKE),
+    "drrn.f6.order.same_depth": Order((("drrn_b2u3", "drrn_b3u2"), ("drrn_b4u3", "drrn_b3u4")), ALIKE),
     "drrn.f6.order.three_alike": Order(
         (("drrn_b17u1", "drrn_b3u8"), ("drrn_b1u25", "drrn_b3u8"), ("drrn_b17u1", "drrn_b1u25")), ALIKE
     ),
@@ -84,9 +81,7 @@ ORDERS: dict[str, Order] = {
         holds=lambda: all(_weights(f"drrn_ns_b3u{U}") == _weights(f"vdsr_bn_d{d}_w128") for U, d in ((2, 16), (3, 22), (4, 28)))
     ),
     "drrn.f8.order.local_residuals": Order(_at_depths("drrn_ns_b3u{U}", "vdsr_bn_d{d}_w128")),
-    "drrn.f8.order.recursive": _SHARED,
-    "drrn.f8.order.small_fraction": Order(holds=lambda: _weights("drrn_b3u4") < _weights("drrn_ns_b3u4") / 3),
-    "drrn.f8.order.overfitting": _SHARED,
+    "drrn.f8.order.recursive": Order(_at_depths("drrn_b3u{U}", "drrn_ns_b3u{U}"), NOT_WORSE),
     "drrn.f8.order.multi_path": _MULTI_PATH,
     "drrn.t4.order.parts": Order(tuple((f"drrn_{name}b3u4", "vdsr_bn_d28_w128") for name in ("ns_c_", "ns_", "c_", ""))),
     "drrn.f9.order.deep": _DEEP,

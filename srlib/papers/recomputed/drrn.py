@@ -187,7 +187,7 @@ CONTRADICTIONS = (
         "drrn.table4.header",
         "drrn.txt:259",
         "DRRN_NS.C\tDRRN_NS\tDRRN_NS.C\tDRRN",
-        "Two columns have one name. The ticks of the fourth (shared weights, one path) make it DRRN_C.",
+        "Two columns have one name, in the text that we have. The fourth's ticks (shared weights, one path) make it DRRN_C.",
         lambda: printed("drrn.t4.drrn_c") != printed("drrn.t4.drrn_ns_c"),
     ),
     Contradiction(
@@ -252,14 +252,19 @@ CONTRADICTIONS = (
         "drrn.table1.vdsr",
         "drrn.txt:65",
         _VDSR_FORMULA,
-        "One parenthesis is never closed.",
+        "One parenthesis is never closed, in the text that we have of it.",
         lambda: _VDSR_FORMULA.count("(") > _VDSR_FORMULA.count(")"),
     ),
-    Contradiction("drrn.srccn", "drrn.txt:191", "SRCCN [2]", "SRCNN, misspelt; Table 3 has SRCCNN."),
+    Contradiction(
+        "drrn.srccn",
+        "drrn.txt:191",
+        "SRCCN [2]",
+        "SRCNN, misspelt; Table 3 has SRCCNN. That may be a misreading of the PDF, of which we have the text.",
+    ),
     Contradiction(
         "drrn.figure8.caption",
         "drrn.txt:257",
         "DRRN\\_NS (green), DRRN\\_NS.C (cyan) and DRRN (red)",
-        "Four structures are named. The text compares chains and paths with and without sharing, so DRRN_C is missing.",
+        "Four structures are named, of which one is a chain. Section 4.5 calls the chain of the figure DRRN_C.",
     ),
 )

@@ -99,14 +99,14 @@ CHOICES = (
         "drrn.txt:248",
         "the VDSR re-implementation also uses BN and ReLU as the activation functions",
         "It is DRRN with U = 0: normalisation and ReLU before each convolution; 64 filters in Table 3, 128 in Table 4.",
-        "The text gives neither their order nor the filters of Table 3. So the comparison with DRRN changes one thing alone.",
+        "The text gives neither their order nor the filters of Table 3. So NS_C differs from it in local residuals alone.",
     ),
     Choice(
         "The fourth column of Table 4",
         "drrn.txt:259",
         "DRRN_NS\tDRRN_NS.C\tDRRN",
         "It is DRRN_C: shared weights, each unit adds its own input.",
-        "Its ticks say so; its heading repeats that of the second column.",
+        "Its ticks say so; its heading repeats that of the second column, at least in the text that we have.",
     ),
     Choice(
         "Points of Figure 6",
