@@ -55,9 +55,15 @@ def curve_figure(found: pd.DataFrame, colours: Mapping[str, object]) -> Figure:
     for axes, panel in zip(axes_of[0], panels, strict=True):
         here = found[found.panel == panel]
         for series in (series for series in colours if series in set(here.series)):
-            for budget, group in here[here.series == series].groupby("budget"):
+            for _, group in here[here.series == series].groupby("budget"):
                 mean = group.groupby("iteration").psnr.mean()
-                axes.plot(mean.index, mean, color=colours[series], linewidth=2, label=f"{series}, budget {budget:g}")
+                axes.plot(
+                    mean.index,
+                    mean,
+                    color=colours[series],
+                    linewidth=2,
+                    label=f"{series}, {group.iteration.max():,} iterations",
+                )
                 if group.seed.nunique() > 1:
                     for _, single in group.groupby("seed"):
                         axes.plot(single.iteration, single.psnr, color=colours[series], linewidth=0.7, alpha=0.5)

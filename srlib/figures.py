@@ -148,7 +148,7 @@ def grid_figure(points: pd.DataFrame, titles: dict[str, str]) -> Figure:
             axes.set(xlim=(0.4, here.U.max() + 0.8), ylim=(0.4, here.B.max() + 1))
             axes.set_xticks(range(1, int(here.U.max()) + 1))
             axes.set_yticks(range(1, int(here.B.max()) + 1))
-        depth_contours(axes, (20, 30, 50) if wide else (10, 20, 30))
+        depth_contours(axes, (10, 20, 30, 50) if wide else (10, 20, 30))
         colour = plt.Normalize(here.psnr.min(), max(here.psnr.max(), here.psnr.min() + 0.01))
         for source, group in here.groupby("source", sort=False):
             marker, size, shift, label_at = markers[source]
@@ -158,7 +158,8 @@ def grid_figure(points: pd.DataFrame, titles: dict[str, str]) -> Figure:
             axes.scatter(x, group.B, marker=marker, s=size, label=source, **fill)
             for u, point in zip(x, group.itertuples(), strict=True):
                 where = {"textcoords": "offset points", "ha": "center", "va": "center", "size": "small"}
-                axes.annotate(f"{point.psnr:.2f}", (u, point.B), (0, label_at), **where)
+                up = -label_at if wide and point.U % 2 else label_at  # so that neighbours do not meet
+                axes.annotate(f"{point.psnr:.2f}", (u, point.B), (0, up), **where)
         figure.colorbar(plt.cm.ScalarMappable(colour, "viridis"), ax=axes, label="PSNR at ×3 (dB)")
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3, frameon=False)
     return figure

@@ -98,7 +98,9 @@ def sweep_figure(
     figure, axes_of = plt.subplots(1, len(panels), figsize=(4.6 * len(panels), 3.8), layout="constrained", squeeze=False)
     for axes, panel in zip(axes_of[0], panels, strict=True):
         here = points[points.panel == panel]
-        axes.set(title=panel, xlabel=xlabel, ylabel=f"PSNR on {place} (dB)")
+        lengths = {f", {count:,} iterations" for count in here[here.source != "published"].iterations}
+        alike = len(lengths) == 1
+        axes.set(title=panel + "".join(lengths if alike else ()), xlabel=xlabel, ylabel=f"PSNR on {place} (dB)")
         if here.empty:
             axes.text(
                 0.5, 0.5, "no value in the text,\nno run of ours yet", transform=axes.transAxes, ha="center", color="0.35"
@@ -112,7 +114,8 @@ def sweep_figure(
             aside = edge * 0.25 * (order.index(series) - (len(order) - 1) / 2) if source == "record" else 0  # seen side by side
             colour, label = colours[series], series
             if source != "published":
-                label += f": {source}, {group.iterations.max():,} iterations" + f", {recipe}" * (recipe != "fast")
+                label += ", this run" * (source == "this run") + f", {recipe}" * (recipe != "fast")
+                label += "" if alike else f", {group.iterations.max():,} iterations"
             hollow = {"markerfacecolor": "none", "markeredgewidth": 2} if source == "published" else {}
             line = "-" if len(mean) > 1 else "none"
             axes.plot(mean.index + aside, mean, line, marker=_STYLES[source], color=colour, markersize=8, label=label, **hollow)
@@ -124,7 +127,7 @@ def sweep_figure(
         low, high = axes.get_ylim()
         room = max(0.1 - (high - low) / 2, 0)  # no panel shows less than 0.2 dB
         axes.set_ylim(low - room, high + room)
-        axes.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=2, frameon=False)
+        axes.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2, frameon=False)
     return figure
 
 

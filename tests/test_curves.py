@@ -22,7 +22,7 @@ def test_a_figure_has_a_line_for_each_series_and_seed():
     figure = curve_figure(found, {"DRRN": "C3", "C": "C1"})
     (axes,) = figure.axes
     assert len(axes.lines) == 1 + found.seed.nunique()
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["DRRN, budget 0.15"]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["DRRN, 3,000 iterations"]
     plt.close(figure)
     nothing = curves({"DRRN": "drrn_b17u1_w1"})
     assert (nothing.empty, list(nothing.columns)) == (True, COLUMNS)

@@ -14,7 +14,7 @@ from srlib.figures import plotted, show
 from srlib.provenance import ROOT
 
 FIGURE = re.compile(r'^# %% mystnb=\{"figure": \{"name": "([\w-]+)"')
-SHOWN = re.compile(r'show\(.*, "([\w-]+)"')
+SHOWN = re.compile(r'show\(.*, "(fig-[\w-]+)"')
 
 
 @pytest.fixture

@@ -58,7 +58,7 @@ def test_published_points_are_hollow_and_ours_filled(points):
     printed, ours = (axes.lines[0] for axes in figure.axes[:2])
     assert printed.get_markerfacecolor() == "none"
     assert ours.get_markerfacecolor() != "none"
-    assert [axes.get_title() for axes in figure.axes] == [FULL, "16 filters"]
+    assert [axes.get_title() for axes in figure.axes] == [FULL, "16 filters, 3,000 iterations"]
     plt.close(figure)
 
 
