@@ -19,10 +19,10 @@ def points():
 
 
 def test_a_sweep_holds_printed_numbers_and_narrow_records(points):
-    """Witness: Table 4's 33.99 at depth 28, and the committed 16-filter records of B3U2, B3U3 and B3U4, two seeds each."""
+    """Witness: Table 4's 33.99 at depth 28, and the committed 16-filter records of B3U2, B3U3 and B3U4, seeds 0, 1 and 2."""
     assert points[points.source == "published"][["panel", "x", "psnr"]].to_numpy().tolist() == [[FULL, 28, 33.99]]
     narrow = points[points.panel == "16 filters"]
-    assert sorted(narrow.x) == [16, 16, 22, 22, 28, 28]
+    assert sorted(zip(narrow.x, narrow.seed, strict=True)) == [(x, seed) for x in (16, 22, 28) for seed in (0, 1, 2)]
     assert set(narrow.experiment) == {"drrn_b3u2_w16", "drrn_b3u3_w16", "drrn_b3u4_w16"}
 
 
