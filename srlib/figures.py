@@ -158,8 +158,10 @@ def grid_figure(points: pd.DataFrame, titles: dict[str, str]) -> Figure:
             axes.scatter(x, group.B, marker=marker, s=size, label=source, **fill)
             for u, point in zip(x, group.itertuples(), strict=True):
                 where = {"textcoords": "offset points", "ha": "center", "va": "center", "size": "small"}
-                up = -label_at if wide and point.U % 2 else label_at  # so that neighbours do not meet
-                axes.annotate(f"{point.psnr:.2f}", (u, point.B), (0, up), **where)
+                place = (0, -label_at if wide and point.U % 2 else label_at)
+                if wide and point.U == 3 != point.B:  # the column of Figure 6, close on this scale
+                    place, where["ha"] = (-9, 0), "right"
+                axes.annotate(f"{point.psnr:.2f}", (u, point.B), place, **where)
         figure.colorbar(plt.cm.ScalarMappable(colour, "viridis"), ax=axes, label="PSNR at ×3 (dB)")
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3, frameon=False)
     return figure
