@@ -73,16 +73,17 @@ def picture() -> str:
     """
     printed = [point for paper in PAPERS for point in _printed(paper)]
     ours = [point for paper in PAPERS for point in _ours(paper)]
+    low = min(32, math.floor(min(psnr for *_, psnr, _ in printed + ours)))
     lines, names = [], []
     for paper in PAPERS:
         theirs = min((p for p in printed if p[0] == paper), key=lambda p: (p[1], -p[2]))  # of the smallest the best
-        (x, y), colour = _place(*theirs[1:3]), _colour(paper)
+        (x, y), colour = _place(*theirs[1:3], low), _colour(paper)
         names.append(_text(x + 10, y + 5, TITLES[paper], "start") if names else _text(x - 10, y + 2, TITLES[paper], "end"))
         if best := max((p for p in ours if p[0] == paper), key=lambda p: p[2], default=None):
-            a, b = _place(*best[1:3])
+            a, b = _place(*best[1:3], low)
             ends = f'x1="{a:.1f}" y1="{b:.1f}" x2="{x:.1f}" y2="{y:.1f}"'
             lines.append(f'<line {ends} stroke="{colour}" stroke-width="1.5" stroke-dasharray="2 4"/>')
-    marks = [_mark(*point, filled=False) for point in printed] + [_mark(*point, filled=True) for point in ours]
+    marks = [_mark(*point, low, filled=False) for point in printed] + [_mark(*point, low, filled=True) for point in ours]
     said, have = (
         "; ".join(f"{name} {psnr:.2f} dB with {weights:,} weights" for _, weights, psnr, name in points)
         for points in (printed, ours)
@@ -92,7 +93,7 @@ def picture() -> str:
     )
     return (
         f'<figure class="srlib-standing"><svg viewBox="0 0 {SIZE[0]} {SIZE[1]}" role="img" aria-label="{escape(alt)}" '
-        f'fill="currentColor" font-size="13">{"".join([*_axes(), *lines, *marks, *names])}</svg>'
+        f'fill="currentColor" font-size="13">{"".join([*_axes(low), *lines, *marks, *names])}</svg>'
         "<figcaption>PSNR on Set5 ×3 against convolution weights. Hollow: what the papers print. Filled: what we have trained, "
         "with a dotted line to the paper's network.</figcaption></figure>"
     )
@@ -113,18 +114,18 @@ def _ours(paper: str) -> Iterable[Point]:
             yield paper, params(outline(experiment.make)), ours.value, name
 
 
-def _place(weights: float, psnr: float) -> tuple[float, float]:
-    """Where a point stands: 10^3.5 to 10^7.5 weights, 32 to 35 dB."""
+def _place(weights: float, psnr: float, low: int) -> tuple[float, float]:
+    """Where a point stands: 10^3.5 to 10^7.5 weights, `low` to 35 dB."""
     left, top, right, bottom = PLOT
-    return left + (math.log10(weights) - 3.5) / 4 * (right - left), bottom - (psnr - 32) / 3 * (bottom - top)
+    return left + (math.log10(weights) - 3.5) / 4 * (right - left), bottom - (psnr - low) / (35 - low) * (bottom - top)
 
 
 def _colour(paper: str) -> str:
     return "#{:02x}{:02x}{:02x}".format(*(round(255 * part) for part in COLOURS[paper]))
 
 
-def _mark(paper: str, weights: int, psnr: float, name: str, filled: bool) -> str:
-    x, y = _place(weights, psnr)
+def _mark(paper: str, weights: int, psnr: float, name: str, low: int, filled: bool) -> str:
+    x, y = _place(weights, psnr, low)
     look = f'fill="{_colour(paper)}"' if filled else f'fill="none" stroke="{_colour(paper)}" stroke-width="2.5"'
     return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{5 if filled else 6}" {look}><title>{name}: {psnr:.2f} dB</title></circle>'
 
@@ -133,14 +134,14 @@ def _text(x: float, y: float, words: str, anchor: str = "middle") -> str:
     return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{words}</text>'
 
 
-def _axes() -> Iterable[str]:
+def _axes(low: int) -> Iterable[str]:
     left, top, right, bottom = PLOT
-    for psnr in (32, 33, 34, 35):
-        y = _place(1e4, psnr)[1]
+    for psnr in range(low, 36):
+        y = _place(1e4, psnr, low)[1]
         yield f'<line x1="{left}" y1="{y:.1f}" x2="{right}" y2="{y:.1f}" stroke="currentColor" stroke-opacity="0.2"/>'
         yield _text(left - 8, y + 4, str(psnr), "end")
     for power, words in ((4, "10,000"), (5, "100,000"), (6, "1 million"), (7, "10 million")):
-        x = _place(10**power, 32)[0]
+        x = _place(10**power, low, low)[0]
         yield f'<line x1="{x:.1f}" y1="{bottom}" x2="{x:.1f}" y2="{bottom + 5}" stroke="currentColor" stroke-opacity="0.5"/>'
         yield _text(x, bottom + 20, words)
     yield _text((left + right) / 2, bottom + 40, "convolution weights")

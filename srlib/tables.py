@@ -272,4 +272,5 @@ def other_runs(paper: str, protocols: Sequence[str]) -> HTML | Styler:
                 )
     if not rows:
         return HTML("<p>There is none yet.</p>")
-    return table(pd.DataFrame(rows), "Narrow networks and other runs of ours: means over seeds")
+    digits = {"PSNR": "{:.2f}", "SSIM": "{:.4f}", "IFC": "{:.2f}", "over bicubic (dB)": "{:+.2f}"}
+    return table(pd.DataFrame(rows), "Narrow networks and other runs of ours: means over seeds").format(digits, na_rep="–")

@@ -43,3 +43,12 @@ def test_the_picture_has_a_point_for_each_network_and_no_inline_style():
     assert f"{params(outline(MODELS['drrn_b1u25'])):,} weights" in svg.attrib["aria-label"]
     assert "style=" not in text
     assert "Trained here: none" in text or len(points) > 6
+
+
+def test_every_point_lies_between_the_axes():
+    """By hand: the worst narrow network, far below the papers', lowers the axis."""
+    svg = ElementTree.fromstring(re.search("<svg.*</svg>", landing.picture(), re.S)[0])
+    left, top, right, bottom = landing.PLOT
+    for circle in svg.iter("circle"):
+        assert left <= float(circle.attrib["cx"]) <= right
+        assert top <= float(circle.attrib["cy"]) <= bottom
