@@ -132,7 +132,8 @@ table(
 #
 # Below each pair of structures that a claim compares, at equal budget and data.
 # A claim is borne out where all its intervals lie on its side; they are wide enough to hold for all pairs of a claim at once,
-# but cover the choice of seeds only, not that of five test images. The mean over its pairs has an interval of its own. *Comparable* is a difference within ±0.05 dB.
+# but cover the choice of seeds only, not that of five test images. The mean over its pairs has one as wide as a single pair's, since runs
+# of one seed see the same patches. *Comparable* is a difference within ±0.05 dB.
 
 # %% tags=["hide-input"]
 CLAIMS = {

@@ -149,7 +149,8 @@ show(curve_figure(learning, colours), "fig-drrn-curves", learning)
 #
 # Each pair of structures that a claim compares, at equal depth, budget and data.
 # A claim is borne out where all its intervals lie on its side; they are wide enough to hold for all pairs of a claim at once.
-# The mean over its pairs has an interval of its own; all cover the choice of seeds only, not that of five test images.
+# The mean over its pairs has one as wide as a single pair's, since runs of one seed see the same patches and share their luck.
+# All cover the choice of seeds only, not that of five test images.
 # For "comparable or even better" that side starts at −0.05 dB. The last two groups are cleaner comparisons, which the paper does not make.
 
 # %% tags=["hide-input"]
