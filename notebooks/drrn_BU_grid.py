@@ -40,6 +40,7 @@ from itertools import product
 import pandas as pd
 from IPython.display import Markdown, display
 
+from srlib.difference_figures import difference_figure, difference_table
 from srlib.differences import evidence, margin, whole
 from srlib.figures import COLOURS, grid_figure, show, table, use_style
 from srlib.models import params
@@ -48,7 +49,7 @@ from srlib.papers import claims, get_experiment
 from srlib.papers.drrn import GRID, experiment
 from srlib.papers.orders import ORDERS
 from srlib.rerun import rerun
-from srlib.sweeps import FULL, depth_of, difference_figure, difference_table, sweep, sweep_figure, sweep_table
+from srlib.sweeps import FULL, depth_of, sweep, sweep_figure, sweep_table
 
 use_style()
 
@@ -142,8 +143,7 @@ CLAIMS = {
     "comparable at 52 layers": "drrn.f6.order.three_alike",
     "more recursions are better": "drrn.f1.order.b1u25",
 }
-found = {says: evidence(ORDERS[claim]) for says, claim in CLAIMS.items()}
-other = {says: evidence(ORDERS[claim], datasets=("Set14",)) for says, claim in CLAIMS.items()}
+compared = {says: ORDERS[claim] for says, claim in CLAIMS.items()}
 
 
 def pair_of(difference):
@@ -153,11 +153,10 @@ def pair_of(difference):
 
 
 # %% mystnb={"figure": {"name": "fig-bu-differences", "caption": "Differences between the structures that claims of Figures 1 and 6 compare, on Set5 ×3. Filled: ours, with intervals. Hollow: as printed, where both numbers are."}, "image": {"alt": "For each pair of structures a point with a horizontal interval at the difference of their PSNR, grouped by claim, with a vertical line at zero."}} tags=["hide-input"]
-show(difference_figure(found, "drrn", pair_of), "fig-bu-differences", difference_table(found, "drrn", pair_of))
+show(difference_figure(compared, "drrn", pair_of), "fig-bu-differences", difference_table(compared, "drrn", pair_of))
 
 # %% tags=["hide-input"]
-both = {f"{says}, {place}": part[says] for says in CLAIMS for place, part in (("Set5", found), ("Set14", other))}
-table(difference_table(both, "drrn", pair_of), "PSNR at ×3 (dB): differences on Set5 and on Set14")
+table(difference_table(compared, "drrn", pair_of, ("Set5", "Set14")), "PSNR at ×3 (dB): differences on Set5 and on Set14")
 
 # %% tags=["hide-input"]
 display(Markdown(orders("drrn", ("Figure 6",))))
@@ -176,8 +175,8 @@ if len(shown) > 1 and not (narrow := points[(points.panel == shown[1]) & (points
         f"Among our {len(made)} structures of {shown[1]}, PSNR is rank-correlated with depth by **{rank.depth:+.2f}** and with the number "
         f"of weights by **{rank.weights:+.2f}**."
     )
-    if compared := [d for several in found.values() for d in several]:
-        deviation, freedom = compared[0].scatter
+    if pairs := [pair for order in compared.values() for pair in evidence(order)]:
+        deviation, freedom = pairs[0].scatter
         if freedom:
             enough = next(n for n in range(2, 1000) if margin(deviation, freedom, (n, n)) < 0.05)
             text += (

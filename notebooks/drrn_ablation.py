@@ -39,6 +39,7 @@ import pandas as pd
 from IPython.display import Markdown, display
 
 from srlib.curves import curve_figure, curves
+from srlib.difference_figures import difference_figure, difference_table
 from srlib.differences import evidence, mean_difference, whole
 from srlib.figures import COLOURS, show, table, use_style
 from srlib.ledger import ledger
@@ -47,7 +48,7 @@ from srlib.models import MODELS, outline, params
 from srlib.order_pages import orders
 from srlib.papers.orders import ORDERS, Order
 from srlib.rerun import rerun
-from srlib.sweeps import depth_of, difference_figure, difference_table, sweep, sweep_figure, sweep_table
+from srlib.sweeps import depth_of, sweep, sweep_figure, sweep_table
 from srlib.tables import cells, results_table
 
 use_style()
@@ -165,8 +166,6 @@ alone = Order(tuple((experiments_at["NS_C", d], experiments_at["VDSR", d]) for d
 unshared = Order(tuple((experiments_at["NS", d], experiments_at["NS_C", d]) for d in depths))
 compared = {says: ORDERS[claim] for says, claim in CLAIMS.items()}
 compared |= {"local residuals alone": alone, "multi-path, nothing shared": unshared}  # which the paper does not compare
-found = {says: evidence(order) for says, order in compared.items()}
-other = {says: evidence(order, datasets=("Set14",)) for says, order in compared.items()}
 places = {name: place for place, name in experiments_at.items()}
 
 
@@ -177,15 +176,14 @@ def pair_of(difference):
 
 
 # %% mystnb={"figure": {"name": "fig-drrn-parts", "caption": "What each component adds at equal depth, on Set5 ×3. Filled: ours, with intervals. Hollow: as printed in Table 4."}, "image": {"alt": "For each pair of structures a point with a horizontal interval at the difference of their PSNR, grouped by claim, with a vertical line at zero. Printed differences stand as hollow squares at the largest depth."}} tags=["hide-input"]
-drawn = difference_table(found, "drrn", pair_of)
+drawn = difference_table(compared, "drrn", pair_of)
 if drawn.empty:
     display(Markdown("No two of these networks have been trained alike yet."))
 else:
-    show(difference_figure(found, "drrn", pair_of), "fig-drrn-parts", drawn)
+    show(difference_figure(compared, "drrn", pair_of), "fig-drrn-parts", drawn)
 
 # %% tags=["hide-input"]
-both = {f"{says}, {place}": part[says] for says in compared for place, part in (("Set5", found), ("Set14", other))}
-table(difference_table(both, "drrn", pair_of), "PSNR at ×3 (dB): differences, on Set5 and on Set14")
+table(difference_table(compared, "drrn", pair_of, ("Set5", "Set14")), "PSNR at ×3 (dB): differences, on Set5 and on Set14")
 
 # %% tags=["hide-input"]
 display(Markdown(orders("drrn", ("Figure 8", "Table 4", "Section 4.5"))))
@@ -208,8 +206,8 @@ if apart > 0:
 values = {label: published[label, deepest] for label in SERIES}
 gain, pure = values["NS"] - values["VDSR"], values["NS_C"] - values["VDSR"]
 text += f"\n* Of the **{gain:+.2f} dB** that it credits to local residuals (NS over VDSR), **{pure:+.2f} dB** are theirs alone (NS_C over VDSR)."
-for says, several in found.items():
-    if several:
+for says, order in compared.items():
+    if several := evidence(order):
         mean, half = mean_difference(several)
         text += f"\n* *{says[0].upper()}{says[1:]}*: our {len(several)} pairs differ by **{mean:+.2f} ± {half:.2f} dB** in the mean."
 display(Markdown(text))

@@ -112,7 +112,9 @@ def depth_contours(axes: Axes, depths: Iterable[int]) -> None:
         x, y = (axes.transData - axes.transAxes).transform(np.column_stack([U, B])).T
         inside = np.flatnonzero((x > 0.22) & (x < 0.95) & (y > 0.05) & (y < 0.95))
         if inside.size:
-            k = inside[-1]  # near the upper edge, away from the points
+            k = (
+                inside[-1] if axes.get_yscale() == "linear" else inside[np.abs(y[inside] - 0.17).argmin()]
+            )  # away from the points
             axes.annotate(f"d = {d}", (U[k], B[k]), color="0.35", fontsize="small", ha="center", va="center",
                           bbox={"facecolor": "white", "edgecolor": "none", "pad": 1, "alpha": 0.8})  # fmt: skip
 
@@ -158,8 +160,10 @@ def grid_figure(points: pd.DataFrame, titles: dict[str, str]) -> Figure:
             axes.scatter(x, group.B, marker=marker, s=size, label=source, **fill)
             for u, point in zip(x, group.itertuples(), strict=True):
                 where = {"textcoords": "offset points", "ha": "center", "va": "center", "size": "small"}
-                place = (0, -label_at if wide and point.U % 2 else label_at)
-                if wide and point.U == 3 != point.B:  # the column of Figure 6, close on this scale
+                place = (0, -label_at if wide and point.B != 3 else label_at)
+                if wide and point.B == 3 and point.U < 8:  # Figure 6's row and column stand close on this scale
+                    place, where = (2, 5), where | {"ha": "left", "va": "bottom", "rotation": 45}
+                elif wide and point.U == 3:
                     place, where["ha"] = (-9, 0), "right"
                 axes.annotate(f"{point.psnr:.2f}", (u, point.B), place, **where)
         figure.colorbar(plt.cm.ScalarMappable(colour, "viridis"), ax=axes, label="PSNR at ×3 (dB)")

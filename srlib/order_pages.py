@@ -11,7 +11,7 @@ from srlib.ledger import Row, ledger
 from srlib.ledger_pages import plain
 from srlib.pages import markdown_table
 from srlib.papers import EXPERIMENTS
-from srlib.papers.orders import ORDERS, Order
+from srlib.papers.orders import ALIKE, ORDERS, Order
 from srlib.runs import runs
 from srlib.tables import MARKS
 
@@ -69,6 +69,6 @@ def _table(lines: Iterable[Row]) -> str:
         shown.append(
             {"the paper says": f"“{plain(row.published)}” ({row.where})"}
             | {"verdict": f"{MARKS[row.verdict]} {row.verdict}", "our runs": ours}
-            | {"mean difference (dB)": _mean(found)}
+            | {"mean difference (dB)": _mean(found) if order.says != ALIKE else "–"}
         )
     return markdown_table(pd.DataFrame(shown))

@@ -1,18 +1,18 @@
 """One dial turned: the figures in which a paper varies depth, recursions or components, and the runs of ours beside them.
 
 Networks of the papers' size and narrow ones have panels of their own, as their levels differ. Runs of different budgets are
-never joined by a line. A mean of ours has the 95 % interval that the scatter of seeds leaves, and so has a difference.
+never joined by a line. A mean of ours has the 95 % interval that the scatter of seeds leaves.
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from srlib.differences import Difference, margin, mean_difference, pooled, printed_difference
+from srlib.differences import margin, pooled
 from srlib.papers import get_experiment
 from srlib.rerun import Rerun
 from srlib.runs import runs
@@ -145,78 +145,6 @@ def _intervals(axes: Axes, group: pd.DataFrame, margin_of: Callable[[int], float
     half = [margin_of(size) for size in means["size"]]
     if all(map(math.isfinite, half)):
         axes.errorbar(means.index + aside, means["mean"], half, fmt="none", ecolor=colour, elinewidth=1, capsize=3, alpha=0.6)
-
-
-def difference_figure(
-    claims: Mapping[str, Sequence[Difference]], paper: str, pair_of: Callable[[Difference], str], place: str = "Set5 ×3"
-) -> Figure:
-    """What claims of order compare, a line a pair: ours filled with its interval, the paper's own difference hollow.
-
-    Parameters
-    ----------
-    claims : mapping
-        What is claimed, in a few words, to the differences that decide it; claims without any are left out.
-    paper : str
-        Whose printed numbers stand beside ours.
-    pair_of : callable
-        How a pair is called.
-    place : str
-        Test set and scale, for the axis.
-    """
-    lines = [line for claim, found in claims.items() if found for line in (claim, *_lines(found, paper, pair_of))]
-    figure, axes = plt.subplots(figsize=(7.5, 1.1 + 0.3 * max(len(lines), 2)), layout="constrained")
-    for y, line in enumerate(lines):
-        if isinstance(line, str):
-            continue
-        _, psnr, half, printed, single = line
-        look = {"fmt": "o", "markersize": 6} if single else {"fmt": "D", "markersize": 7}
-        axes.errorbar(psnr, y, xerr=half if math.isfinite(half) else None, color="C3", capsize=3, **look)
-        if printed is not None:
-            axes.plot(printed, y, "s", color="0.25", markerfacecolor="none", markersize=8, markeredgewidth=1.5)
-    axes.axvline(0, color="0.3", linewidth=1)
-    axes.plot([], [], "o", color="C3", label="ours, with 95 % interval")
-    axes.plot([], [], "D", color="C3", label="mean of a claim's pairs")
-    axes.plot([], [], "s", color="0.25", markerfacecolor="none", markeredgewidth=1.5, label="as printed")
-    axes.set_yticks(range(len(lines)), [line if isinstance(line, str) else line[0] for line in lines])
-    for label, line in zip(axes.get_yticklabels(), lines, strict=True):
-        label.set(fontweight="bold" if isinstance(line, str) else "normal", fontsize="small")
-    axes.set(ylim=(max(len(lines), 1) - 0.4, -0.6), xlabel=f"difference of PSNR on {place} (dB)")
-    axes.grid(axis="y", visible=False)
-    figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize="small")
-    return figure
-
-
-def _lines(
-    found: Sequence[Difference], paper: str, pair_of: Callable[[Difference], str]
-) -> list[tuple[str, float, float, float | None, bool]]:
-    """Name, difference, half its interval, printed difference, and whether it is a single pair; last the mean of all pairs."""
-    lines = [(pair_of(d), d.psnr, d.margin, printed_difference(d, paper), True) for d in found]
-    if len(found) > 1:
-        printed = [line[3] for line in lines]
-        mean = None if None in printed else sum(printed) / len(printed)
-        lines.append((f"mean of the {len(found)}", *mean_difference(found), mean, False))
-    return lines
-
-
-def difference_table(
-    claims: Mapping[str, Sequence[Difference]], paper: str, pair_of: Callable[[Difference], str]
-) -> pd.DataFrame:
-    """The same as a table: a row a pair, with the printed difference, ours, its interval and the seeds of both.
-
-    Parameters
-    ----------
-    claims, paper, pair_of
-        As for `difference_figure`.
-    """
-    rows = []
-    for claim, found in claims.items():
-        seeds = [" and ".join(str(len(several)) for several in difference.seeds) for difference in found]
-        for (name, psnr, half, printed, _), several in zip(_lines(found, paper, pair_of), [*seeds, "–"], strict=False):
-            rows.append(
-                {"claim": claim, "pair": name, "printed": "–" if printed is None else f"{printed:+.2f}", "ours": f"{psnr:+.3f}"}
-                | {"95 % interval": "–" if math.isinf(half) else f"{psnr - half:+.2f} to {psnr + half:+.2f}", "seeds": several}
-            )
-    return pd.DataFrame(rows)
 
 
 def sweep_table(points: pd.DataFrame, dial: str) -> pd.DataFrame:

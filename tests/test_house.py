@@ -52,6 +52,7 @@ ORDER = [
     "figures",
     "tables",
     "sweeps",
+    "difference_figures",
     "curves",
     "regions",
     "methods",
