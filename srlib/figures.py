@@ -5,7 +5,7 @@ filled, units on the axes, legible at half width.
 """
 
 import base64
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -102,7 +102,7 @@ def _series(axes: Axes) -> Iterator[tuple[str, Iterable, Iterable]]:
             yield bars.get_label(), [ticks[1][k] for k in nearest], [bar.get_height() for bar in bars]
 
 
-def depth_contours(axes: Axes, depths: Iterable[int]) -> None:
+def depth_contours(axes: Axes, depths: Sequence[int]) -> None:
     """Lines of equal depth d = (1 + 2U)B + 1 in the plane of U and B (DRRN, Figure 6)."""
     B = np.linspace(*axes.get_ylim(), 200)
     for d in depths:
@@ -115,7 +115,8 @@ def depth_contours(axes: Axes, depths: Iterable[int]) -> None:
             k = (
                 inside[-1] if axes.get_yscale() == "linear" else inside[np.abs(y[inside] - 0.17).argmin()]
             )  # away from the points
-            axes.annotate(f"d = {d}", (U[k], B[k]), color="0.35", fontsize="small", ha="center", va="center",
+            text = f"d = {d}" if d == min(depths) else f"{d}"
+            axes.annotate(text, (U[k], B[k]), color="0.35", fontsize="small", ha="center", va="center",
                           bbox={"facecolor": "white", "edgecolor": "none", "pad": 1, "alpha": 0.8})  # fmt: skip
 
 
@@ -164,7 +165,7 @@ def grid_figure(points: pd.DataFrame, titles: dict[str, str]) -> Figure:
                 if wide and point.B == 3 and point.U < 8:  # Figure 6's row and column stand close on this scale
                     place, where = (2, 5), where | {"ha": "left", "va": "bottom", "rotation": 45}
                 elif wide and point.U == 3:
-                    place, where["ha"] = (-9, 0), "right"
+                    place, where["ha"] = (-9, 0) if point.B < 3 else (2, 18), "right"
                 axes.annotate(f"{point.psnr:.2f}", (u, point.B), place, **where)
         figure.colorbar(plt.cm.ScalarMappable(colour, "viridis"), ax=axes, label="PSNR at ×3 (dB)")
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3, frameon=False)
