@@ -41,7 +41,7 @@ def trained_orders(paper: str) -> str:
         text += f"; the published training sees {min(recipe.iterations * recipe.batch for recipe in published):,}"
     if all(map(filters, names)):
         widths = ", ".join(sorted(set(map(filters, names))))
-        text += f". All are narrow, of {widths} filters: they can bear a claim out, and refute none"
+        text += f". All are narrow, of {widths} filters: they prove and refute nothing, and their verdicts say *so far*"
     text += "."
     return f"{text}\n\n{_table(asked)}"
 
