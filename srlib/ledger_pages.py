@@ -200,7 +200,8 @@ def _line(source: str) -> str:
 def plain(words: str) -> str:
     """Words of a paper's text, safe inside Markdown."""
     return (
-        words.replace("\\", "\\\\")
+        words.replace("\\_", "_")  # which the text escapes already
+        .replace("\\", "\\\\")
         .replace("$", "\\$")
         .replace("*", "\\*")
         .replace("_", "\\_")
