@@ -162,7 +162,9 @@ def grid_figure(points: pd.DataFrame, titles: dict[str, str]) -> Figure:
             for u, point in zip(x, group.itertuples(), strict=True):
                 where = {"textcoords": "offset points", "ha": "center", "va": "center", "size": "small"}
                 place = (0, -label_at if wide and point.B != 3 else label_at)
-                if wide and point.B == 3 and point.U < 8:  # Figure 6's row and column stand close on this scale
+                if wide and source == "this run":
+                    place = (0, -13)
+                elif wide and point.B == 3 and point.U < 8:  # Figure 6's row and column stand close on this scale
                     place, where = (2, 5), where | {"ha": "left", "va": "bottom", "rotation": 45}
                 elif wide and point.U == 3:
                     place, where["ha"] = (-9, 0) if point.B < 3 else (2, 18), "right"

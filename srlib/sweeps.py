@@ -127,7 +127,13 @@ def sweep_figure(
         low, high = axes.get_ylim()
         room = max(0.1 - (high - low) / 2, 0)  # no panel shows less than 0.2 dB
         axes.set_ylim(low - room, high + room)
-        axes.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2, frameon=False)
+        axes.legend(
+            fontsize="small",
+            loc="upper center",
+            bbox_to_anchor=(0.5, -0.24),
+            ncols=2 if alike or here.source.eq("published").all() else 1,
+            frameon=False,
+        )
     return figure
 
 
