@@ -236,6 +236,7 @@ def tables(tmp_path, monkeypatch):
         cache.cache_clear()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["33,9x", "", '33.93,"'])
 def test_a_row_that_no_longer_parses_is_named_and_the_rest_stands(tables, damage, capsys):
     """Bad input: one row is damaged; the ledger has it, all other rows, all pages; verify fails."""

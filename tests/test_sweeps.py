@@ -53,6 +53,7 @@ def test_an_empty_sweep_says_so():
     plt.close(figure)
 
 
+@pytest.mark.slow
 def test_a_rerun_trains_scores_and_stands_apart(tmp_path, monkeypatch):
     """As a notebook does with train=True, where no data is at hand: stand-ins, and the table says on what."""
     monkeypatch.setenv("SRLIB_DATA", str(tmp_path / "none"))
