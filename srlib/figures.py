@@ -112,9 +112,8 @@ def depth_contours(axes: Axes, depths: Sequence[int]) -> None:
         x, y = (axes.transData - axes.transAxes).transform(np.column_stack([U, B])).T
         inside = np.flatnonzero((x > 0.22) & (x < 0.95) & (y > 0.05) & (y < 0.95))
         if inside.size:
-            k = (
-                inside[-1] if axes.get_yscale() == "linear" else inside[np.abs(y[inside] - 0.17).argmin()]
-            )  # away from the points
+            # away from the points
+            k = inside[-1] if axes.get_yscale() == "linear" else inside[np.abs(y[inside] - 0.17).argmin()]
             text = f"d = {d}" if d == min(depths) else f"{d}"
             axes.annotate(text, (U[k], B[k]), color="0.35", fontsize="small", ha="center", va="center",
                           bbox={"facecolor": "white", "edgecolor": "none", "pad": 1, "alpha": 0.8})  # fmt: skip
