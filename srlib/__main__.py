@@ -96,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("--recipe", default="fast", help="fast (default) or published")
     add.add_argument("--seed", type=int, default=0)
     add.add_argument("--device", default="auto", help="auto, cpu or cuda")
-    add.add_argument("--precision", default="auto", help="fp32, bf16 or fp16, of the convolutions in training; scores are fp32")
+    add.add_argument("--precision", default="auto", help="fp32 or bf16, of the convolutions in training; scores are fp32")
     add.add_argument("--memory", default="full", help="low computes repeated units twice in place of keeping their activations")
     add.add_argument("--compile", action="store_true", dest="compiled", help="compile the repeated units")
     add.add_argument("--deterministic", action="store_true", help="on a GPU, the same bits each time")

@@ -18,8 +18,7 @@ import torch
 
 from srlib.checkpoint import write_atomically
 from srlib.experiment import Experiment, Recipe
-from srlib.hardware import choose_device, device_name, peak_flops, peak_memory
-from srlib.inference import has_bf16
+from srlib.hardware import choose_device, device_name, has_bf16, peak_flops, peak_memory
 from srlib.meter import work_per_image
 from srlib.papers import EXPERIMENTS, drn, drrn, dsrn, get_experiment, rlcsc
 from srlib.patches import make_patches
@@ -46,7 +45,7 @@ class Way:
 def ways(device: str) -> list[Way]:
     """What is worth measuring on a device."""
     if device == "cuda":
-        modes = [("bf16", False, False, 64), ("bf16", True, False, 64), ("bf16", True, True, 64), ("fp16", True, False, 64)]
+        modes = [("bf16", False, False, 64), ("bf16", True, False, 64), ("bf16", True, True, 64)]
         modes += [("bf16", True, False, 128), ("fp32", True, False, 64)]
         return [Way(name, *mode) for name in FULL for mode in modes]
     precisions = ("fp32", "bf16") if has_bf16() else ("fp32",)
@@ -61,7 +60,7 @@ def measure(way: Way, device: str, seconds: float) -> dict[str, Any]:
     random = np.random.default_rng(0)
     side = 2 * max(recipe.patch, 96)
     images = [("made up", random.integers(0, 256, (side, side, 3), dtype=np.uint8))]
-    state = start(experiment, recipe, 0, device, way.precision)
+    state = start(experiment, recipe, 0, device)
     patches = make_patches(
         images, replace(recipe, sizes=(1.0,)), state.model.domain, state.model.colour, experiment.degradation, device
     )
@@ -143,7 +142,7 @@ def find_calibrations() -> list[dict[str, Any]]:
 
 def best_way(calibration: dict[str, Any], experiment: Experiment) -> dict[str, Any] | None:
     """The fastest measured way for an experiment: its own rows, else those of its architecture, else the slowest network's."""
-    rows = [row for row in calibration["rows"] if "error" not in row and row["precision"] != "fp16"]
+    rows = [row for row in calibration["rows"] if "error" not in row]
     own = [row for row in rows if row["experiment"] == experiment.name]
     alike = [row for row in rows if get_experiment(row["experiment"]).model == experiment.model and row["experiment"] in FULL]
     fastest = {name: max((r for r in rows if r["experiment"] == name), key=lambda r: r["tflops"]) for name in

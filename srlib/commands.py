@@ -18,8 +18,9 @@ from srlib.baselines import TEST_SETS
 from srlib.checkpoint import check_output, write_atomically
 from srlib.datasets import DATASETS, at_hand, data_folder, fetch, first_at_hand, open_images
 from srlib.errors import InputError
+from srlib.hardware import has_bf16
 from srlib.images import SUFFIXES, imresize, read_image, rgb_to_luma, round_uint8
-from srlib.inference import as_method, has_bf16
+from srlib.inference import as_method
 from srlib.ledger import counts, ledger, rows_frame
 from srlib.models import MODELS, outline, params, params_total
 from srlib.papers import EXPERIMENTS, PAPERS

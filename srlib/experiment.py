@@ -21,8 +21,8 @@ class Recipe:
     """How a model is trained. `budget` scales the iterations and every milestone, nothing else."""
 
     name: str
-    optimiser: str  # 'sgd' (with momentum) or 'adam'
-    lr: float
+    optimiser: str  # 'sgd' (with momentum), 'adam' or 'muon' (see `srlib.muon`)
+    lr: float  # largest learning rate; of 'muon', the spectral norm of an update of an inner convolution
     iterations: int
     batch: int
     patch: int  # side in HR pixels, a multiple of the scale for a network at low resolution
@@ -34,6 +34,7 @@ class Recipe:
     momentum: float = 0.9
     weight_decay: float = 0.0
     bias_lr: float = 1.0  # factor on the rate of convolution biases
+    adam_lr: float = 0.0  # with 'muon': largest learning rate of AdamW, which trains all but the inner convolutions
     clip: float = 0.0  # largest gradient; 0: none
     clip_by: str = "norm"  # of all gradients together, or 'value': of each element
     clip_over_lr: bool = False  # VDSR's adjustable clipping: the limit is clip / rate
@@ -46,6 +47,7 @@ class Recipe:
     ema: float = 0.0  # decay of the moving average of the weights; 0: none
     bn_momentum: float | None = None  # replaces the model's
     last_gain: float = 1.0  # factor on the initial weights of the last convolution
+    first_shift: float = 0.0  # initial beta of the normalisation of the input image (see `srlib.models.drrn`)
 
     def rate(self, iteration: int, total: int) -> float:
         """Learning rate of one iteration (from 0) in a run of `total`."""

@@ -20,8 +20,9 @@ from torch import nn
 from srlib.crops import Scene
 from srlib.errors import InputError
 from srlib.explorer_choices import NAMES, QUEUE
+from srlib.hardware import has_bf16
 from srlib.images import imresize, round_uint8, to_float, ycbcr_to_rgb
-from srlib.inference import as_method, has_bf16
+from srlib.inference import as_method
 from srlib.methods import Method, find_method
 from srlib.models import CONVOLUTIONS, macs_per_pixel, params
 from srlib.protocol import Score, get_protocol

@@ -16,7 +16,7 @@ from torch import distributed, nn
 
 from srlib.errors import InputError
 
-PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
 def choose_device(device: str) -> str:
@@ -28,6 +28,16 @@ def choose_device(device: str) -> str:
     if device == "cuda" and not torch.cuda.is_available():
         raise InputError("device 'cuda' was asked for, but torch finds no GPU here: use --device cpu or auto.")
     return device
+
+
+def choose_precision(device: str) -> str:
+    """What 'auto' is: bf16 on a GPU and on processors that multiply in it, fp32 elsewhere."""
+    return "bf16" if device == "cuda" or has_bf16() else "fp32"
+
+
+def has_bf16() -> bool:
+    """Whether this processor multiplies in bf16 (AVX-512 BF16 or AMX): elsewhere that is slow."""
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 
 def device_name(device: str) -> str:

@@ -137,9 +137,3 @@ def drift(model: nn.Module, scale: int, images: list[np.ndarray], precision: str
         for p in (precision, "fp32")
     ]
     return float(np.mean(scores[0]) - np.mean(scores[1]))
-
-
-def has_bf16() -> bool:
-    """Whether this processor multiplies in bf16 itself; one that does not computes it far slower than fp32."""
-    cpuinfo = Path("/proc/cpuinfo")
-    return not cpuinfo.exists() or "bf16" in cpuinfo.read_text()

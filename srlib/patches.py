@@ -39,6 +39,9 @@ class Plane:
         `(pixels, channels)`, `uint8` in 0..255 or `float32` in about 0..1.
     start, width : torch.Tensor
         `int64`, `(patches,)`: index of each patch's first pixel, and its image's width.
+    mirrored_rows, mirrored_columns : torch.Tensor
+        `int64`, `(patches,)`: how far down and to the right a patch moves if it is cut from the image mirrored that way, where
+        the lattice starts from the other border.
     size : int
         Side of a patch in pixels.
     """
@@ -46,6 +49,8 @@ class Plane:
     pixels: torch.Tensor
     start: torch.Tensor
     width: torch.Tensor
+    mirrored_rows: torch.Tensor
+    mirrored_columns: torch.Tensor
     size: int
 
     def crop(self, which: torch.Tensor, turn: torch.Tensor) -> torch.Tensor:
@@ -55,8 +60,17 @@ class Plane:
         -------
         torch.Tensor
             `(count, channels, size, size)`, `float32` in about 0..1.
+
+        Notes
+        -----
+        The papers' scripts store mirrored and turned copies of each image and lay the lattice of patches over every copy from
+        its own first pixel. So a patch of a mirrored copy lies elsewhere in the image than that of the copy as it is.
         """
-        turn, start, width = (x[:, None, None] for x in (turn, self.start[which], self.width[which]))
+        swapped = turn & 4 > 0  # then the first bit mirrors columns of the image, and the second one its rows
+        rows, columns = torch.where(swapped, turn >> 1, turn) & 1, torch.where(swapped, turn, turn >> 1) & 1
+        width = self.width[which]
+        start = self.start[which] + rows * self.mirrored_rows[which] * width + columns * self.mirrored_columns[which]
+        turn, start, width = (x[:, None, None] for x in (turn, start, width))
         side = torch.arange(self.size, device=which.device)
         row, column = side[None, :, None], side[None, None, :]
         row = torch.where(turn & 1 > 0, self.size - 1 - row, row)
@@ -167,8 +181,7 @@ def make_patches(
     if "lr" in kinds and (len(recipe.scales) > 1 or recipe.patch % recipe.scales[0] or recipe.stride % recipe.scales[0]):
         raise InputError(f"A network at low resolution wants one scale that divides its patch and stride, but got {recipe}.")
     tensors = prepare(images, recipe, kinds, colour, degradation)
-    starts: dict[str, list[np.ndarray]] = {"hr": [], "lr": []}
-    widths: dict[str, list[np.ndarray]] = {"hr": [], "lr": []}
+    places: dict[str, list[np.ndarray]] = {"hr": [], "lr": []}  # start, width, mirrored rows and columns of each patch
     offsets, small = {"hr": 0, "lr": 0}, 0
     shapes = tensors["shapes"].tolist()
     for height, width, scale in shapes:
@@ -177,14 +190,15 @@ def make_patches(
         )
         small += not row.size * column.size
         for kind, zoom in (("hr", 1), ("lr", scale)):
-            starts[kind].append((offsets[kind] + row // zoom * (width // zoom) + column // zoom).ravel())
-            widths[kind].append(np.full(row.size * column.size, width // zoom))
+            start = offsets[kind] + row // zoom * (width // zoom) + column // zoom
+            down, right = ((n - recipe.patch - 2 * at) // zoom for n, at in ((height, row), (width, column)))
+            places[kind].append(np.stack([x.ravel() for x in np.broadcast_arrays(start, width // zoom, down, right)]))
             offsets[kind] += (height // zoom) * (width // zoom)
     if small == len(shapes):
         raise InputError(f"No training image is as large as one patch of {recipe.patch} pixels: give larger ones.")
     if small:
         print(f"srlib: {small} of {len(shapes)} images are smaller than a patch of {recipe.patch}: left out", file=sys.stderr)
-    place = {kind: [torch.from_numpy(np.concatenate(x[kind])).to(device) for x in (starts, widths)] for kind in ("hr", "lr")}
+    place = {kind: torch.from_numpy(np.concatenate(places[kind], axis=1)).to(device) for kind in ("hr", "lr")}
     planes = {
         kind: Plane(
             tensors[kind].to(device), *place[key := "lr" if kind == "lr" else "hr"],

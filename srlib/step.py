@@ -118,7 +118,7 @@ class Step:
     def _capture(self) -> None:
         """Record one iteration; if the GPU's libraries refuse, say so and go on without a graph."""
         graph, number = torch.cuda.CUDAGraph(), self.number.clone()
-        self.state.optimiser.zero_grad(set_to_none=True)
+        self.state.model.zero_grad(set_to_none=True)
         try:
             with torch.cuda.graph(graph):
                 self.loss = self._iteration()
@@ -133,17 +133,16 @@ class Step:
         inputs, hr = self.sampler.draw(self.number)
         state.model.train()
         loss = self._loss(inputs, hr)
-        state.optimiser.zero_grad(set_to_none=True)
-        state.scaler.scale(loss).backward()
-        if state.scaler.is_enabled():
-            state.scaler.unscale_(state.optimiser)
+        state.model.zero_grad(set_to_none=True)
+        loss.backward()
         rate = self.rates.take(self.number)  # indexing would ask the device for the number
         for group in state.optimiser.param_groups:
             group["lr"].copy_(rate * group["factor"])
         if recipe.clip:
             self._clip(recipe.clip / rate if recipe.clip_over_lr else recipe.clip)
-        state.scaler.step(state.optimiser)
-        state.scaler.update()
+        state.optimiser.step()
+        if state.muon:
+            state.muon.step(rate)
         self.number += 1
         decay = ((1 + self.number) / (10 + self.number)).clamp(max=recipe.ema)  # 0: the average is the network itself
         torch._foreach_mul_(self.averages, decay)

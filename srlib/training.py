@@ -24,7 +24,7 @@ from srlib.checkpoint import check_output, save_weights, write_atomically
 from srlib.datasets import ImageSet, open_images
 from srlib.errors import InputError
 from srlib.experiment import Experiment, Recipe
-from srlib.hardware import PRECISIONS, choose_device, device_name, peak_flops, peak_memory, processes
+from srlib.hardware import PRECISIONS, choose_device, choose_precision, device_name, peak_flops, peak_memory, processes
 from srlib.meter import Meter, Progress, work_per_image
 from srlib.models import params, params_total
 from srlib.patches import make_patches
@@ -71,7 +71,7 @@ def train(
         Dataset or folder instead of the experiment's.
     device : str
         'cpu', 'cuda' or 'auto'.
-    precision : {'auto', 'fp32', 'bf16', 'fp16'}
+    precision : {'auto', 'fp32', 'bf16'}
         Of the convolutions; weights, normalisation statistics and loss stay in fp32. 'auto' is bf16 on a GPU, else fp32
         (which torch computes in TF32 on a GPU, its default for convolutions).
     memory : {'full', 'low'}
@@ -100,7 +100,7 @@ def train(
     began = time.monotonic()
     _check(seed, budget, minutes, precision, memory)
     device = choose_device(device)
-    precision = {"cuda": "bf16", "cpu": "fp32"}[device] if precision == "auto" else precision
+    precision = choose_precision(device) if precision == "auto" else precision
     how, folder = experiment.recipe(recipe), Path(folder)
     checkpoint = folder / "checkpoint.safetensors"
     check_output(checkpoint)
@@ -108,7 +108,7 @@ def train(
     images = held_out(open_images(data or experiment.data))
     config = _config(experiment, how, seed, budget, total, images, precision)
     with processes(device) as shared, _algorithms(device, deterministic), _interruptions() as interruptions:
-        state = start(experiment, how, seed, device, precision)
+        state = start(experiment, how, seed, device)
         if checkpoint.exists():
             restore(state, checkpoint, config)
         model = state.model

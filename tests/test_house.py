@@ -21,6 +21,7 @@ ORDER = [
     "protocol",
     "datasets",
     "models",
+    "hardware",
     "checkpoint",
     "formats",
     "pictures",
@@ -28,8 +29,8 @@ ORDER = [
     "tiles",
     "inference",
     "upscale",
-    "hardware",
     "experiment",
+    "muon",
     "patches",
     "state",
     "step",
@@ -113,11 +114,11 @@ def test_versions_agree():
 
 @pytest.mark.parametrize("path", sorted((ROOT / "srlib").rglob("*.py")), ids=lambda p: str(p.relative_to(ROOT)))
 def test_modules_are_documented_short_and_import_downwards(path):
-    """A module docstring, docstrings on what is public, at most 300 lines, and no import from above."""
+    """A module docstring, docstrings on what is public, at most 400 lines, and no import from above."""
     text = path.read_text()
     tree = ast.parse(text)
     assert ast.get_docstring(tree)
-    assert text.count("\n") <= 300
+    assert text.count("\n") <= 400
     for node in ast.walk(tree):
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_"):
             nested = any(node in ast.walk(f) for f in ast.walk(tree) if isinstance(f, ast.FunctionDef) and f is not node)

@@ -11,8 +11,9 @@ from srlib.experiment import Experiment, Recipe
 
 VDSR = Recipe(
     "fast",
-    optimiser="adam",
-    lr=1e-3,
+    optimiser="muon",
+    lr=0.02,
+    adam_lr=1e-3,
     iterations=120_000,
     batch=64,
     patch=41,  # its receptive field, without overlap
@@ -25,6 +26,8 @@ VDSR = Recipe(
 )
 SRCNN = replace(
     VDSR,
+    optimiser="adam",
+    lr=1e-3,
     iterations=200_000,
     batch=128,
     patch=33,
@@ -37,7 +40,8 @@ DRCN = replace(VDSR, iterations=60_000, supervision=1.0)
 
 def _experiment(name: str, recipe: Recipe) -> Experiment:
     architecture, arguments = models.PUBLISHED[name]
-    return Experiment(name, "baselines", architecture, arguments, "T291", (recipe,))
+    core = replace(recipe, name="core", iterations=40_000, batch=16)  # the same for one processor core
+    return Experiment(name, "baselines", architecture, arguments, "T291", (recipe, core))
 
 
 EXPERIMENTS = (_experiment("srcnn", SRCNN), _experiment("vdsr", VDSR), _experiment("drcn", DRCN))

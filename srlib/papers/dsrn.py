@@ -2,7 +2,8 @@
 
 One model for each scale. The released code is the challenge's variant (RGB, other links, Adam) and so settles little here; its
 checkpoints lend only their numbers of iterations. The `fast` recipe keeps architecture, data, patches and loss, and replaces
-optimiser and schedule.
+optimiser and schedule; `core` is the same in the small batches of smaller patches that one processor core wants. `adam` is what
+`fast` was compared with, and no claim is judged by it.
 """
 
 from dataclasses import replace
@@ -45,12 +46,13 @@ def published(scale: int) -> Recipe:
 
 
 def fast(scale: int) -> Recipe:
-    """The same with Adam, cosine to zero and averaged weights."""
+    """The same with Muon, cosine to zero and averaged weights."""
     return replace(
         published(scale),
         name="fast",
-        optimiser="adam",
-        lr=5e-4,
+        optimiser="muon",
+        lr=0.02,
+        adam_lr=5e-4,
         iterations=80_000,
         decay=0.5,
         decay_every=0,  # cosine
@@ -63,15 +65,20 @@ def fast(scale: int) -> Recipe:
     )
 
 
+def core(scale: int) -> Recipe:
+    """The same for one processor core."""
+    return replace(fast(scale), name="core", iterations=20_000, batch=4, patch=48, stride=24)
+
+
 def _experiment(name: str) -> Experiment:
     architecture, arguments = models.PUBLISHED[name]
-    recipes = (published(arguments["scale"]), fast(arguments["scale"]))
+    recipes = tuple(recipe(arguments["scale"]) for recipe in (published, fast, core))
     return Experiment(name, "dsrn", architecture, arguments, "T91", recipes, protocols=PROTOCOLS)
 
 
 def _div2k(variant: str, name: str, scale: int) -> Experiment:
     architecture, arguments = models.PUBLISHED[name]
-    recipes = (replace(recipe, sizes=(1.0,)) for recipe in (published(scale), fast(scale)))  # "except random scaling"
+    recipes = (replace(recipe(scale), sizes=(1.0,)) for recipe in (published, fast, core))  # "except random scaling"
     name = f"dsrn_div2k{variant}_x{scale}"
     challenge = {"degradation": "div2k_rgb", "protocols": ("div2k_rgb",)}
     return Experiment(name, "dsrn", architecture, arguments, "DIV2K", tuple(recipes), **challenge)
@@ -98,13 +105,14 @@ ABLATION = tuple(
     )
 )
 # For a CPU: small batches, and patches of which nearly all of T91 holds some.
+_PROFILE = replace(fast(3), adam_lr=2e-3, iterations=12_000, batch=8, patch=48, stride=24, sizes=(1.0,))
 CPU_PROFILE = Experiment(
     "dsrn_t3_x3_w32",
     "dsrn",
     "dsrn",
     {"scale": 3, "T": 3, "width": 32},
     "T91",
-    (replace(fast(3), lr=2e-3, iterations=12_000, batch=8, patch=48, stride=24, sizes=(1.0,)),),
+    (_PROFILE, replace(_PROFILE, name="adam", optimiser="adam", lr=2e-3, adam_lr=0.0)),
     protocols=PROTOCOLS,
 )
 EXPERIMENTS = (*BENCHMARKS, *ABLATION, *(standin(experiment) for experiment in ABLATION), CPU_PROFILE)

@@ -2,7 +2,8 @@
 
 What the text leaves open is read as in the code from which it descends by all signs, the public `twtygqyy/pytorch-vdsr`: it has
 the same schedule, clipping and initialisation, and its way to cut patches gives the printed number of pairs. The `fast` recipe
-keeps architecture, data and loss, and replaces optimiser and schedule.
+keeps architecture, data and loss, and replaces optimiser and schedule; `core` is the same in the small batches that one
+processor core wants. `adam` is what `fast` was compared with, and no claim is judged by it.
 """
 
 from dataclasses import replace
@@ -36,8 +37,9 @@ PUBLISHED = Recipe(
 FAST = replace(
     PUBLISHED,
     name="fast",
-    optimiser="adam",
-    lr=5e-4,
+    optimiser="muon",
+    lr=0.02,
+    adam_lr=1e-3,
     iterations=90_000,
     batch=64,
     decay=0.5,
@@ -51,10 +53,11 @@ FAST = replace(
     # on images in 0..1.
     last_gain=0.01,
 )
+CORE = replace(FAST, name="core", iterations=40_000, batch=16)
 # Table 3: Section 5.4 stops it "at the 14th epoch in advance", so 13 are done, on the schedule of 35.
 PUBLISHED_NO_RESIDUAL = replace(PUBLISHED, iterations=13 * EPOCH)
 # With nothing to add to, a network that starts near zero starts at black, not at bicubic, and is spared what Table 3 shows.
-FAST_NO_RESIDUAL = replace(FAST, last_gain=1.0)
+FAST_NO_RESIDUAL, CORE_NO_RESIDUAL = (replace(recipe, last_gain=1.0) for recipe in (FAST, CORE))
 
 
 def _experiment(name: str, *recipes: Recipe) -> Experiment:
@@ -63,18 +66,19 @@ def _experiment(name: str, *recipes: Recipe) -> Experiment:
 
 
 # For a CPU: few filters, one scale, small batches.
+_PROFILE = replace(FAST, adam_lr=2e-3, iterations=15_000, batch=16, scales=(3,), sizes=(1.0,))
 CPU_PROFILE = Experiment(
     "rlcsc_k5_n32_m32",
     "rlcsc",
     "rlcsc",
     {"K": 5, "n": 32, "m": 32},
     "T91",
-    (replace(FAST, lr=2e-3, iterations=15_000, batch=16, scales=(3,), sizes=(1.0,)),),
+    (_PROFILE, replace(_PROFILE, name="adam", optimiser="adam", lr=2e-3, adam_lr=0.0)),
     protocols=PROTOCOLS,
 )
 EXPERIMENTS = (
-    *(_experiment(f"rlcsc_k{K}", PUBLISHED, FAST) for K in (15, 20, 25, 48)),  # Figure 7; Tables 1 and 2 are K = 25
-    _experiment("rlcsc_k15_m128", PUBLISHED, FAST),  # Figure 8
-    _experiment("rlcsc_k25_no_residual", PUBLISHED_NO_RESIDUAL, FAST_NO_RESIDUAL),  # Table 3
+    *(_experiment(f"rlcsc_k{K}", PUBLISHED, FAST, CORE) for K in (15, 20, 25, 48)),  # Figure 7; Tables 1 and 2 are K = 25
+    _experiment("rlcsc_k15_m128", PUBLISHED, FAST, CORE),  # Figure 8
+    _experiment("rlcsc_k25_no_residual", PUBLISHED_NO_RESIDUAL, FAST_NO_RESIDUAL, CORE_NO_RESIDUAL),  # Table 3
     CPU_PROFILE,
 )

@@ -59,7 +59,7 @@ def ratio(bigger: Number, smaller: Number) -> Number:
 def angles(turns: tuple[int, ...]) -> list[int]:
     """The rotations, in degrees, among the symmetries that a recipe draws; found by turning a square."""
     square = torch.arange(4.0)
-    plane = Plane(square[:, None], torch.tensor([0]), torch.tensor([2]), 2)
+    plane = Plane(square[:, None], *torch.tensor([[0], [2], [0], [0]]), 2)
     turned = plane.crop(torch.zeros(len(turns), dtype=torch.int64), torch.tensor(turns))[:, 0]
     whole = square.reshape(2, 2)
     return [90 * k for k in (1, 2, 3) if any(torch.equal(torch.rot90(whole, k), one) for one in turned)]
