@@ -34,6 +34,13 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
 
 
+def _numbers(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(number) for number in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of whole numbers: give, say, 1,5,10") from None
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "python -m srlib", description="Four super-resolution papers, replicated number by number."
@@ -93,7 +100,10 @@ def _parser() -> argparse.ArgumentParser:
     add = command("train", training_commands.train_command)
     add.add_argument("experiment", help="see `list`; narrow variants by name, such as drrn_b1u3_w16")
     add.add_argument("--budget", type=float, default=1.0, help="fraction of the recipe's iterations (default: 1)")
-    add.add_argument("--recipe", default="fast", help="fast (default) or published")
+    add.add_argument("--fit", type=float, metavar="MINUTES", help="measure the speed; then a whole run that takes so long")
+    add.add_argument("--start-from", type=Path, metavar="RECORD", help="a further cycle from the weights of a finished record")
+    add.add_argument("--keep", type=_numbers, default=(), metavar="1,5,10", help="keep weights of these epochs or iterations")
+    add.add_argument("--recipe", default="fast", help="fast (default), published, or core: fast for one processor core")
     add.add_argument("--seed", type=int, default=0)
     add.add_argument("--device", default="auto", help="auto, cpu or cuda")
     add.add_argument("--precision", default="auto", help="fp32 or bf16, of the convolutions in training; scores are fp32")
@@ -101,6 +111,7 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("--compile", action="store_true", dest="compiled", help="compile the repeated units")
     add.add_argument("--deterministic", action="store_true", help="on a GPU, the same bits each time")
     add.add_argument("--minutes", type=float, help="stop cleanly after so long; run again to go on")
+    add.add_argument("--threads", type=int, choices=range(1, 257), metavar="N", help="processor threads (default: all cores)")
     add.add_argument("--data", help="train on this dataset or folder instead")
     add.add_argument("--out", type=Path, help="folder of records (default: results/)")
     add.add_argument("--score", nargs="*", help="datasets to score when done (default: Set5)")
@@ -118,6 +129,9 @@ def _parser() -> argparse.ArgumentParser:
 
     add = command("work", training_commands.work_command)
     add.add_argument("--minutes", type=float, required=True, help="for everything; what is unfinished goes on the next time")
+    add.add_argument("--jobs", type=int, default=1, help="runs side by side; the lists take turns (default: 1)")
+    add.add_argument("--threads", type=int, default=1, help="of each run, on cores of its own (default: 1)")
+    add.add_argument("--list", nargs="+", help="orders, flagships (default: both)")
     add.add_argument("--group", help="only this group of the queue")
     add.add_argument("--device", default="auto", help="auto, cpu or cuda")
     add.add_argument("--out", type=Path, help="folder of records (default: results/)")

@@ -5,8 +5,7 @@ budget of a whole group rather than leave runs out.
 """
 
 import math
-import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from srlib.errors import InputError
 from srlib.hardware import choose_device, device_name
 from srlib.papers import EXPERIMENTS, drrn, get_experiment
 from srlib.papers.standin import SUFFIX
-from srlib.records import Record, record_folder, run
+from srlib.records import Record, record_folder
 
 
 @dataclass(frozen=True)
@@ -69,18 +68,37 @@ GROUPS = (
     Group("seeds", "spread: DRRN B1U9 again", ("drrn_b1u9",), seeds=(1, 2)),
     Group("grid seeds", "spread: Figure 6 again", GRID, 0.25, (1, 2)),
 )
-# What a CPU can do. The narrow forms answer claims of order; a reader gains more by second seeds than by longer runs.
-CPU_GROUPS = (
-    Group("cpu profile", "every mechanism with real learning, on two CPU cores", NARROW),
-    Group("drrn narrow grid", "DRRN Figure 6 with 16 filters", tuple(f"{name}_w16" for name in GRID), 0.15, (0, 1)),
-    Group(
-        "drrn narrow components",
-        "DRRN Table 4 and Figure 8 with 16 filters",
-        tuple(f"{name.removesuffix('_w128')}_w16" for name in COMPONENTS),
-        0.15,
-        (0, 1),
-    ),
-)
+PROFILE = Group("cpu profile", "every mechanism with real learning, on two CPU cores", NARROW)
+
+
+def _narrow(names: Iterable[str], width: int = 16) -> tuple[str, ...]:
+    return tuple(f"{name.removesuffix('_w128')}_w{width}" for name in names)
+
+
+def _ablation(scale: int) -> tuple[str, ...]:
+    """DSRN's Table 2 at one scale, and what averaging adds."""
+    variants = ("", "_untied", "_no_feedback", "_single_state")
+    return (*(f"dsrn_div2k{variant}_x{scale}" for variant in variants), f"dsrn_t7_x{scale}", f"dsrn_last_state_x{scale}")
+
+
+# What decides claims of order: all structures of a claim in their narrow form, at equal budgets, from scratch, with seeds in
+# pairs (one seed is one start and one order of patches). Lengths are such that most runs take 2 to 15 minutes of one core.
+ORDERS = (
+    Group("drrn narrow grid", "DRRN Figure 6 with 16 filters", _narrow(GRID), 0.15, (0, 1)),
+    Group("drrn narrow components", "DRRN Table 4 and Figure 8 with 16 filters", _narrow(COMPONENTS), 0.15, (0, 1)),
+    Group("narrow baselines", "VDSR and DRCN beside DRRN, with 16 filters", _narrow(("vdsr", "drcn")), 0.15, (0, 1)),
+    Group("rlcsc narrow recursions", "RL-CSC Figures 7 and 8, Table 3, with 16 filters",
+          _narrow((*RECURSIONS, "rlcsc_k25_no_residual")), 0.15, (0, 1)),
+    Group("dsrn narrow unrolling", "DSRN Figure 3 with 16 filters", _narrow(SWEEP), 0.25, (0, 1)),
+    Group("dsrn narrow components, x3", "DSRN Table 2 and Section 5.3 at x3", _narrow(_ablation(3)), 0.25, (0, 1)),
+    Group("drn narrow components", "DRN Table 2 and its loss, with 16 filters",
+          _narrow((*DISTILLING, "drn_x3", "drn_mse_x3", "drn_plus_x3")), 0.1, (0, 1)),
+    Group("dsrn narrow components, x4", "DSRN Table 2 at x4, and kernels of 3 there",
+          _narrow((*_ablation(4), "dsrn_kernel3_x4")), 0.25, (0, 1)),
+    Group("dsrn narrow components, x2", "DSRN Table 2 and Section 5.3 at x2", _narrow(
+        name for name in _ablation(2) if name != "dsrn_t7_x2"), 0.25, (0, 1)),
+)  # fmt: skip
+CPU_GROUPS = (*ORDERS, PROFILE)
 
 
 @dataclass(frozen=True)
@@ -95,6 +113,13 @@ class Run:
     def folder(self, root: Path | None = None) -> Path:
         """Where its record belongs, among those below `root` (default: the committed ones)."""
         return record_folder(get_experiment(self.experiment), self.seed, self.recipe, self.group.budget, root)
+
+    def diverged(self, root: Path | None = None) -> bool:
+        """Whether it was tried and its loss did not stay finite."""
+        try:
+            return "diverged" in Record(self.folder(root)).info
+        except InputError:
+            return False
 
     def done(self, root: Path | None = None) -> float:
         """Fraction of its iterations; 1 if it has a finished record."""
@@ -137,7 +162,7 @@ def queue(device: str = "auto", all_runs: bool = False, root: Path | None = None
     -------
     list of dict
         `group, fills, experiment, paper, recipe, budget, seed, iterations, done` (fraction), `state` ('done', 'started', 'next'
-        or what is missing), `minutes` (left, `None` before a calibration of this device), `command`.
+        'diverged' or what is missing), `minutes` (left, `None` before a calibration of this device), `command`.
     """
     device = choose_device(device)
     named = [c for c in find_calibrations() if c["device"] == device_name(device)]
@@ -149,7 +174,9 @@ def queue(device: str = "auto", all_runs: bool = False, root: Path | None = None
         if experiment.data not in ready:
             ready[experiment.data] = at_hand(experiment.data)
         state = "done" if done == 1 else "started" if done else "next"
-        if done < 1 and not ready[experiment.data]:
+        if item.diverged() or item.diverged(root):
+            state = "diverged"
+        elif done < 1 and not ready[experiment.data]:
             state = f"{experiment.data} is not at hand"
         if state not in ("started", "next") and not all_runs:
             continue
@@ -170,44 +197,3 @@ def queue(device: str = "auto", all_runs: bool = False, root: Path | None = None
             | {"command": command}
         )
     return rows
-
-
-def work(minutes: float, root: Path, device: str = "auto", group: str | None = None, report: Any = print) -> list[Record]:
-    """Train from the top of the queue until the minutes are spent; what is unfinished goes on the next time.
-
-    Parameters
-    ----------
-    minutes : float
-        For everything, above 0.
-    root : path
-        Receives the records and checkpoints.
-    device : str
-        'cpu', 'cuda' or 'auto'.
-    group : str, optional
-        The name of one group, to train only that.
-    report : callable
-        Is given a line for each run.
-
-    Returns
-    -------
-    list of Record
-        Those worked on, without scores.
-    """
-    names = [g.name for g in (*GROUPS, *CPU_GROUPS)]
-    if not minutes > 0:
-        raise InputError(f"minutes {minutes} is no time to work: give more than 0.")
-    if group is not None and group not in names:
-        raise InputError(f"Group {group!r} is unknown: choose one of {', '.join(names)}.")
-    end, worked = time.monotonic() + 60 * minutes, []
-    for row in queue(device, root=root):
-        left = (end - time.monotonic()) / 60
-        if left <= 0.05 * minutes and worked:
-            break
-        if group in (None, row["group"]):
-            report(f"{row['command']}: {row['fills']}")
-            compiled = "--compile" in row["command"]
-            options = {"seed": row["seed"], "budget": row["budget"], "device": device, "compiled": compiled, "minutes": left}
-            worked.append(run(get_experiment(row["experiment"]), root, **options))
-            info = worked[-1].info
-            report(f"{worked[-1].folder}: {info['iterations_done']} of {info['iterations']} iterations in {info['seconds']} s")
-    return worked

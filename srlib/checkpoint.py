@@ -4,11 +4,14 @@ A file names what it belongs to in its metadata and carries the SHA-256 of its t
 refused by name. Pickles are never read.
 """
 
+import fcntl
 import hashlib
 import io
 import json
 import os
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +59,29 @@ def write_atomically(path: str | Path, content: bytes | str) -> None:
         raise InputError(f"{path} cannot be written ({error}).") from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def lock(folder: str | Path) -> Iterator[None]:
+    """Hold a folder against other processes; the system lets go of it when the process ends, however it ends.
+
+    Raises
+    ------
+    InputError
+        If another process holds it, or it cannot be written.
+    """
+    path = check_output(Path(folder) / ".lock")  # it stays: whoever removed it could remove another's
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("a")
+    except OSError as error:
+        raise InputError(f"{folder} cannot be written ({error}).") from None
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise InputError(f"{folder} is being trained by another process: wait for it, or give another folder.") from None
+        yield
 
 
 def save_tensors(path: str | Path, tensors: Tensors, metadata: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from scipy.stats import t
@@ -16,7 +17,7 @@ from scipy.stats import t
 from srlib.papers import EXPERIMENTS, TOLERANCES, claims, get_experiment
 from srlib.papers.orders import ALIKE, BETTER, NOT_WORSE, Order
 from srlib.papers.standin import SUFFIX
-from srlib.runs import runs
+from srlib.runs import Runs, runs
 
 LEVEL = 0.95  # of the intervals
 # What a claim says of better minus worse (dB). "Comparable" is within the tolerance of a reproduced score.
@@ -86,17 +87,19 @@ def margin(deviation: float, freedom: int, counts: Iterable[int], together: int 
     return float(t.ppf(1 - (1 - LEVEL) / (2 * together), freedom)) * deviation * math.sqrt(sum(1 / n for n in counts))
 
 
-def scatter(name: str, key: tuple, cell: Cell) -> tuple[float, int]:
+def scatter(name: str, key: tuple, cell: Cell, source: Runs | None = None) -> tuple[float, int]:
     """What seeds do to a cell: pooled over all that was trained like `name` at `key`, or, if none has two seeds, over all."""
-    alike = [n for n in runs().names(_paper(name)) if filters(n) == filters(name)]
-    deviation, freedom = pooled(_values(n, key, cell) for n in alike)
+    source = source or runs()
+    alike = [n for n in source.names(_paper(name)) if filters(n) == filters(name)]
+    deviation, freedom = pooled(_values(n, key, cell, source) for n in alike)
     if freedom:
         return deviation, freedom
-    return pooled(_values(n, k, cell) for n in runs().names() for k in runs().groups(n))
+    return pooled(_values(n, k, cell, source) for n in source.names() for k in source.groups(n))
 
 
-def _values(name: str, key: tuple, cell: Cell) -> list[float]:
-    return [record.means[cell] for record in runs().groups(name).get(key, ()) if cell in record.means]
+def _values(name: str, key: tuple, cell: Cell, source: Runs) -> list[float]:
+    records = source.groups(name).get(key, ())
+    return [r.means[cell] for r in records if cell in r.means and not r.info.get("ancestors")]
 
 
 def _paper(name: str) -> str:
@@ -120,6 +123,7 @@ def differences(
     form: Callable[[str], str] = str,
     datasets: Sequence[str] = ("DIV2K_valid", "Set5"),
     protocol: str = "",
+    source: Runs | None = None,
 ) -> Iterator[Difference]:
     """What our runs say about pairs of experiments.
 
@@ -133,24 +137,28 @@ def differences(
         Test sets; the first counts that both were scored on.
     protocol : str
         Default: the experiments' first.
+    source : Runs, optional
+        The records that count; default: those of `srlib.runs.runs`.
 
     Yields
     ------
     Difference
         One for each pair, recipe, budget and data that both were run with. Its interval holds for all pairs at once.
     """
+    source = source or runs()
     for better, worse in ((form(a), form(b)) for a, b in pairs):
-        groups = [runs().groups(name) for name in (better, worse)]
+        groups = [source.groups(name) for name in (better, worse)]
         for key in (key for key in groups[0] if key in groups[1]):
             experiment = get_experiment(better)
             scales = experiment.recipe(key[0]).scales
             for dataset in datasets:
                 cell = (dataset, 3 if 3 in scales else scales[0], protocol or experiment.protocols[0], "psnr")
-                records = [[r for r in group[key] if cell in r.means] for group in groups]
+                # From scratch alone: what builds on another run has had more training than its own budget says.
+                records = [[r for r in group[key] if cell in r.means and not r.info.get("ancestors")] for group in groups]
                 if not all(records):
                     continue
                 one, other = ([r.means[cell] for r in several] for several in records)
-                scattered = scatter(better, key, cell)
+                scattered = scatter(better, key, cell, source)
                 wide = margin(*scattered, (len(one), len(other)), len(pairs))
                 seeds = tuple(tuple(sorted(r.info["seed"] for r in several)) for several in records)
                 psnr = float(np.mean(one) - np.mean(other))
@@ -168,17 +176,35 @@ def mean_difference(found: Sequence[Difference]) -> tuple[float, float]:
     return float(np.mean([difference.psnr for difference in found])), float(np.mean(halves))
 
 
-def forms() -> Iterator[Callable[[str], str]]:
+def narrow_form(name: str, width: int | str) -> str:
+    """The narrow experiment with `width` filters in place of `name`."""
+    return f"{name.removesuffix('_w128')}_w{width}"
+
+
+def forms(source: Runs | None = None) -> Iterator[Callable[[str], str]]:
     """The names under which an experiment may have been run: itself, on the stand-in's data, narrow from the widest."""
     yield str
     yield lambda name: name + SUFFIX
-    for width in sorted({int(filters(name)) for name in runs().names() if filters(name)}, reverse=True):
-        yield lambda name, width=width: f"{name.removesuffix('_w128')}_w{width}"
+    for width in sorted({int(filters(name)) for name in (source or runs()).names() if filters(name)}, reverse=True):
+        yield partial(narrow_form, width=width)
 
 
-def evidence(order: Order, **options: object) -> list[Difference]:
+def evidence(order: Order, source: Runs | None = None, **options: object) -> list[Difference]:
     """The differences that decide a claim of order: of the papers' own networks, or of the widest narrow ones that were run."""
-    return next((found for form in forms() if (found := list(differences(order.pairs, form, **options)))), [])
+    found = (list(differences(order.pairs, form, source=source, **options)) for form in forms(source))
+    return next(filter(None, found), [])
+
+
+def outcome(order: Order, found: Sequence[Difference]) -> str:
+    """What the differences of all pairs say of a claim together: 'yes', 'open' or 'no'; empty where there is none.
+
+    One pair that says 'no' decides; 'yes' takes all pairs of the claim.
+    """
+    answers = [difference.says(order.says) for difference in found]
+    if "no" in answers:
+        return "no"
+    pairs = {(difference.better, difference.worse) for difference in found}
+    return "yes" if set(answers) == {"yes"} and len(pairs) == len(order.pairs) else "open" if found else ""
 
 
 def printed_difference(difference: Difference, paper: str) -> float | None:

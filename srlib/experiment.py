@@ -4,6 +4,7 @@ The experiments of a paper are declared in `srlib.papers.<paper>`, readable besi
 """
 
 import math
+import re
 from dataclasses import dataclass, field
 
 from torch import nn
@@ -47,6 +48,7 @@ class Recipe:
     ema: float = 0.0  # decay of the moving average of the weights; 0: none
     bn_momentum: float | None = None  # replaces the model's
     last_gain: float = 1.0  # factor on the initial weights of the last convolution
+    epochs: int = 0  # that the paper's whole run has, if it counts in epochs
     first_shift: float = 0.0  # initial beta of the normalisation of the input image (see `srlib.models.drrn`)
 
     def rate(self, iteration: int, total: int) -> float:
@@ -57,6 +59,11 @@ class Recipe:
         if iteration < warmup:
             return self.lr * (iteration + 1) / (warmup + 1)
         return self.lr * 0.5 * (1 + math.cos(math.pi * (iteration - warmup) / (total - warmup)))
+
+
+def snapshot_name(name: str, label: str) -> str:
+    """An experiment as it was at an epoch or iteration: `rlcsc_k25_epoch5`, or narrow, `rlcsc_k25_epoch5_w16`."""
+    return re.sub(r"(_w\d+)?$", rf"_{label}\1", name, count=1)
 
 
 @dataclass(frozen=True)

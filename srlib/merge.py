@@ -43,9 +43,12 @@ def _take(record: Record, root: Path | None) -> str:
     info = record.info
     if info.get("kind") != "training":
         return f"{record.folder}: not of a training, left out"
+    if "diverged" in info:
+        return f"{record.folder}: diverged, left out: {info['diverged']}"
     _check(record)
     experiment = get_experiment(info["experiment"])
-    target = record_folder(experiment, info["seed"], info["recipe"]["name"], info["budget"], root)
+    line = {"fit": info.get("fit"), "ancestors": info.get("ancestors", ())}
+    target = record_folder(experiment, info["seed"], info["recipe"]["name"], info["budget"], root, **line)
     if target.resolve() == record.folder.resolve():
         return f"{target}: already here"
     if (target / "record.json").exists():

@@ -27,9 +27,8 @@ def inner_convolutions(model: nn.Module) -> list[nn.Parameter]:
     convs = [m for m in model.modules() if isinstance(m, CONVOLUTIONS)]
     inner = [m.weight for m in convs if m is not model.reconstruction and m.in_channels != channels(model)]
     if not inner:
-        raise InputError(
-            f"{type(model).__name__} has no convolution between first and last, so Muon has nothing to train: use adam."
-        )
+        name = type(model).__name__
+        raise InputError(f"{name} has no convolution between first and last for Muon: choose another recipe, such as adam.")
     return inner
 
 

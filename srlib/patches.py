@@ -109,11 +109,22 @@ class Sampler:
         Decides everything.
     part : (int, int)
         Of several processes that share a batch: this one's number and how many there are.
+    cycle : int
+        How many trainings this one builds on: each draws orders of its own.
     """
 
-    def __init__(self, patches: Patches, batch: int, turns: tuple[int, ...], seed: int, part: tuple[int, int] = (0, 1)) -> None:
+    def __init__(
+        self,
+        patches: Patches,
+        batch: int,
+        turns: tuple[int, ...],
+        seed: int,
+        part: tuple[int, int] = (0, 1),
+        cycle: int = 0,
+    ) -> None:
         device = patches.hr.pixels.device
-        self.patches, self.batch, self.turns, self.seed = patches, batch, turns, seed
+        self.patches, self.batch, self.turns = patches, batch, turns
+        self.entropy = [seed, cycle] if cycle else [seed]
         self.repeats = math.ceil(batch / len(patches))  # of a set smaller than one batch
         self.iterations = self.repeats * len(patches) // batch  # a pass
         self.loaded = -1  # the pass whose order is on the device
@@ -126,7 +137,7 @@ class Sampler:
         number = iteration // self.iterations
         if number == self.loaded:
             return
-        generator = _generator(self.seed, number)
+        generator = _generator(*self.entropy, number)
         count = len(self.order)
         order = torch.cat([torch.randperm(len(self.patches), generator=generator) for _ in range(self.repeats)])
         self.order.copy_(order[:count])
@@ -140,9 +151,9 @@ class Sampler:
         return {name: plane.crop(which, turn) for name, plane in self.patches.inputs.items()}, self.patches.hr.crop(which, turn)
 
 
-def _generator(seed: int, stream: int) -> torch.Generator:
-    # torch's CPU generator keeps 32 bits of its seed, so the two numbers are hashed, not shifted together.
-    return torch.Generator().manual_seed(int(np.random.SeedSequence([seed, stream]).generate_state(1)[0]))
+def _generator(*entropy: int) -> torch.Generator:
+    # torch's CPU generator keeps 32 bits of its seed, so the numbers are hashed, not shifted together.
+    return torch.Generator().manual_seed(int(np.random.SeedSequence(entropy).generate_state(1)[0]))
 
 
 def make_patches(

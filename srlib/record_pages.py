@@ -1,11 +1,13 @@
 """The page of all records: for each number of ours, the command that makes it again and the files that hold it."""
 
 import os
+import re
 from itertools import groupby
 from pathlib import Path
 
 import pandas as pd
 
+from srlib.lineage import changes_structure
 from srlib.pages import markdown_table
 from srlib.papers import TITLES, get_experiment
 from srlib.provenance import ROOT
@@ -26,15 +28,26 @@ def command(record: Record) -> str:
     if info["kind"] != "training":
         weights = " --vdsr-weights FILE.npz" if info["experiment"].startswith("vdsr") else ""
         return f"python -m srlib.baselines{weights}"
+    name = info.get("snapshot_of", info["experiment"])
     options = {"recipe": info["recipe"]["name"], "budget": f"{info['budget']:g}", "seed": info["seed"]}
     usual = {"recipe": "fast", "budget": "1", "seed": 0}
     options = {name: value for name, value in options.items() if value != usual[name]}
     if info["data"] != get_experiment(info["experiment"]).data:
         options["data"] = info["data"]
+    if "snapshot_of" in info:
+        options["keep"] = re.search(r"_(?:epoch|iteration)(\d+)", info["experiment"])[1]
+    if ancestors := info.get("ancestors"):
+        options["start-from"] = _folder_of(ancestors[-1]["weights_sha256"])
     options |= {"device": "cuda" if info.get("gpu_seconds") else "cpu", "precision": info["precision"], "out": AGAIN}
     sets = record.scores.dataset.unique()
     score = f" --score {' '.join(sets)}" if len(sets) else ""
-    return f"python -m srlib train {info['experiment']}" + "".join(f" --{k} {v}" for k, v in options.items()) + score
+    return f"python -m srlib train {name}" + "".join(f" --{k} {v}" for k, v in options.items()) + score
+
+
+def _folder_of(weights_sha256: str) -> str:
+    """Where the record of some weights lies, for a terminal in the project's folder."""
+    found = (record.folder for record in find_records() if record.info.get("weights_sha256") == weights_sha256)
+    return next((os.path.relpath(folder, ROOT) for folder in found), f"RECORD_{weights_sha256[:8]}")
 
 
 def records() -> str:
@@ -58,6 +71,11 @@ def _facts(record: Record) -> dict[str, str]:
     info, made = record.info, {"data": ", ".join(record.scores.dataset.unique())}
     if info["kind"] == "training":
         took = f"{info['iterations_done']:,} iterations in {info['seconds']:,.0f} s on {info['device']}"
+        if "diverged" in info:
+            took = f"diverged by iteration {info['iterations_done']:,}"
+        if ancestors := info.get("ancestors"):
+            took += ", after " + ", ".join(f"{a['iterations']:,} as `{a['experiment']}`" for a in ancestors)
+            took += "; unrolled further since, so it decides no claim of order" * changes_structure(info)
         made = {"training": took, "data": info["data"]}
     return {
         "record": record.folder.name,

@@ -11,6 +11,7 @@ import json
 import math
 import os
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,13 +26,14 @@ from tqdm import tqdm
 from srlib.checkpoint import load_tensors, load_weights, write_atomically
 from srlib.datasets import ImageSet, open_images
 from srlib.errors import InputError
-from srlib.experiment import Experiment
+from srlib.experiment import Experiment, snapshot_name
 from srlib.inference import as_method
+from srlib.lineage import ancestors_of, pixels_seen
 from srlib.models import MODELS, make_model
 from srlib.papers import EXPERIMENTS, PAPERS, get_experiment
 from srlib.protocol import METRICS, PROTOCOLS, SCALES, Method, Protocol
 from srlib.provenance import ROOT, commit, environment
-from srlib.training import train
+from srlib.training import DivergedError, train
 from srlib.validation import held_out
 
 COLUMNS = ["dataset", "scale", "image", "protocol", "psnr", "ssim", "ifc"]
@@ -145,13 +147,18 @@ def find_record(experiment: str, root: Path | None = None) -> Record | None:
 
 
 def share(record: Record) -> float:
-    """Training images seen, as a fraction of the published run's; 1 where nothing is trained."""
+    """Pixels of all training patches seen, as a fraction of the published run's; 1 where nothing is trained.
+
+    Notes
+    -----
+    Ancestors count: a record that starts from another one has seen what its line has. The published run is that of the `fast`
+    recipe where the paper gives none.
+    """
     if record.info["kind"] != "training":
         return 1.0
-    seen = record.info["iterations_done"] * record.info["recipe"]["batch"]
     recipes = {recipe.name: recipe for recipe in get_experiment(record.info["experiment"]).recipes}
     whole = recipes.get("published") or recipes["fast"]
-    return seen / (whole.iterations * whole.batch)
+    return pixels_seen(record.info) / (whole.iterations * whole.batch * whole.patch**2)
 
 
 def trained_model(name: str, scale: int, weights: Path | None = None) -> nn.Module:
@@ -190,10 +197,19 @@ def trained_model(name: str, scale: int, weights: Path | None = None) -> nn.Modu
 
 
 def record_folder(
-    experiment: Experiment, seed: int, recipe: str = "fast", budget: float = 1.0, root: Path | None = None
+    experiment: Experiment,
+    seed: int,
+    recipe: str = "fast",
+    budget: float = 1.0,
+    root: Path | None = None,
+    fit: float | None = None,
+    ancestors: Sequence[dict[str, Any]] = (),
 ) -> Path:
-    """Where a record belongs: runs of different lengths stand side by side."""
-    name = f"seed{seed}" if (recipe, budget) == ("fast", 1) else f"seed{seed}_{recipe}_{budget:g}"
+    """Where a record belongs: runs of different lengths and lines stand side by side."""
+    length = f"{budget:g}" if fit is None else f"fit{fit:g}"
+    name = f"seed{seed}" if (recipe, length) == ("fast", "1") else f"seed{seed}_{recipe}_{length}"
+    if ancestors:
+        name += f"_from_{ancestors[-1]['weights_sha256'][:8]}"
     return (root or results_folder()) / experiment.paper / experiment.name / name
 
 
@@ -249,10 +265,44 @@ def score_images(
 
 
 def run(
-    experiment: Experiment, root: Path | None = None, seed: int = 0, recipe: str = "fast", budget: float = 1.0, **options: Any
+    experiment: Experiment,
+    root: Path | None = None,
+    seed: int = 0,
+    recipe: str = "fast",
+    budget: float = 1.0,
+    *,
+    fit: float | None = None,
+    start_from: Path | None = None,
+    **options: Any,
 ) -> Record:
-    """Train an experiment (see `srlib.training.train` for the options) and write its record, without scores."""
-    folder = record_folder(experiment, seed, recipe, budget, root)
+    """Train an experiment and write its record, without scores.
+
+    Parameters
+    ----------
+    experiment, seed, recipe, budget, fit, options
+        As for `srlib.training.train`.
+    root : path, optional
+        Receives the record (default: the committed ones).
+    start_from : path, optional
+        A finished record whose averaged weights this run begins from, with a schedule of its own.
+
+    Returns
+    -------
+    Record
+        Of what was kept at epochs there are records, too, under names like `rlcsc_k25_epoch5`.
+
+    Raises
+    ------
+    InputError
+        As `srlib.training.train`, or if nothing can start from that record. A run that diverges leaves a record that says so.
+    """
+    line: list[dict[str, Any]] = []
+    if start_from is not None:
+        parent = Record(Path(start_from))
+        line = ancestors_of(parent.info, experiment)
+        parent.check()
+        options |= {"ancestors": line, "weights": parent.folder / "weights.safetensors"}
+    folder = record_folder(experiment, seed, recipe, budget, root, fit, line)
     if (folder / "record.json").exists() and (record := Record(folder)).info["finished"]:
         data = held_out(open_images(options.get("data") or experiment.data))
         asked = {"data_sha256": data.digest(), "precision": options.get("precision", "auto")}
@@ -260,10 +310,33 @@ def run(
         if was:
             raise InputError(f"{folder} holds another finished run ({was}): move it away or give another folder.")
         return record
-    info = train(experiment, folder, seed=seed, recipe=recipe, budget=budget, **options)
+    try:
+        info = train(experiment, folder, seed=seed, recipe=recipe, budget=budget, fit=fit, **options)
+    except DivergedError as error:
+        write_record(folder, {"kind": "training"} | error.info)
+        raise
     if int(os.environ.get("RANK", 0)):  # of several processes the first one writes
         return Record(folder)
-    return write_record(folder, {"kind": "training"} | info)
+    record = write_record(folder, {"kind": "training"} | info)
+    if info["finished"]:
+        _write_snapshots(record)
+    return record
+
+
+def _write_snapshots(record: Record) -> None:
+    """A record of its own for each epoch or iteration whose weights were kept."""
+    for label, iteration in record.info.get("kept", {}).items():
+        name = snapshot_name(record.info["experiment"], label)
+        folder = record.folder.parents[1] / name / record.folder.name
+        kept = record.folder / f"weights_{label}.safetensors"
+        sha256 = load_tensors(kept)[1]["sha256"]
+        curve = record.curve[record.curve["iteration"] <= iteration]
+        write_atomically(folder / "curve.csv", curve.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
+        write_atomically(folder / "weights.safetensors", kept.read_bytes())
+        info = {key: value for key, value in record.info.items() if key not in ("kept", "sessions")}
+        info |= {"experiment": name, "iterations_done": iteration, "weights_sha256": sha256}
+        write_atomically(folder / "record.json", json.dumps(info | {"snapshot_of": record.info["experiment"]}, indent=1) + "\n")
+        kept.unlink()
 
 
 def add_scores(record: Record, images: ImageSet, scales: tuple[int, ...], protocols: tuple[str, ...], **options: Any) -> Record:

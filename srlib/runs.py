@@ -1,6 +1,7 @@
 """Our runs: the committed records by experiment, and the number that they give for a cell."""
 
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
 
@@ -37,13 +38,19 @@ EVIDENCE = ("published", "fast", "core", "")  # recipes whose runs stand beside 
 
 
 class Runs:
-    """The committed records by experiment, those of trial recipes left out."""
+    """The committed records by experiment.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    recipes : collection of str
+        Names of the recipes whose records count; by default those of trial recipes are left out.
+    """
+
+    def __init__(self, recipes: Collection[str] = EVIDENCE) -> None:
         self._groups: dict[str, dict[tuple, list[Record]]] = defaultdict(lambda: defaultdict(list))
         for record in find_records():
             info = record.info
-            if info.get("recipe", {}).get("name", "") not in EVIDENCE:
+            if info.get("recipe", {}).get("name", "") not in recipes:
                 continue
             key = (info.get("recipe", {}).get("name", ""), info.get("budget", 1.0), info.get("data", ""))
             self._groups[info["experiment"]][key].append(record)

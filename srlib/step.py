@@ -58,6 +58,8 @@ class Step:
         Whether a GPU replays the iteration as a CUDA graph.
     shared : Processes
         Those that share each batch.
+    cycle : int
+        How many trainings this one builds on.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class Step:
         compiled: bool = False,
         graph: bool = True,
         shared: Processes = Processes(),  # noqa: B008 (frozen)
+        cycle: int = 0,
     ) -> None:
         device = patches.hr.pixels.device
         if recipe.batch % shared.count:
@@ -80,7 +83,7 @@ class Step:
         if recipe.supervision and shared.count > 1:
             raise InputError("A loss on intermediate predictions is computed by one process only: start it without torchrun.")
         self.state, self.recipe, self.total, self.precision = state, recipe, total, precision
-        self.sampler = Sampler(patches, recipe.batch, recipe.turns, seed, (shared.rank, shared.count))
+        self.sampler = Sampler(patches, recipe.batch, recipe.turns, seed, (shared.rank, shared.count), cycle)
         self.rates = torch.tensor([recipe.rate(k, total) for k in range(total)], device=device)
         self.number = torch.tensor(state.iteration, device=device)
         if memory == "low":

@@ -11,7 +11,7 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -19,15 +19,17 @@ from typing import Any
 
 import pandas as pd
 import torch
+from torch import nn
 
-from srlib.checkpoint import check_output, save_weights, write_atomically
+from srlib.checkpoint import check_output, load_tensors, lock, save_weights, write_atomically
 from srlib.datasets import ImageSet, open_images
 from srlib.errors import InputError
-from srlib.experiment import Experiment, Recipe
+from srlib.experiment import Experiment, Recipe, snapshot_name
 from srlib.hardware import PRECISIONS, choose_device, choose_precision, device_name, peak_flops, peak_memory, processes
+from srlib.lineage import begin_from
 from srlib.meter import Meter, Progress, work_per_image
 from srlib.models import params, params_total
-from srlib.patches import make_patches
+from srlib.patches import Patches, make_patches
 from srlib.state import State, is_finite, restore, save, start
 from srlib.step import Step
 from srlib.validation import held_out, validation
@@ -35,6 +37,16 @@ from srlib.validation import held_out, validation
 VALIDATIONS = 12  # points of a curve
 SAVE_EVERY = 60  # seconds between checkpoints
 BURST = 1.0  # seconds between looks at the loss
+TRIAL = 25.0  # seconds in which `fit` measures the speed
+RESERVE = 0.97  # share of the time that `fit` plans for
+
+
+class DivergedError(InputError):
+    """A loss, weight or statistic is no longer finite; `info` is what a record says of the run."""
+
+    def __init__(self, message: str, info: dict[str, Any]) -> None:
+        super().__init__(message)
+        self.info = info | {"finished": False, "diverged": message}
 
 
 def train(
@@ -51,6 +63,10 @@ def train(
     compiled: bool = False,
     deterministic: bool = False,
     minutes: float | None = None,
+    fit: float | None = None,
+    keep: Sequence[int] = (),
+    ancestors: Sequence[dict[str, Any]] = (),
+    weights: Path | None = None,
     progress: bool = True,
 ) -> dict[str, Any]:
     """Train, or go on training, until the budget or the minutes are spent.
@@ -72,8 +88,9 @@ def train(
     device : str
         'cpu', 'cuda' or 'auto'.
     precision : {'auto', 'fp32', 'bf16'}
-        Of the convolutions; weights, normalisation statistics and loss stay in fp32. 'auto' is bf16 on a GPU, else fp32
-        (which torch computes in TF32 on a GPU, its default for convolutions).
+        Of the convolutions; weights, normalisation statistics and loss stay in fp32. 'auto' is that of the checkpoint if there
+        is one, else bf16 on a GPU and on processors that multiply in it, else fp32 (which torch computes in TF32 on a GPU, its
+        default for convolutions).
     memory : {'full', 'low'}
         'low' computes the activations of repeated units again in place of keeping them.
     compiled : bool
@@ -82,6 +99,15 @@ def train(
         Whether a GPU may only use algorithms that give the same bits each time.
     minutes : float, optional
         Stop cleanly after so long, validation and saving included, with everything saved.
+    fit : float, optional
+        Minutes, 1 or more: measures the speed for half a minute and fixes the iterations so that a whole run, annealed to its
+        end, takes so long. In place of `budget`.
+    keep : sequence of int
+        Epochs, or iterations where the paper does not count in epochs, at which weights are kept in files of their own.
+    ancestors : sequence of dict
+        The line that this run continues, from `srlib.lineage.ancestors_of`.
+    weights : path, optional
+        With `ancestors`: the weights to start from.
     progress : bool
         Show a progress bar with loss, validation PSNR, images per second, utilisation and the time left.
 
@@ -93,29 +119,44 @@ def train(
     Raises
     ------
     InputError
-        If an option is of no use, the checkpoint is damaged or another run's, or the loss is no longer finite.
+        If an option is of no use, the checkpoint is damaged or another run's, another process trains in the folder, or
+        (`DivergedError`) the loss is no longer finite.
     KeyboardInterrupt
         After Ctrl-C or SIGTERM, when the current step is done and everything is saved.
     """
     began = time.monotonic()
-    _check(seed, budget, minutes, precision, memory)
+    _check(seed, budget, minutes, fit, precision, memory)
     device = choose_device(device)
-    precision = choose_precision(device) if precision == "auto" else precision
     how, folder = experiment.recipe(recipe), Path(folder)
     checkpoint = folder / "checkpoint.safetensors"
     check_output(checkpoint)
-    total = max(1, round(budget * how.iterations))
     images = held_out(open_images(data or experiment.data))
-    config = _config(experiment, how, seed, budget, total, images, precision)
-    with processes(device) as shared, _algorithms(device, deterministic), _interruptions() as interruptions:
+    with lock(folder), processes(device) as shared, _algorithms(device, deterministic), _interruptions() as interruptions:
+        known = load_tensors(checkpoint)[1].get("config", {}) if checkpoint.exists() else {}
+        if precision == "auto":
+            precision = known.get("precision") or choose_precision(device)
         state = start(experiment, how, seed, device)
-        if checkpoint.exists():
-            restore(state, checkpoint, config)
         model = state.model
         patches = make_patches(images, how, model.domain, model.colour, experiment.degradation, device)
         first = shared.rank == 0
         validate = validation(experiment, how) if first else lambda model: math.nan
-        step = Step(state, patches, how, total, seed, precision=precision, memory=memory, compiled=compiled, shared=shared)
+        options = {"precision": precision, "memory": memory, "compiled": compiled, "shared": shared, "cycle": len(ancestors)}
+        total = max(1, round(budget * how.iterations))
+        if fit is not None:
+            total = known.get("iterations") or _fitting(experiment, how, patches, validate, 60 * fit, began, device, options)
+            budget = total / how.iterations
+        config = _config(experiment, how, seed, budget, total, images, precision)
+        config |= {"fit": fit} if fit is not None else {}
+        config |= {"ancestors": list(ancestors)} if ancestors else {}
+        kept = kept_iterations(how, total, keep)
+        if known:
+            restore(state, checkpoint, config)
+        elif weights is not None:
+            begin_from(state, load_tensors(weights)[0])
+        missed = [k for k, at in kept.items() if at <= state.iteration and not _kept_file(folder, k).exists()]
+        if missed:
+            raise InputError(f"{folder} is at iteration {state.iteration}, past {missed[0]}: what is not kept then is lost.")
+        step = Step(state, patches, how, total, seed, **options)
         meter = Meter(
             work_per_image(experiment, how),
             how.batch,
@@ -130,8 +171,9 @@ def train(
         with bar:
             while not last:
                 left = 60 * minutes - (time.monotonic() - began) - meter.overhead if minutes is not None else math.inf
-                ahead = min(every - state.iteration % every, total - state.iteration, meter.burst(min(left, BURST)))
-                (ahead,) = shared.agree([ahead])
+                stops = [at for at in (total, *kept.values()) if at > state.iteration]
+                next_stop = min(every - state.iteration % every, min(stops) - state.iteration)
+                (ahead,) = shared.agree([min(next_stop, meter.burst(min(left, BURST)))])
                 meter.start()
                 for _ in range(int(ahead)):
                     loss = step()
@@ -147,8 +189,12 @@ def train(
                 save_due = last or now - saved > SAVE_EVERY
                 last, point_due, save_due = (bool(x) for x in shared.agree([last, point_due, save_due]))
                 bar.tell(meter, value, state.curve[-1]["psnr"] if state.curve else None, last)
-                if first and (point_due or save_due):
-                    _check_finite(state, value, checkpoint)
+                labels = [label for label, at in kept.items() if at == state.iteration]
+                if first and (point_due or save_due or labels):
+                    if not (math.isfinite(value) and is_finite(state)):
+                        raise _diverged(state, value, checkpoint, config | {"sessions": state.sessions})
+                    for label in labels:
+                        save_weights(_kept_file(folder, label), state.average, snapshot_name(experiment.name, label))
                     if point_due:
                         rate, decibel = how.rate(state.iteration - 1, total), validate(state.average)
                         state.curve.append({"iteration": state.iteration, "lr": rate, "loss": value, "psnr": decibel})
@@ -162,7 +208,46 @@ def train(
             return config | {"finished": False}
         if interruptions:
             raise KeyboardInterrupt(f"stopped at iteration {state.iteration} of {total}; {checkpoint} holds everything.")
-        return config | _write(folder, experiment, state, total)
+        return config | ({"kept": kept} if kept else {}) | _write(folder, experiment, state, total)
+
+
+def kept_iterations(recipe: Recipe, total: int, keep: Sequence[int]) -> dict[str, int]:
+    """The iterations of a run of `total` at which weights are kept, by label: 'epoch5', or 'iteration500'."""
+    whole, unit = (recipe.epochs, "epoch") if recipe.epochs else (total, "iteration")
+    for number in keep:
+        if not 1 <= number <= whole:
+            raise InputError(f"{unit} {number} cannot be kept: the run has {unit}s 1 to {whole}.")
+    return {f"{unit}{number}": max(1, round(total * number / whole)) for number in keep}
+
+
+def _kept_file(folder: Path, label: str) -> Path:
+    return folder / f"weights_{label}.safetensors"
+
+
+def _fitting(
+    experiment: Experiment,
+    how: Recipe,
+    patches: Patches,
+    validate: Callable[[nn.Module], float],
+    seconds: float,
+    began: float,
+    device: str,
+    options: dict[str, Any],
+) -> int:
+    """How many iterations a span of time is enough for, by the speed of a trial that leaves nothing behind."""
+    trial = start(experiment, how, 0, device)
+    step = Step(trial, patches, how, 1_000_000, 0, **options)
+    for _ in range(2):
+        step().item()
+    done, since = 0, time.monotonic()
+    while (spent := time.monotonic() - since) < TRIAL:
+        step().item()
+        done += 1
+    since = time.monotonic()
+    validate(trial.average)
+    validations = (VALIDATIONS + 1) * (time.monotonic() - since)
+    left = RESERVE * (seconds - (time.monotonic() - began) - validations)
+    return max(1, int(left * done / spent))
 
 
 def _config(
@@ -201,25 +286,30 @@ def _write(folder: Path, experiment: Experiment, state: State, total: int) -> di
     }
 
 
-def _check(seed: int, budget: float, minutes: float | None, precision: str, memory: str) -> None:
+def _check(seed: int, budget: float, minutes: float | None, fit: float | None, precision: str, memory: str) -> None:
     if not 0 < budget <= 100:
         raise InputError(f"budget {budget} is not above 0 (and at most 100): give a fraction of the iterations, such as 0.01.")
     if not 0 <= seed < 2**63:
         raise InputError(f"seed {seed} is out of range: give a whole number from 0 on.")
     if minutes is not None and not minutes >= 0:
         raise InputError(f"minutes {minutes} is not a span of time: give 0 or more.")
+    if fit is not None and not 1 <= fit < math.inf:
+        raise InputError(f"fit {fit} is too short: half a minute goes into measuring the speed; give 1 minute or more.")
+    if fit is not None and budget != 1:
+        raise InputError(f"fit chooses the budget, and {budget} was given, too: leave one of them out.")
     if precision not in ("auto", *PRECISIONS):
         raise InputError(f"precision {precision!r} is unknown: choose auto, {', '.join(PRECISIONS)}.")
     if memory not in ("full", "low"):
         raise InputError(f"memory {memory!r} is unknown: choose full or low.")
 
 
-def _check_finite(state: State, loss: float, checkpoint: Path) -> None:
-    if not (math.isfinite(loss) and is_finite(state)):
-        good = f"the last good one is {checkpoint}" if checkpoint.exists() else "there is no checkpoint yet"
-        raise InputError(
-            f"{state.model.__class__.__name__} diverged by iteration {state.iteration} (loss {loss}); {good}; try another seed."
-        )
+def _diverged(state: State, loss: float, checkpoint: Path, info: dict[str, Any]) -> DivergedError:
+    name = type(state.model).__name__
+    good = f"the last good one is {checkpoint}" if checkpoint.exists() else "there is no checkpoint yet"
+    message = f"{name} diverged by iteration {state.iteration} (loss {loss}); {good}; try another seed."
+    last = info["sessions"][-1]
+    seconds = {"seconds": sum(s["seconds"] for s in info["sessions"]), "gpu_seconds": 0, "device": last["device"]}
+    return DivergedError(message, info | {"iterations_done": state.iteration} | seconds)
 
 
 @contextmanager

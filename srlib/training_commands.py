@@ -5,11 +5,13 @@ import json
 import math
 import os
 import sys
+from functools import partial
 
 import pandas as pd
+import torch
 
 from srlib.calibration import calibrate
-from srlib.campaign import queue, work
+from srlib.campaign import queue
 from srlib.commands import default_data
 from srlib.datasets import ImageSet, at_hand, data_folder, open_images
 from srlib.errors import InputError
@@ -18,8 +20,13 @@ from srlib.metrics import IFC_MIN_SIDE
 from srlib.papers import get_experiment
 from srlib.protocol import get_protocol
 from srlib.records import Record, add_scores, results_folder, run
+from srlib.tiles import steady_memory
+from srlib.work import LISTS, work
 
-TRAINING_OPTIONS = ("seed", "recipe", "budget", "device", "precision", "memory", "compiled", "deterministic", "minutes")
+TRAINING_OPTIONS = (
+    *("seed", "recipe", "budget", "fit", "start_from", "keep"),
+    *("device", "precision", "memory", "compiled", "deterministic", "minutes"),
+)
 
 
 def train_command(options: argparse.Namespace) -> None:
@@ -34,7 +41,10 @@ def train_command(options: argparse.Namespace) -> None:
         data, out = "SampleTrain", out or results_folder() / "runs"  # never among the records that the book shows
         print(f"srlib: {experiment.data} is not in {data_folder()}, so SampleTrain stands in for it", file=sys.stderr)
     how = {name: getattr(options, name) for name in TRAINING_OPTIONS}
-    record = run(experiment, out, data=data, **how)
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    with steady_memory():
+        record = run(experiment, out, data=data, **how)
     if int(os.environ.get("RANK", 0)):  # of several processes the first one scores
         return
     info = record.info
@@ -87,9 +97,10 @@ def queue_command(options: argparse.Namespace) -> None:
 
 
 def work_command(options: argparse.Namespace) -> None:
-    """Train from the top of the queue for so many minutes."""
-    done = work(options.minutes, options.out or results_folder(), options.device, options.group)
-    if not done:
+    """Train for so many minutes in the background: from the top of the lists, several runs side by side."""
+    how = {name: getattr(options, name) for name in ("jobs", "threads", "device", "group")}
+    lists = options.list or LISTS
+    if not work(options.minutes, options.out or results_folder(), lists=lists, report=partial(print, flush=True), **how):
         print("Nothing is left that can be trained with the data at hand: see queue --all.")
 
 

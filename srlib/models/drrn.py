@@ -6,7 +6,10 @@ and the whole predicts the residual over the interpolated image (global residual
 
 Readings, where the paper is silent and the released code speaks:
 
-* Every convolution is preceded by batch normalisation and ReLU, the very first (one channel) and the last included.
+* Every convolution is preceded by batch normalisation and ReLU, the very first (one channel) and the last included. The first
+  ReLU therefore acts on the image itself: with scale 1 and shift 0, the initial values, all pixels darker than the mean become
+  zero, and the network sees no detail in them. `dark_below` gives the limit of a trained network. The recipes' `first_shift`
+  is the initial shift; the architecture is the same for any.
 * Convolutions are shared among the U recursions of a block; batch normalisation is *not*: each application has its own
   statistics, scale and shift.
 * Convolutions have biases. The paper counts weights only, so `params` does too.
@@ -18,6 +21,8 @@ Readings, where the paper is silent and the released code speaks:
 Parameters 9 (2n + (B - 1) n^2 + 2 B n^2) for n filters (297,216 for B1U9 and B1U25) and
 9 (2n + (B - 1) n^2 + 2 B U n^2) for NS. Depth d = (1 + 2U)B + 1 (Eq. 7); receptive field 2d + 1.
 """
+
+import math
 
 import torch
 from torch import nn
@@ -32,6 +37,32 @@ def _conv(channels_in: int, channels_out: int) -> nn.Conv2d:
     nn.init.kaiming_normal_(conv.weight, mode="fan_in", nonlinearity="relu")
     nn.init.zeros_(conv.bias)
     return conv
+
+
+def dark_below(norm: nn.BatchNorm2d) -> float:
+    """Luma below which batch normalisation and ReLU, the first operations on the image, give zero.
+
+    Parameters
+    ----------
+    norm : torch.nn.BatchNorm2d
+        Of one channel: the first of a DRRN (`blocks[0].norm`) or of a VDSR with normalisation (`norms[0]`). Its running
+        statistics are used, as in `eval` mode, whatever mode it is in.
+
+    Returns
+    -------
+    float
+        In 0..1, the range of the networks' input. 0: no pixel is lost; 1: all are.
+
+    Notes
+    -----
+    ReLU(gamma (x - mean) / std + beta) is zero for x <= mean - beta std / gamma if gamma is positive. A negative gamma cuts off
+    bright pixels instead: the dark ones pass, or none does. With gamma = 0 the result is one constant for all pixels.
+    """
+    gamma, beta = norm.weight.item(), norm.bias.item()
+    mean, std = norm.running_mean.item(), math.sqrt(norm.running_var.item() + norm.eps)
+    if gamma > 0:
+        return min(max(mean - beta * std / gamma, 0.0), 1.0)
+    return 0.0 if beta - gamma * mean / std > 0 else 1.0  # what luma 0 becomes is the largest value
 
 
 class RecursiveBlock(nn.Module):

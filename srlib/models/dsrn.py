@@ -195,3 +195,4 @@ for _scale in (2, 3, 4):  # Tables 1 and 2
         f"dsrn_no_feedback_x{_scale}": {"scale": _scale, "feedback": False},
         f"dsrn_last_state_x{_scale}": {"scale": _scale, "average": False},
     }
+VARIANTS["dsrn_kernel3_x4"] = {"scale": 4, "kernel": 3}  # the text taken literally, holes and all

@@ -4,6 +4,8 @@
 no training; `orders.py` how claims of order are decided; `items.csv` every table and figure with its page in the book.
 """
 
+import re
+from dataclasses import replace
 from difflib import get_close_matches
 
 from srlib.errors import InputError
@@ -47,6 +49,8 @@ def get_experiment(name: str) -> Experiment:
         return EXPERIMENTS[name]
     if spelt := parse(name, EXPERIMENTS):
         return spelt
+    if match := re.fullmatch(r"(\w+)_(?:epoch|iteration)\d+(_w\d+)?", name):  # as it was then: see `train --keep`
+        return replace(get_experiment(match[1] + (match[2] or "")), name=name)
     near = " or ".join(get_close_matches(name, EXPERIMENTS, 3, cutoff=0.5))
     hint = f"do you mean {near}? " if near else ""
     raise InputError(

@@ -52,7 +52,7 @@ def _experiment(name: str, model: str, epochs: int, fast_iterations: int, loss: 
     architecture, arguments = models.PUBLISHED[model]
     scale = arguments["scale"]
     recipes = (published(scale, epochs * EPOCH), fast(scale, fast_iterations), core(scale, fast_iterations))
-    recipes = tuple(replace(recipe, loss=loss) for recipe in recipes)
+    recipes = tuple(replace(recipe, loss=loss, epochs=epochs) for recipe in recipes)
     return Experiment(name, "drn", architecture, arguments, "DIV2K", recipes, DEGRADATION, PROTOCOLS)
 
 

@@ -91,6 +91,7 @@ BENCHMARKS = tuple(
         *(f"dsrn_t{T}_x2" for T in UNROLLINGS),
         *("dsrn_t7_x3", "dsrn_t7_x4"),
         *(f"dsrn_last_state_x{scale}" for scale in SCALES),
+        "dsrn_kernel3_x4",
     )
 )
 # Table 2: the model, weights of each step's own, no way back from HR to LR, and one state on the interpolated image.

@@ -36,6 +36,9 @@ def narrow(experiment: Experiment, width: int) -> Experiment | None:
     if experiment.paper in ("dsrn", "drn"):  # patches at LR, of which nearly all of T91 holds some
         recipe = replace(recipe, batch=8, patch=24 * scale, stride=8 * scale)
     recipes = (recipe, replace(recipe, name="adam", optimiser="adam", lr=ADAM_LR.get(experiment.paper, 2e-3), adam_lr=0.0))
+    if experiment.paper == "baselines":  # on DRRN's terms
+        alike = {"iterations": drrn.FAST_NARROW.iterations, "patch": drrn.FAST_NARROW.patch, "stride": drrn.FAST_NARROW.stride}
+        recipes = tuple(replace(recipe, **alike) for recipe in recipes)
     if experiment.paper == "drrn":
         recipes = (drrn.FAST_NARROW, drrn.ADAM, drrn.FIRST)
     protocols = ("lapsrn", "drrn") if experiment.protocols == ("div2k_rgb",) else experiment.protocols
