@@ -28,14 +28,14 @@ from torch import nn
 
 from srlib.checkpoint import load_weights, write_atomically
 from srlib.datasets import at_hand, open_images
-from srlib.hardware import device_name, peak_flops
-from srlib.inference import as_method, has_bf16
+from srlib.hardware import device_name, has_bf16, peak_flops
+from srlib.inference import as_method
 from srlib.models import MODELS, VDSR, macs_per_pixel, outline, run
 from srlib.protocol import PROTOCOLS, SCALES
 from srlib.provenance import ROOT, commit, environment
 from srlib.records import find_records
 from srlib.runtimes import openvino, to_onnx
-from srlib.tiles import run_network, to_tensor
+from srlib.tiles import run_network, steady_memory, to_tensor
 
 NAMES = ("srcnn", "vdsr", "drrn_b1u9", "drrn_b1u25", "dsrn_t7_x2", "dsrn_t7_x4", "rlcsc_k25", "drn_x3")
 LARGE = ("vdsr", "drrn_b1u9", "dsrn_t7_x2", "drn_x3")  # at 1024 the others take minutes a call
@@ -61,7 +61,12 @@ def prepare(name: str, way: str):
         model.reconstruction.weight *= 0.05
     if way.startswith("srlib"):
         precision = "bf16" if way.endswith("bf16") else "fp32"
-        return lambda lr, ilr, scale: run_network(model, lr, ilr, scale, precision=precision)
+
+        def as_command(lr, ilr, scale):  # `python -m srlib upscale` keeps memory, too
+            with steady_memory():
+                return run_network(model, lr, ilr, scale, precision=precision)
+
+        return as_command
     if way == "onnxruntime":
         import onnxruntime
 

@@ -16,6 +16,7 @@ from srlib.inference import BACKENDS, PRECISIONS
 from srlib.ledger import KINDS, VERDICTS
 from srlib.papers import PAPERS
 from srlib.protocol import METRICS, PROTOCOLS, SCALES
+from srlib.tiles import steady_memory
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -158,4 +159,5 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with steady_memory():  # in the process of a command, not in one that imports the library
+        sys.exit(main())

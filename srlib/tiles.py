@@ -65,7 +65,7 @@ def run_network(
     turns = range(8 if self_ensemble else 1)
     total = torch.zeros(1)
     try:
-        with steady_memory(), autocast:
+        with autocast:
             for turn in turns:
                 turned = [None if x is None else _turn(x, turn) for x in images]
                 title = "" if not progress else f"turn {turn + 1} of 8" if self_ensemble else "tiles"
@@ -209,10 +209,11 @@ def _turn_back(image: torch.Tensor, turn: int) -> torch.Tensor:
 
 @contextmanager
 def steady_memory() -> Iterator[None]:
-    """Keep freed memory for the next layer while a network runs, and give it back at the end.
+    """Keep freed memory for the next layer while networks run, and give it back at the end.
 
     glibc maps every block above 32 MiB anew and unmaps it when it is freed, so each layer of a large image pays for the page
-    faults of its output: a third of the time. Elsewhere than under glibc this does nothing.
+    faults of its output: a third of the time. Elsewhere than under glibc this does nothing. It changes the whole process, and
+    glibc's own thresholds do not adapt any more afterwards: so the commands use it, and the library never does by itself.
     """
     libc = ctypes.CDLL(None)
     if not (hasattr(libc, "mallopt") and hasattr(libc, "malloc_trim")):

@@ -12,7 +12,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -131,24 +131,31 @@ def train(
     checkpoint = folder / "checkpoint.safetensors"
     check_output(checkpoint)
     images = held_out(open_images(data or experiment.data))
-    with lock(folder), processes(device) as shared, _algorithms(device, deterministic), _interruptions() as interruptions:
+    total = max(1, round(budget * how.iterations))
+    kept = kept_iterations(how, total, keep)
+    with (
+        processes(device) as shared,
+        _algorithms(device, deterministic),
+        _interruptions() as interruptions,
+        ExitStack() as held,
+    ):
+        first = shared.rank == 0
+        if first:
+            held.enter_context(lock(folder))
         known = load_tensors(checkpoint)[1].get("config", {}) if checkpoint.exists() else {}
         if precision == "auto":
             precision = known.get("precision") or choose_precision(device)
         state = start(experiment, how, seed, device)
         model = state.model
         patches = make_patches(images, how, model.domain, model.colour, experiment.degradation, device)
-        first = shared.rank == 0
         validate = validation(experiment, how) if first else lambda model: math.nan
         options = {"precision": precision, "memory": memory, "compiled": compiled, "shared": shared, "cycle": len(ancestors)}
-        total = max(1, round(budget * how.iterations))
         if fit is not None:
             total = known.get("iterations") or _fitting(experiment, how, patches, validate, 60 * fit, began, device, options)
-            budget = total / how.iterations
+            budget, kept = total / how.iterations, kept_iterations(how, total, keep)
         config = _config(experiment, how, seed, budget, total, images, precision)
         config |= {"fit": fit} if fit is not None else {}
         config |= {"ancestors": list(ancestors)} if ancestors else {}
-        kept = kept_iterations(how, total, keep)
         if known:
             restore(state, checkpoint, config)
         elif weights is not None:

@@ -20,7 +20,6 @@ from srlib.metrics import IFC_MIN_SIDE
 from srlib.papers import get_experiment
 from srlib.protocol import get_protocol
 from srlib.records import Record, add_scores, results_folder, run
-from srlib.tiles import steady_memory
 from srlib.work import LISTS, work
 
 TRAINING_OPTIONS = (
@@ -43,8 +42,7 @@ def train_command(options: argparse.Namespace) -> None:
     how = {name: getattr(options, name) for name in TRAINING_OPTIONS}
     if options.threads:
         torch.set_num_threads(options.threads)
-    with steady_memory():
-        record = run(experiment, out, data=data, **how)
+    record = run(experiment, out, data=data, **how)
     if int(os.environ.get("RANK", 0)):  # of several processes the first one scores
         return
     info = record.info

@@ -1,16 +1,21 @@
 """Text of the book about training that is computed, never typed: recipes, the CPU profile, costs, speed."""
 
+import base64
 import json
 import math
 from collections.abc import Iterable
 from functools import lru_cache, partial
+from io import StringIO
 from typing import Any
 
+import matplotlib.pyplot as plt
 import pandas as pd
+from matplotlib.figure import Figure
 
 from srlib.calibration import NARROW, estimated_minutes, find_calibrations
 from srlib.campaign import CPU_GROUPS, GROUPS, Group
 from srlib.experiment import Experiment, Recipe
+from srlib.figures import COLOURS, download, plotted, use_style
 from srlib.meter import work_per_image
 from srlib.models import make_model, outline, params_total
 from srlib.pages import markdown_table
@@ -19,6 +24,7 @@ from srlib.papers.standin import SUFFIX
 from srlib.records import find_record, find_records, results_folder
 
 BENCHMARK = "benchmarks/training.json"
+RECIPES = "benchmarks/recipes.json"
 WAYS = {"plain": "plain loop", "srlib, low memory": "srlib, `--memory low`", "srlib, compiled": "srlib, `--compile`"}
 
 
@@ -32,7 +38,8 @@ def recipes() -> str:
 
 
 def _words(recipe: Recipe) -> dict[str, str]:
-    optimiser = f"SGD, momentum {recipe.momentum:g}" if recipe.optimiser == "sgd" else "Adam"
+    optimisers = {"sgd": f"SGD, momentum {recipe.momentum:g}", "adam": "Adam", "muon": f"Muon, AdamW at {recipe.adam_lr:g}"}
+    optimiser = optimisers[recipe.optimiser]
     if recipe.weight_decay:
         optimiser += f", weight decay {recipe.weight_decay:g}"
     if recipe.ema:
@@ -52,7 +59,8 @@ def _words(recipe: Recipe) -> dict[str, str]:
 EXAMPLES = {"drrn": "drrn_b1u9", "dsrn": "dsrn_t7_x3", "rlcsc": "rlcsc_k25", "drn": "drn_x3"}
 SETTINGS = {
     "optimiser": "optimiser",
-    "lr": "largest rate",
+    "lr": "largest rate (of Muon: spectral norm of an update)",
+    "adam_lr": "largest rate of AdamW beside Muon",
     "decay_every": "iterations between halvings or the like (0: cosine to zero)",
     "warmup": "share of the iterations in which the rate rises",
     "iterations": "iterations at budget 1",
@@ -73,6 +81,7 @@ SETTINGS = {
     "ema": "decay of the weights' average (0: none)",
     "bn_momentum": "momentum of running statistics",
     "last_gain": "factor on the last layer's initial weights",
+    "first_shift": "initial shift of the input's normalisation",
 }
 
 
@@ -213,6 +222,132 @@ def training_speed() -> str:
     if table := report.get("table_4"):
         text += ["## Memory of training: RL-CSC's Table 4", _memory(table)]
     return "\n\n".join(text)
+
+
+def recipe_curves() -> str:
+    """The benchmark of recipes as Markdown: PSNR against seconds of training, the fast recipe and the one before it."""
+    report = _recipes_report()
+    curves = report.get("curves", [])
+    if not curves:
+        return "Not measured yet: `python benchmarks/recipes.py`."
+    rows = [
+        {
+            "network": f"`{row['model']}`",
+            "recipe": f"`{row['recipe']}`, {row['precision']}",
+            "training": f"{row['seconds']:.0f} s",
+            "iterations": f"{row['iterations']:,}",
+            "images/s": f"{row['images_per_second']:,.4g}",
+            "of the peak": _of_peak(row),
+            "PSNR at the end (dB)": f"{row['points'][-1]['psnr']:.2f}",
+        }
+        for row in curves
+    ]
+    pairs = [(new, old) for new, old in zip(curves[::2], curves[1::2], strict=True)]
+    alt = "Curves of PSNR against seconds of training. " + " ".join(_in_words(*pair) for pair in pairs)
+    caption = (
+        "PSNR on ten held-out crops against seconds of training, validation apart. Solid: the fast recipe, in the precision "
+        "that this processor prefers. Dashed: the fast recipe before it, with Adam, in fp32. Each cosine ends with the time."
+    )
+    return "\n\n".join(
+        [
+            f"{_measured_by(report)} Both recipes of a network start from the same seed and are trained for equal seconds, by "
+            "turns in one process; their iterations were fixed beforehand by their speed. One run each, so a small difference "
+            "at the end may be the seed's.",
+            _drawn(_recipes_figure(curves), "recipes", alt, caption),
+            " ".join(_in_words(*pair) for pair in pairs),
+            markdown_table(pd.DataFrame(rows)),
+        ]
+    )
+
+
+def precisions() -> str:
+    """The benchmark of recipes as Markdown: images a second of the same step in bf16 and in fp32."""
+    report = _recipes_report()
+    if not report.get("throughput"):
+        return "Not measured yet: `python benchmarks/recipes.py`."
+    rows: dict[str, dict[str, str]] = {}
+    rates: dict[str, dict[str, float]] = {}
+    for row in report["throughput"]:
+        shown = rows.setdefault(
+            row["model"],
+            {"network": f"`{row['model']}`", "recipe": f"`{row['recipe']}`", "batch, patch": f"{row['batch']}, {row['patch']}"},
+        )
+        if "error" in row:
+            shown[f"{row['precision']}, images/s"] = row["error"]
+            continue
+        rates.setdefault(row["model"], {})[row["precision"]] = row["images_per_second"]
+        shown[f"{row['precision']}, images/s"] = f"{row['images_per_second']:,.3g}"
+        shown[f"{row['precision']}, of the peak"] = _of_peak(row)
+    for model, both in rates.items():
+        if {"bf16", "fp32"} <= both.keys():
+            rows[model]["bf16 faster"] = f"{both['bf16'] / both['fp32']:.2f} ×"
+    text = f"{_measured_by(report)} Medians of {report['settings']['turns']} turns, bf16 and fp32 one after the other."
+    if not report["bf16_in_hardware"]:
+        text += " This processor does not multiply in bf16, so fp32 alone was measured."
+    return f"{text}\n\n{markdown_table(pd.DataFrame(rows.values()).fillna('–'))}"
+
+
+def _recipes_report() -> dict[str, Any]:
+    path = results_folder() / RECIPES
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def _measured_by(report: dict[str, Any]) -> str:
+    return (
+        f"`python benchmarks/recipes.py` on {report['device']}, commit `{report['commit'][:12]}`, {report['date'][:10]}, torch "
+        f"{report['environment']['torch']}, load at the start {report['load']:.1f}."
+    )
+
+
+def _of_peak(row: dict[str, Any]) -> str:
+    return f"{row['of_peak']:.0%} of {row['peak_gflops']:,.0f} GFLOP/s"
+
+
+def _in_words(new: dict[str, Any], old: dict[str, Any]) -> str:
+    """What two curves of one network say: where they end, and when the new one passes the old one's end."""
+    ends = [row["points"][-1]["psnr"] for row in (new, old)]
+    text = (
+        f"{new['model']} ends at {ends[0]:.2f} dB with {new['recipe']} and at {ends[1]:.2f} dB with {old['recipe']}, after "
+        f"{new['seconds']:.0f} s and {old['seconds']:.0f} s"
+    )
+    passed = next((point["seconds"] for point in new["points"] if point["psnr"] >= ends[1]), None)
+    return f"{text}." if passed is None else f"{text}; {new['recipe']} is at {ends[1]:.2f} dB or above by {passed:.0f} s."
+
+
+def _recipes_figure(curves: list[dict[str, Any]]) -> Figure:
+    models = list(dict.fromkeys(row["model"] for row in curves))
+    with plt.rc_context():
+        use_style()
+        figure, axes_of = plt.subplots(1, len(models), figsize=(4.6 * len(models), 3.8), layout="constrained", squeeze=False)
+        for axes, model in zip(axes_of[0], models, strict=True):
+            for row in (row for row in curves if row["model"] == model):
+                new = row["way"] == "new"
+                axes.plot(
+                    [point["seconds"] for point in row["points"]],
+                    [point["psnr"] for point in row["points"]],
+                    color=COLOURS[get_experiment(model).paper] if new else "0.35",
+                    linestyle="-" if new else "--",
+                    marker="o" if new else "s",
+                    label=f"{row['recipe']}: {row['optimiser'].capitalize()}, {row['precision']}",
+                )
+            axes.set(title=model, xlabel="seconds of training", ylabel="PSNR on held-out images (dB)")
+            axes.legend(fontsize="small", loc="lower right")
+    return figure
+
+
+def _drawn(figure: Figure, name: str, alt: str, caption: str) -> str:
+    """A figure and the link to its numbers as Markdown; the figure is an SVG in the page itself, numbered like all others."""
+    text = StringIO()
+    with plt.rc_context():
+        use_style()
+        figure.savefig(text, format="svg", metadata={"Date": None})
+    plt.close(figure)
+    image = base64.b64encode(text.getvalue().encode()).decode()
+    link = download(plotted(figure), f"{name}.csv", "Data of this figure (CSV)")
+    return (
+        f"```{{figure}} data:image/svg+xml;base64,{image}\n:name: fig-{name}\n:alt: {alt}\n\n{caption}\n```\n\n"
+        f'<p class="srlib-data">{link}</p>'
+    )
 
 
 def _memory(table: dict[str, Any]) -> str:

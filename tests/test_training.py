@@ -84,7 +84,8 @@ def same(tmp_path, one, other):
         *(
             pytest.param(*run, marks=pytest.mark.slow)
             for run in (
-                ("drrn_b1u2_w4", "fast", "fp16"),
+                ("drrn_b1u2_w4", "fast", "bf16"),
+                ("drrn_b1u2_w4", "first", "fp32"),
                 ("drcn", "fast", "fp32"),
                 ("dsrn_t3_x3_w32", "fast", "bf16"),
                 ("rlcsc_k5_n32_m32", "fast", "fp32"),
@@ -94,13 +95,13 @@ def same(tmp_path, one, other):
     ],
 )
 def test_a_stopped_run_resumes_bit_for_bit(train, tmp_path, monkeypatch, name, recipe, precision):
-    """Identity: n steps, a stop without warning, m steps equal n + m steps: weights, averages, optimiser, loss scale, curve."""
+    """Identity: n steps, a stop without warning, m steps equal n + m: weights, averages, Muon's and Adam's state, curve."""
     experiment = get_experiment(name)
     small = {"drcn": {"T": 2, "width": 4}, "dsrn": {"scale": 3, "T": 2, "width": 4}, "rlcsc": {"K": 2, "n": 4, "m": 4}}
     arguments = small.get(experiment.model, experiment.arguments)
-    fast = replace(experiment.recipes[-1], batch=2, iterations=12)
-    published = replace(PUBLISHED, iterations=12, batch=2, decay_every=5, scales=(3,))
-    experiment = replace(experiment, arguments=arguments, recipes=(published, fast))
+    own = {r.name: replace(r, batch=2, iterations=12) for r in experiment.recipes}
+    own["published"] = replace(PUBLISHED, iterations=12, batch=2, decay_every=5, scales=(3,))
+    experiment = replace(experiment, arguments=arguments, recipes=tuple(own.values()))
     options = {"recipe": recipe, "precision": precision, "experiment": experiment, "budget": 1.0}
     train("whole", **options)
     monkeypatch.setattr(training, "SAVE_EVERY", 0)
@@ -236,6 +237,87 @@ def test_a_diverging_run_stops_with_its_last_good_checkpoint(train, tmp_path):
     assert not (tmp_path / "run" / "weights.safetensors").exists()
 
 
+def test_a_second_process_in_a_folder_is_refused(train, tmp_path):
+    """In one sentence; and when the first has ended, however it ends, the next may."""
+    program = (
+        f"import sys, time; from srlib.checkpoint import lock\nwith lock({str(tmp_path / 'run')!r}):"
+        " print('held', flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(InputError, match="is being trained by another process: wait for it, or give another folder"):
+            train("run")
+        other.kill()
+    assert train("run")["finished"]
+
+
+def test_a_run_that_fits_is_whole_and_goes_on_as_long(train, tmp_path, monkeypatch):
+    """Behaviour: iterations follow from the measured speed and are fixed; a stopped run keeps them and ends annealed."""
+    monkeypatch.setattr(training, "TRIAL", 0.3)
+    tiny = replace(TINY, recipes=(replace(TINY.recipes[0], batch=2),))
+    began = time.monotonic()
+    info = train("run", budget=1.0, experiment=tiny, fit=1, minutes=0.02)
+    assert not info["finished"]
+    assert info["fit"] == 1
+    assert 20 < info["iterations"] < 1_000_000
+    monkeypatch.setattr(training, "TRIAL", 1000.0)  # measured no more
+    with pytest.raises(InputError, match="belongs to another run"):
+        train("run", budget=1.0, experiment=tiny, fit=2, minutes=0)
+    again = train("run", budget=1.0, experiment=tiny, fit=1, minutes=0)
+    assert again["iterations"] == info["iterations"]
+    assert again["budget"] == pytest.approx(info["iterations"] / tiny.recipe("fast").iterations)
+    assert time.monotonic() - began < 30
+
+
+def test_weights_are_kept_where_asked_and_change_nothing(train, tmp_path):
+    """Identity: the run with kept weights ends in the bits of the one without; what is kept is that run's average then."""
+    train("plain")
+    info = train("run", keep=(5, 12))
+    assert info["kept"] == {"iteration5": 5, "iteration12": 12}
+    same(tmp_path, "plain", "run")
+    last = load_tensors(tmp_path / "run" / "weights_iteration12.safetensors")[0]
+    whole = load_tensors(tmp_path / "run" / "weights.safetensors")[0]
+    assert all(torch.equal(last[name], whole[name]) for name in whole)
+    fifth = load_tensors(tmp_path / "run" / "weights_iteration5.safetensors")[0]
+    assert not all(torch.equal(fifth[name], whole[name]) for name in whole)
+    with pytest.raises(InputError, match="is at iteration 12, past iteration3: what is not kept then is lost"):
+        train("run", keep=(3,))
+
+
+def test_epochs_are_shares_of_the_papers_run():
+    """Arithmetic: 35 epochs of RL-CSC; epoch 5 is a seventh of any run of its recipes."""
+    recipe = get_experiment("rlcsc_k25").recipe("core")
+    assert training.kept_iterations(recipe, 700, (1, 5, 35)) == {"epoch1": 20, "epoch5": 100, "epoch35": 700}
+    with pytest.raises(InputError, match="epoch 36 cannot be kept: the run has epochs 1 to 35"):
+        training.kept_iterations(recipe, 700, (36,))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's allocator")
+def test_training_leaves_the_allocator_of_a_process_alone(tmp_path):
+    """In a fresh process: what a block of 4 MiB costs in page faults is the same before and after a training."""
+    code = f"""
+import resource, torch
+from srlib import training
+from srlib.papers import get_experiment
+
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(20):
+        torch.ones(2**20)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+faults()
+before = min(faults() for _ in range(3))
+training.train(get_experiment("drrn_b1u2_w4"), {str(tmp_path / "run")!r}, budget=0.0005, data="SampleTrain", device="cpu")
+faults()
+print(before, min(faults() for _ in range(3)))
+"""
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    before, after = map(int, out)
+    assert after <= before + 200
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -247,6 +329,10 @@ def test_a_diverging_run_stops_with_its_last_good_checkpoint(train, tmp_path):
         ({"device": "tpu"}, "device 'tpu' is unknown"),
         ({"precision": "int8"}, "precision 'int8' is unknown"),
         ({"memory": "none"}, "memory 'none' is unknown"),
+        ({"fit": 0.5}, "fit 0.5 is too short: half a minute goes into measuring the speed; give 1 minute or more"),
+        ({"fit": float("nan")}, "fit nan is too short"),
+        ({"fit": 2}, "fit chooses the budget, and 0.0006 was given, too"),
+        ({"keep": (13,)}, "iteration 13 cannot be kept: the run has iterations 1 to 12"),
         ({"data": "T92"}, "'T92' is unknown"),
     ],
 )

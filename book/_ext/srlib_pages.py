@@ -10,7 +10,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from srlib import landing, ledger_pages, order_pages, pages, record_pages, training_pages
+from srlib import landing, ledger_pages, order_pages, pages, recipe_pages, record_pages, training_pages
 from srlib.papers import PAPERS
 
 PAGES = {
@@ -33,7 +33,13 @@ PAGES = {
     "recipes": training_pages.recipes,
     "cpu-profile": training_pages.cpu_profile,
     "training-speed": training_pages.training_speed,
+    "recipe-curves": training_pages.recipe_curves,
+    "precisions": training_pages.precisions,
     "cost": training_pages.cost,
+    "dark": recipe_pages.dark,
+    "trials": recipe_pages.trials,
+    "trials-drrn": partial(recipe_pages.trials, "drrn"),
+    "changed": recipe_pages.changed,
     "status": pages.status,
     "records": record_pages.records,
 }

@@ -2,8 +2,8 @@
 
 The published recipe follows the text and, where the text is silent, the released solver. The `fast` recipe keeps architecture,
 data and loss, and replaces optimiser, schedule, batch and what goes with them; `core` is the same in the small batches that one
-processor core wants. `adam` and `first` are what `fast` was compared with, and no claim is judged by them. Every number says
-which recipe made it.
+processor core wants. `adam`, `dark` and `first` are what `fast` was compared with, and no claim is judged by them. Every number
+says which recipe made it.
 """
 
 import re
@@ -50,7 +50,8 @@ CORE = replace(FAST, name="core", iterations=40_000, batch=16)
 # For a CPU: one scale, small batches. 3,000 iterations of a 16-filter B1U9 take three minutes of one core with bf16.
 FAST_NARROW = replace(FAST, adam_lr=3e-3, iterations=20_000, batch=16, scales=(3,))
 ADAM = replace(FAST_NARROW, name="adam", optimiser="adam", lr=3e-3, adam_lr=0.0)
-FIRST = replace(ADAM, name="first", first_shift=0.0)  # the first `fast`
+DARK = replace(ADAM, name="dark", first_shift=0.0)
+FIRST = replace(DARK, name="first")  # the first `fast`, and the runs of the first trainer: fp32, one lattice for all transforms
 
 # Figure 6: B or U fixed to 3, and three structures of 52 layers.
 GRID = ((1, 3), (2, 3), (3, 3), (4, 3), (3, 1), (3, 2), (3, 4), (1, 25), (17, 1), (3, 8), (1, 9))
@@ -69,7 +70,7 @@ def experiment(B: int, U: int, width: int = 128) -> Experiment:
         published = replace(PUBLISHED, iterations=660_136) if (B, U) == (1, 25) else PUBLISHED  # released snapshot 101
         return Experiment(f"drrn_b{B}u{U}", "drrn", "drrn", {"B": B, "U": U}, "T291", (published, FAST, CORE))
     arguments = {"B": B, "U": U, "width": width}
-    return Experiment(f"drrn_b{B}u{U}_w{width}", "drrn", "drrn", arguments, "T91", (FAST_NARROW, ADAM, FIRST))
+    return Experiment(f"drrn_b{B}u{U}_w{width}", "drrn", "drrn", arguments, "T91", (FAST_NARROW, ADAM, DARK, FIRST))
 
 
 def parse(name: str) -> Experiment | None:

@@ -40,7 +40,7 @@ def narrow(experiment: Experiment, width: int) -> Experiment | None:
         alike = {"iterations": drrn.FAST_NARROW.iterations, "patch": drrn.FAST_NARROW.patch, "stride": drrn.FAST_NARROW.stride}
         recipes = tuple(replace(recipe, **alike) for recipe in recipes)
     if experiment.paper == "drrn":
-        recipes = (drrn.FAST_NARROW, drrn.ADAM, drrn.FIRST)
+        recipes = (drrn.FAST_NARROW, drrn.ADAM, drrn.DARK, drrn.FIRST)
     protocols = ("lapsrn", "drrn") if experiment.protocols == ("div2k_rgb",) else experiment.protocols
     degradation = "drrn" if experiment.degradation == "div2k_rgb" else experiment.degradation
     return Experiment(
