@@ -6,7 +6,8 @@
 
 The plain loop is eager PyTorch in fp32 and NCHW: a `DataLoader` shuffles and stacks patches, cut and turned beforehand, and the
 loss is read at each step. The same network, recipe, batch and patch go through `srlib.step.Step` as `srlib.training` calls it:
-by default (`srlib`: fp32, but bf16 and a graph on a GPU) and with one thing changed a row. Images are made up.
+`srlib` is fp32 on a CPU, bf16 and a graph on a GPU; each other row changes one thing. The plain loop knows Adam alone, so all
+rows train by Adam; what Muon and bf16 bring is measured by `benchmarks/recipes.py`. Images are made up.
 
 Each turn of each way is a process of its own, and they take turns, A B C A B C, so that a machine that drifts drifts for all.
 Each round also measures the peak, the best rate of products. Rates, ratios and shares of the peak are medians over turns.
@@ -42,8 +43,7 @@ from torch.utils.data import DataLoader, RandomSampler, TensorDataset
 from srlib.calibration import FULL, NARROW
 from srlib.checkpoint import write_atomically
 from srlib.experiment import Experiment, Recipe
-from srlib.hardware import choose_device, device_name, peak_flops, peak_memory
-from srlib.inference import has_bf16
+from srlib.hardware import choose_device, device_name, has_bf16, peak_flops, peak_memory
 from srlib.meter import work_per_image
 from srlib.papers import get_experiment
 from srlib.patches import Patches, make_patches
@@ -64,7 +64,7 @@ def ways(device: str) -> dict[str, dict[str, Any] | None]:
     half = {"precision": "bf16"} if device == "cuda" else {}
     ours = {"srlib": half, "srlib, low memory": half | {"memory": "low"}, "srlib, compiled": half | {"compiled": True}}
     if device == "cuda":
-        ours |= {"srlib fp32": {}, "srlib fp16": {"precision": "fp16"}, "srlib, no graph": half | {"graph": False}}
+        ours |= {"srlib fp32": {}, "srlib, no graph": half | {"graph": False}}
     elif has_bf16():
         ours |= {"srlib bf16": {"precision": "bf16"}}
     return {"plain": None} | ours
@@ -76,6 +76,11 @@ def apart(function: Callable[..., Any], *arguments: Any) -> Any:
         return pool.submit(function, *arguments).result()
 
 
+def by_adam(recipe: Recipe) -> Recipe:
+    """A recipe that a plain loop can follow: Adam alone, at the rate that it has beside Muon."""
+    return replace(recipe, optimiser="adam", lr=recipe.adam_lr, adam_lr=0.0) if recipe.optimiser == "muon" else recipe
+
+
 def make_data(experiment: Experiment, recipe: Recipe, device: str) -> Patches:
     """Patches of a made-up image, on the device."""
     image = np.random.default_rng(0).integers(0, 256, (SIDE[device], SIDE[device], 3), dtype=np.uint8)
@@ -85,8 +90,7 @@ def make_data(experiment: Experiment, recipe: Recipe, device: str) -> Patches:
 
 def make_step(experiment: Experiment, recipe: Recipe, device: str, how: dict[str, Any]) -> Step:
     """An iteration of srlib's training."""
-    state = start(experiment, recipe, 0, device, how.get("precision", "fp32"))
-    return Step(state, make_data(experiment, recipe, device), recipe, TOTAL, 0, **how)
+    return Step(start(experiment, recipe, 0, device), make_data(experiment, recipe, device), recipe, TOTAL, 0, **how)
 
 
 def stored(patches: Patches, recipe: Recipe, device: str) -> Iterator[list[torch.Tensor]]:
@@ -117,12 +121,11 @@ def plain(experiment: Experiment, recipe: Recipe, batches: Iterable[list[torch.T
         yield loss.item()
 
 
-def turn(name: str, batch: int, how: dict[str, Any] | None, device: str, seconds: float) -> dict[str, float]:
+def turn(name: str, recipe: Recipe, how: dict[str, Any] | None, device: str, seconds: float) -> dict[str, float]:
     """One turn of one way: images a second after a warm-up, and by how much memory grew, data included."""
     before = peak_memory(device)
     torch.backends.cudnn.benchmark = device == "cuda"
     experiment = get_experiment(name)
-    recipe = replace(experiment.recipe("fast"), batch=batch)
     if how is None:
         step = partial(next, plain(experiment, recipe, stored(make_data(experiment, recipe, "cpu"), recipe, device), device))
     else:
@@ -138,7 +141,7 @@ def turn(name: str, batch: int, how: dict[str, Any] | None, device: str, seconds
             iterations += 1
         float(loss)
     processor = (time.process_time() - processor) / iterations
-    return {"rate": iterations * batch / spent, "processor": processor, "memory": peak_memory(device) - before}
+    return {"rate": iterations * recipe.batch / spent, "processor": processor, "memory": peak_memory(device) - before}
 
 
 def peak(device: str, precision: str) -> float:
@@ -147,8 +150,10 @@ def peak(device: str, precision: str) -> float:
     return peak_flops.__wrapped__(device, precision)
 
 
-def compare(name: str, batch: int, chosen: dict[str, dict[str, Any] | None], device: str, repeats: int, seconds: float) -> list:
-    """Rows of the report for one network and batch."""
+def compare(
+    name: str, recipe: Recipe, chosen: dict[str, dict[str, Any] | None], device: str, repeats: int, seconds: float
+) -> list[dict[str, Any]]:
+    """Rows of the report for one network and recipe."""
     rounds, failed = [], {}
     precision = {way: (how or {}).get("precision", "fp32") for way, how in chosen.items()}
     for _ in range(repeats):
@@ -156,17 +161,16 @@ def compare(name: str, batch: int, chosen: dict[str, dict[str, Any] | None], dev
         rounds.append({})
         for way in [way for way in chosen if way not in failed]:
             try:
-                rounds[-1][way] = apart(turn, name, batch, chosen[way], device, seconds) | {"peak": peaks[precision[way]]}
+                rounds[-1][way] = apart(turn, name, recipe, chosen[way], device, seconds) | {"peak": peaks[precision[way]]}
                 said = f"{rounds[-1][way]['rate']:,.1f} images/s"
             except Exception as error:  # one way that a machine cannot go is a finding, too
                 said = failed[way] = f"{type(error).__name__}: {error}".splitlines()[0]
-            print(f"{name}, batch {batch}, {way}: {said}", flush=True)
-    recipe = get_experiment(name).recipe("fast")
+            print(f"{name}, batch {recipe.batch}, {way}: {said}", flush=True)
     work = work_per_image(get_experiment(name), recipe)
     turns = {way: [answers[way] for answers in rounds] for way in chosen if way not in failed}
     return [
-        {"model": name, "batch": batch, "patch": recipe.patch, "way": way, "precision": precision[way]}
-        | ({"error": failed[way]} if way in failed else summary(turns[way], turns.get("plain", []), batch, work))
+        {"model": name, "batch": recipe.batch, "patch": recipe.patch, "way": way, "precision": precision[way]}
+        | ({"error": failed[way]} if way in failed else summary(turns[way], turns.get("plain", []), recipe.batch, work))
         for way in chosen
     ]
 
@@ -256,6 +260,20 @@ def table_4(device: str) -> dict[str, Any]:
     return {"rows": rows, "check": {"model": name, "patch": patch, "batches": CHECKED, "process_mb": sizes}}
 
 
+def circumstances(device: str) -> dict[str, Any]:
+    """What a report says of the machine, the code and the day."""
+    return {
+        "device": device_name(device),
+        "threads": torch.get_num_threads(),
+        "load": os.getloadavg()[0],
+        "bf16_in_hardware": device == "cuda" or has_bf16(),
+        "tf32": device == "cuda" and torch.backends.cudnn.allow_tf32,
+        "commit": commit(),
+        "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "environment": environment(),
+    }
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Measure what was asked for and write the report."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -269,16 +287,13 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     device = choose_device("auto")
     chosen = {way: how for way, how in ways(device).items() if not options.ways or way in (*options.ways, "plain")}
-    report = {
-        "device": device_name(device), "threads": torch.get_num_threads(), "load": os.getloadavg()[0],
-        "bf16_in_hardware": device == "cuda" or has_bf16(), "tf32": device == "cuda" and torch.backends.cudnn.allow_tf32,
-        "settings": {"repeats": options.repeats, "seconds": options.seconds, "recipe": "fast", "image": SIDE[device]},
-        "commit": commit(), "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), "environment": environment(), "rows": [],
-    }  # fmt: skip
+    settings = {"repeats": options.repeats, "seconds": options.seconds, "recipe": "fast, by Adam", "image": SIDE[device]}
+    report = circumstances(device) | {"settings": settings, "rows": []}
     for name in () if options.memory_only else options.models or (FULL if device == "cuda" else (*NARROW, "drrn_b1u9")):
-        own = (64, 128) if device == "cuda" else (4,) if name in FULL else (get_experiment(name).recipe("fast").batch,)
+        recipe = by_adam(get_experiment(name).recipe("fast"))
+        own = (64, 128) if device == "cuda" else (4,) if name in FULL else (recipe.batch,)
         for batch in options.batch or own:
-            report["rows"] += compare(name, batch, chosen, device, options.repeats, options.seconds)
+            report["rows"] += compare(name, replace(recipe, batch=batch), chosen, device, options.repeats, options.seconds)
     if not options.models:
         report["table_4"] = table_4(device)
     write_atomically(options.out, json.dumps(report, indent=1) + "\n")

@@ -65,7 +65,7 @@ def test_a_small_run_writes_rows(bench, monkeypatch, tmp_path):
 def test_both_ways_do_the_same_work(bench, name):
     """Identity within rounding: the losses of the plain loop and of srlib's step on the same patches."""
     experiment = get_experiment(name)
-    recipe = replace(experiment.recipe("fast"), batch=2)
+    recipe = replace(bench.by_adam(experiment.recipe("fast")), batch=2)
     step = bench.make_step(experiment, recipe, "cpu", {})
     sampler = Sampler(step.sampler.patches, recipe.batch, recipe.turns, 0)
     sampler.seek(0)
@@ -95,7 +95,7 @@ def test_a_loss_that_the_plain_loop_does_not_know_is_refused(bench):
     """DRCN's, on intermediate predictions."""
     experiment = get_experiment("drcn")
     with pytest.raises(ValueError, match="drcn: this loop knows"):
-        next(bench.plain(experiment, experiment.recipe("fast"), [], "cpu"))
+        next(bench.plain(experiment, bench.by_adam(experiment.recipe("fast")), [], "cpu"))
 
 
 @pytest.mark.parametrize("memory", ["full", "low"])
