@@ -17,7 +17,8 @@ NOTEBOOKS = [
 ]
 SOURCES = [path for path in glob("srlib/**/*", recursive=True) if path.endswith((".py", ".js", ".csv", ".json"))]
 # Absolute, and so no output of `train`: whatever happens to a record, the book takes it as it is.
-RECORDS = glob(f"{workflow.basedir}/results/*/*/seed*/*.json") + glob(f"{workflow.basedir}/results/*/*/seed*/*.csv")
+KINDS = ("benchmarks/*.json", "*/*/seed*/*.json", "*/*/seed*/*.csv")
+RECORDS = [path for kind in KINDS for path in glob(f"{workflow.basedir}/results/{kind}")]
 DATA = config.get("data")
 OUT = Path(config.get("out", "results/runs" if DATA else "results"))  # other data, no record of the book
 
@@ -95,7 +96,7 @@ def train_options(wildcards, output):
 @cache
 def missing_records():
     """What the chosen runs lack: the finished ones stay out of Snakemake's sight, so that nothing makes it train them again."""
-    from srlib.campaign import CPU_GROUPS, GROUPS, runs
+    from srlib.campaign import CPU_GROUPS, GROUPS, PROFILE, runs
     from srlib.datasets import at_hand
     from srlib.papers import get_experiment
     from srlib.records import Record, record_folder
@@ -103,7 +104,7 @@ def missing_records():
 
     known = {"group", "experiments", "budget", "seeds", "device", "precision", "data", "out", "score", "gpus"}
     groups = {group.name: group for group in (*GROUPS, *CPU_GROUPS)}
-    name = config.get("group", (GROUPS[0] if cuda.is_available() else CPU_GROUPS[0]).name)
+    name = config.get("group", (GROUPS[0] if cuda.is_available() else PROFILE).name)
     if not config.keys() <= known or name not in groups:
         raise WorkflowError(f"--config takes {', '.join(sorted(known))}; group is one of {', '.join(groups)}.")
     chosen = [] if "experiments" in config else [run for run in runs() if run.group.name == name]

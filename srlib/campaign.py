@@ -65,6 +65,7 @@ GROUPS = (
         tuple(f"dsrn_last_state_x{s}" for s in (2, 3, 4)),
         0.5,
     ),
+    Group("dsrn kernel", "DSRN at x4 with the text's kernels of 3", ("dsrn_kernel3_x4",), 0.5),
     Group("seeds", "spread: DRRN B1U9 again", ("drrn_b1u9",), seeds=(1, 2)),
     Group("grid seeds", "spread: Figure 6 again", GRID, 0.25, (1, 2)),
 )
@@ -86,7 +87,8 @@ def _ablation(scale: int) -> tuple[str, ...]:
 ORDERS = (
     Group("drrn narrow grid", "DRRN Figure 6 with 16 filters", _narrow(GRID), 0.15, (0, 1)),
     Group("drrn narrow components", "DRRN Table 4 and Figure 8 with 16 filters", _narrow(COMPONENTS), 0.15, (0, 1)),
-    Group("narrow baselines", "VDSR and DRCN beside DRRN, with 16 filters", _narrow(("vdsr", "drcn")), 0.15, (0, 1)),
+    Group("narrow baselines", "VDSR, with normalisation and without, and DRCN beside DRRN, with 16 filters",
+          _narrow(("vdsr", "vdsr_bn", "drcn")), 0.15, (0, 1)),
     Group("rlcsc narrow recursions", "RL-CSC Figures 7 and 8, Table 3, with 16 filters",
           _narrow((*RECURSIONS, "rlcsc_k25_no_residual")), 0.15, (0, 1)),
     Group("dsrn narrow unrolling", "DSRN Figure 3 with 16 filters", _narrow(SWEEP), 0.25, (0, 1)),

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from srlib.flagships import FLAGSHIPS, cycles
 from srlib.lineage import changes_structure
 from srlib.pages import markdown_table
 from srlib.papers import TITLES, get_experiment
 from srlib.provenance import ROOT
-from srlib.records import Record, find_records
+from srlib.records import Record, find_records, share
 
 FILES = ("record.json", "scores.csv", "curve.csv")
 AGAIN = "results/runs/again"  # beside the committed records: where they lie, `train` has nothing left to do
@@ -64,6 +65,24 @@ def records() -> str:
                 f"```bash\n{commands}\n```",
             ]
     return "\n\n".join(text) or "There is no record yet."
+
+
+def flagships() -> str:
+    """How far the networks of the papers' own sizes are trained, as Markdown."""
+    rows = []
+    for flagship in FLAGSHIPS:
+        done = cycles(flagship.experiment, (None,))
+        row = {"network": f"`{flagship.experiment}`", "cycles": len(done)} | dict.fromkeys(
+            ("share of the published training", "hours", "Set5 (dB)"), "–"
+        )
+        if done:
+            last, experiment = done[-1], get_experiment(flagship.experiment)
+            scores = [(s, last.mean("Set5", s, "psnr", experiment.protocols[0])) for s in last.info["recipe"]["scales"]]
+            row["share of the published training"] = f"{100 * share(last):.2g} %"
+            row["hours"] = f"{sum(record.info['seconds'] for record in done) / 3600:.1f}, {last.info['device']}"
+            row["Set5 (dB)"] = ", ".join(f"×{s}: {psnr:.2f}" for s, psnr in scores if psnr is not None) or "–"
+        rows.append(row)
+    return markdown_table(pd.DataFrame(rows))
 
 
 def _facts(record: Record) -> dict[str, str]:

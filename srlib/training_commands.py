@@ -15,6 +15,7 @@ from srlib.campaign import queue
 from srlib.commands import default_data
 from srlib.datasets import ImageSet, at_hand, data_folder, open_images
 from srlib.errors import InputError
+from srlib.flagships import FLAGSHIPS, cycles
 from srlib.merge import merge
 from srlib.metrics import IFC_MIN_SIDE
 from srlib.papers import get_experiment
@@ -84,6 +85,9 @@ def queue_command(options: argparse.Namespace) -> None:
     shown["time left"] = [_duration(minutes) for minutes in shown["minutes"]]
     columns = ["group", "experiment", "seed", "budget", "iterations", "state", "done", "time left"]
     print(shown[columns if options.all else columns[:-3] + columns[-2:]].to_string(index=False))
+    if not options.all:
+        done = ", ".join(f"{f.experiment} {len(cycles(f.experiment, (None,)))}" for f in FLAGSHIPS)
+        print(f"\nFlagships, trained in cycles by `work --list flagships`, and cycles done: {done}")
     first = next((row for row in rows if row["state"] in ("started", "next")), None)
     if first:
         print(f"\nNext: {first['command']}\n      {first['fills']}")

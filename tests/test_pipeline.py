@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from srlib.campaign import CPU_GROUPS, GROUPS
+from srlib.campaign import CPU_GROUPS, GROUPS, PROFILE
 from srlib.provenance import ROOT
 
 BIN = Path(sys.executable).parent
@@ -92,7 +92,7 @@ def test_a_finished_record_is_out_of_reach(tmp_path, record):
     """Identity: it is not made again, even by force."""
     record(finished=True)
     done = plan('--cores 2 --forceall campaign --config group="cpu profile"', tmp_path)
-    assert jobs(done)["train"] == len(CPU_GROUPS[0].experiments) - 1
+    assert jobs(done)["train"] == len(PROFILE.experiments) - 1
     assert "drrn_b1u3_w32" not in done.stdout
 
 

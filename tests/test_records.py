@@ -60,8 +60,9 @@ def test_a_finished_run_is_not_run_again_nor_overwritten(record):
     experiment, before = get_experiment("drrn_b1u1_w4"), record.info
     options = {"data": "SampleTrain", "device": "cpu", "progress": False}
     assert run(experiment, budget=0.0005, **options).info == before
-    with pytest.raises(InputError, match=r"holds another finished run \({'precision': 'fp32'}\)"):
-        run(experiment, budget=0.0005, precision="bf16", **options)
+    other = {"fp32": "bf16", "bf16": "fp32"}[before["precision"]]
+    with pytest.raises(InputError, match=rf"holds another finished run \({{'precision': '{before['precision']}'}}\)"):
+        run(experiment, budget=0.0005, precision=other, **options)
     longer = run(experiment, budget=0.001, **options)
     assert record.folder.exists()
     assert find_record("drrn_b1u1_w4").folder == longer.folder

@@ -42,6 +42,7 @@ PAGES = {
     "changed": recipe_pages.changed,
     "status": pages.status,
     "records": record_pages.records,
+    "flagships": record_pages.flagships,
 }
 
 
