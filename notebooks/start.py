@@ -40,7 +40,7 @@ from srlib.images import imresize
 from srlib.inference import super_resolve
 from srlib.pages import markdown_table
 from srlib.provenance import ROOT
-from srlib.records import find_records, trained_model
+from srlib.records import find_record, find_records, trained_model
 from srlib.viewer import compare
 
 # %% [markdown]
@@ -125,7 +125,8 @@ lr = imresize(hr, 1 / scale)
 networks = {"DRRN B3U3": "drrn_b3u3_w16", "DSRN T3": "dsrn_t3_x3_w32", "RL-CSC K5": "rlcsc_k5_n32_m32"}  # the column above
 outputs = {"Bicubic": super_resolve(lr, None, scale)}
 for label, experiment in networks.items():
-    outputs[label] = super_resolve(lr, trained_model(experiment, scale).to(choose_device(device)), scale)
+    if find_record(experiment) is not None:
+        outputs[label] = super_resolve(lr, trained_model(experiment, scale).to(choose_device(device)), scale)
 compare(outputs, hr, scale=scale, protocol="drrn", title="Part of the cat")
 
 # %% [markdown]

@@ -8,6 +8,7 @@ from torch import nn
 
 from srlib.checkpoint import digest, load_weights
 from srlib.errors import InputError
+from srlib.lineage import pixels_seen
 from srlib.models import VDSR
 from srlib.papers import get_experiment
 from srlib.records import Record, find_record, share
@@ -72,6 +73,6 @@ def training(record: Record, scale: int) -> str:
     done, narrow = share(record), ""
     if whole is None and experiment.paper in flagships:  # a narrow form, for which nothing is published
         whole = get_experiment(flagships[experiment.paper]).recipe("published")
-        done = record.info["iterations_done"] * record.info["recipe"]["batch"] / (whole.iterations * whole.batch)
+        done = pixels_seen(record.info) / (whole.iterations * whole.batch * whole.patch**2)
         narrow = f"{next(arguments[k] for k in ('width', 'n', 'C') if k in arguments)} filters, "
     return f"{narrow}{100 * done:.2g} % of training" if narrow or done < 1 else ""

@@ -26,7 +26,7 @@ from tqdm import tqdm
 from srlib.checkpoint import load_tensors, load_weights, write_atomically
 from srlib.datasets import ImageSet, open_images
 from srlib.errors import InputError
-from srlib.experiment import Experiment, snapshot_name
+from srlib.experiment import EVIDENCE, Experiment, snapshot_name
 from srlib.inference import as_method
 from srlib.lineage import ancestors_of, pixels_seen
 from srlib.models import MODELS, make_model
@@ -141,9 +141,10 @@ def _fault(folder: Path, stamp: tuple) -> str:
 
 
 def find_record(experiment: str, root: Path | None = None) -> Record | None:
-    """The record of an experiment, if there is one: the one that was trained longest, then the first seed."""
+    """The record of an experiment, if there is one: of a trial recipe last; the one trained longest, then the first seed."""
     records = [record for record in find_records(root) if record.folder.parts[-2] == experiment]
-    return min(records, key=lambda r: (-share(r), r.info.get("seed", 0)), default=None)
+    trial = {r.folder: r.info.get("recipe", {}).get("name", "") not in EVIDENCE for r in records}
+    return min(records, key=lambda r: (trial[r.folder], -share(r), r.info.get("seed", 0)), default=None)
 
 
 def share(record: Record) -> float:

@@ -109,6 +109,12 @@ def operations(experiments: Iterable[Experiment], budget: float) -> float:
     return sum(budget * recipe.iterations * recipe.batch * work_per_image(e, recipe) for e, recipe in recipes)
 
 
+def _spent(info: dict[str, Any]) -> float:
+    """Floating-point operations of a training that has a record, by its own recipe."""
+    experiment, recipe = get_experiment(info["experiment"]), info["recipe"]
+    return info["iterations_done"] * recipe["batch"] * work_per_image(experiment, experiment.recipe(recipe["name"]))
+
+
 def _train(size: str, experiments: list[Experiment]) -> str:
     return f"Train a {size} network" if len(experiments) == 1 else f"Train {len(experiments)} {size} networks"
 
@@ -127,8 +133,8 @@ def _like_records(experiments: list[Experiment], budget: float) -> tuple[str, st
     if not done:
         return duration(math.nan), "No such network has been trained yet."
     # a thread each, validation and saving included, on machines that did other work besides
-    before = sum(operations([get_experiment(i["experiment"])], i["budget"]) for i in done)
-    work, seconds = operations(experiments, budget), sum(i["seconds"] for i in done)
+    before, seconds = sum(map(_spent, done)), sum(i["seconds"] for i in done)
+    work = operations(experiments, budget)
     trainings = f"{len(done)} committed trainings" if len(done) > 1 else "committed training"
     basis = f"Estimated from {_count(work)} operations at the rate of our {trainings} for this paper."
     return f"about {duration(work * seconds / before)}", basis

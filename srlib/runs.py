@@ -7,6 +7,7 @@ from functools import cache
 
 import numpy as np
 
+from srlib.experiment import EVIDENCE
 from srlib.records import Record, find_records, share
 
 
@@ -32,9 +33,6 @@ class Ours:
     def recipe(self) -> str:
         """Its name; empty where nothing was trained."""
         return self.records[0].info.get("recipe", {}).get("name", "")
-
-
-EVIDENCE = ("published", "fast", "core", "")  # recipes whose runs stand beside printed numbers; the others are trials
 
 
 class Runs:

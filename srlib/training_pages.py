@@ -126,6 +126,7 @@ def cpu_profile() -> str:
             "paper": TITLES[experiment.paper],
             "weights": f"{info['params']:,}",
             "trained": f"{info['iterations_done']:,} iterations, seed {info['seed']}, {info['seconds'] / 60:.0f} min",
+            "recipe": f"`{info['recipe']['name']}`",
             "protocol": f"`{protocol}`",
         }
         for dataset in ("Set5", "Set14", "BSD100"):

@@ -9,11 +9,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import skimage.data
 
+from srlib.checkpoint import save_weights
 from srlib.datasets import ImageSet, at_hand, open_images
+from srlib.models import outline, params
+from srlib.papers import drrn, get_experiment
+from srlib.records import COLUMNS, Record, write_record
 from srlib.runs import runs
+from srlib.state import start
 
 
 def pytest_addoption(parser):
@@ -85,6 +91,49 @@ def results(tmp_path, monkeypatch) -> Iterator[Path]:
     runs.cache_clear()
     yield tmp_path / "results"
     runs.cache_clear()
+
+
+@pytest.fixture
+def trained(results) -> Callable[..., Record]:
+    """A function that writes a finished record of a made-up score, as a training would leave it.
+
+    With `curve`, PSNRs each 100 iterations, and with `weights`, those before training, there are the files, too.
+    """
+
+    def write(name, psnr, seed=0, budget=1.0, recipe="fast", dataset="Set5", protocol="drrn", scale=3, curve=(), weights=False):
+        experiment = get_experiment(name)
+        how = next((r for r in experiment.recipes if r.name == recipe), experiment.recipes[0])
+        done, arguments = round(budget * how.iterations), experiment.arguments
+        info = {"kind": "training", "experiment": name, "model": experiment.model, "arguments": arguments, "seed": seed}
+        info |= {"recipe": vars(how) | {"name": recipe}, "budget": budget, "iterations": done, "iterations_done": done}
+        info |= {"data": experiment.data, "precision": "fp32", "finished": True, "seconds": 60.0, "device": "a CPU"}
+        info["params"] = params(outline(experiment.make))
+        folder = results / experiment.paper / name / f"seed{seed}_{recipe}_{budget:g}"
+        folder.mkdir(parents=True, exist_ok=True)
+        if weights:
+            network = start(experiment, how, seed, "cpu").average
+            info["weights_sha256"] = save_weights(folder / "weights.safetensors", network, name)
+        if curve:
+            points = {"iteration": [100 * k for k in range(1, len(curve) + 1)], "lr": 0.1, "loss": 1.0, "psnr": curve}
+            pd.DataFrame(points).to_csv(folder / "curve.csv", index=False)
+        sets = (dataset,) if isinstance(dataset, str) else dataset
+        rows = [[name_of_set, scale, "a", protocol, psnr, 0.9, 5.0] for name_of_set in sets]
+        record = write_record(folder, info, pd.DataFrame(rows, columns=COLUMNS))
+        runs.cache_clear()
+        return record
+
+    return write
+
+
+@pytest.fixture
+def grid(trained) -> Callable[..., Record]:
+    """Records of DRRN's Figure 6 with 16 filters, on Set5 and Set14: three seeds each, and some depend on B, some on U."""
+    for B, U in drrn.GRID:
+        for seed in range(3):
+            psnr = 30 + 0.1 * B + 0.03 * U + 0.01 * (seed * (B + U) % 3)
+            name, sets = f"drrn_b{B}u{U}_w16", ("Set5", "Set14")
+            trained(name, psnr, seed, 0.15, dataset=sets, curve=(28.0, 29.0, psnr - 1, psnr))
+    return trained
 
 
 @pytest.fixture(scope="session")

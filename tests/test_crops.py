@@ -145,11 +145,11 @@ def test_methods_without_a_record_say_why(results, monkeypatch):
     assert find_method("Bicubic", "bicubic", 3).model is None
 
 
-def test_a_narrow_network_is_named_so_and_kept_to_its_scale():
-    """The committed narrow DRRN: its filters, its share of the published training (12,000 x 16 patches), x3 alone."""
+def test_a_narrow_network_is_named_so_and_kept_to_its_scale(trained):
+    """By hand: its filters, its share of the published training of B1U25 (12,000 x 16 patches of 660,136 x 128), x3 alone."""
+    trained("drrn_b1u3_w32", 31.0, weights=True)
     method = find_method("DRRN", "drrn_b1u3_w32", 3)
-    assert method.note.startswith("32 filters, 0.2")
-    assert method.note.endswith("% of training")
+    assert method.note == "32 filters, 0.23 % of training"
     assert find_method("DRRN", "drrn_b1u3_w32", 4) == "trained for ×3 alone"
 
 

@@ -8,7 +8,7 @@ from srlib.differences import evidence, mean_difference
 from srlib.papers.orders import ALIKE, BETTER, Order
 
 
-def test_differences_stand_beside_the_printed_ones():
+def test_differences_stand_beside_the_printed_ones(grid):
     """Witness: Figure 6's text has 33.76 dB for B2U3 and 33.77 for B3U2, hollow; ours are filled and have an interval."""
     orders = {"alike": Order((("drrn_b2u3", "drrn_b3u2"),), ALIKE), "nothing": Order((("drn_x3", "drn_x2"),))}
     figure = difference_figure(orders, "drrn", lambda d: f"{d.better} and {d.worse}")
@@ -22,7 +22,7 @@ def test_differences_stand_beside_the_printed_ones():
     assert (row["printed"], row["ours, Set5"]) == ("-0.01", f"{found.psnr:+.3f} ± {found.margin:.3f}")
 
 
-def test_the_mean_stands_below_pairs_that_have_a_direction():
+def test_the_mean_stands_below_pairs_that_have_a_direction(grid):
     """Identity: `mean_difference`; of "comparable" pairs, whose sign means nothing, there is none."""
     pairs = (("drrn_b2u3", "drrn_b1u3"), ("drrn_b3u3", "drrn_b2u3"))
     *_, last = difference_table({"deeper": Order(pairs, BETTER)}, "drrn", str).to_dict("records")

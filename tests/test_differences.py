@@ -17,6 +17,7 @@ from srlib.differences import (
     scatter,
     whole,
 )
+from srlib.papers import drrn
 from srlib.papers.orders import ALIKE, BETTER, NOT_WORSE, ORDERS
 from srlib.runs import runs
 
@@ -69,26 +70,26 @@ def test_a_claim_is_borne_out_where_the_whole_interval_is(psnr, half, better, no
     assert (found.says(BETTER), found.says(NOT_WORSE), found.says(ALIKE)) == (better, not_worse, alike)
 
 
-def test_the_scatter_of_our_narrow_networks_is_that_of_their_seeds():
-    """Witness: the committed records, pooled here by numpy."""
-    groups = [
-        [record.means[CELL] for record in runs().groups(name)[W16]]
-        for name in runs().names("drrn")
-        if W16 in runs().groups(name)
-    ]
+def test_the_scatter_of_our_narrow_networks_is_that_of_their_seeds(grid):
+    """Witness: the records' scores, pooled here by numpy; neither another width, recipe nor budget is in them."""
+    for k, other in enumerate(({"name": "drrn_b1u3_w32"}, {"recipe": "adam"}, {"budget": 1})):
+        for seed in (0, 1):
+            grid(**{"name": "drrn_b1u3_w16", "psnr": 31.0 + k + seed, "seed": seed, "budget": 0.15} | other)
+    names = [f"drrn_b{B}u{U}_w16" for B, U in drrn.GRID]
+    groups = [[record.means[CELL] for record in runs().groups(name)[W16]] for name in names]
     squares = sum(np.var(values) * len(values) for values in groups)
     freedom = sum(len(values) - 1 for values in groups)
     assert scatter("drrn_b1u3_w16", W16, CELL) == (pytest.approx(math.sqrt(squares / freedom)), freedom)
-    assert freedom >= 7
+    assert freedom == 22
 
 
-def test_a_claim_finds_its_narrow_runs_and_the_printed_numbers():
-    """Witness: Figure 6's text prints 33.76 dB for B2U3 and 33.77 for B3U2."""
+def test_a_claim_finds_its_narrow_runs_and_the_printed_numbers(grid):
+    """Witness: Figure 6's text prints 33.76 dB for B2U3 and 33.77 for B3U2; and the made-up scores, by hand."""
     found, _ = evidence(ORDERS["drrn.f6.order.same_depth"])
     assert (found.better, found.worse) == ("drrn_b2u3_w16", "drrn_b3u2_w16")
     assert printed_difference(found, "drrn") == pytest.approx(-0.01)
     assert printed_difference(difference(0, 1, "drrn_b1u3_w16"), "drrn") is None  # Figure 6's image alone has B1U3
-    assert str(found).startswith("drrn_b2u3_w16 against drrn_b3u2_w16 -0.1")
+    assert str(found).startswith("drrn_b2u3_w16 against drrn_b3u2_w16 -0.07 ± 0.02 dB")
 
 
 def test_the_mean_of_several_pairs_is_as_uncertain_as_one():
@@ -97,7 +98,7 @@ def test_the_mean_of_several_pairs_is_as_uncertain_as_one():
     assert mean_difference(alike) == pytest.approx((0.2, margin(0.05, 7, (1, 1))))
 
 
-def test_another_set_may_be_asked_for():
+def test_another_set_may_be_asked_for(grid):
     """Set14's narrow differences stand beside Set5's."""
     found = list(differences([("drrn_b2u3_w16", "drrn_b1u3_w16")], datasets=("Set14",)))
     assert [d.dataset for d in found] == ["Set14"]

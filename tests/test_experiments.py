@@ -54,12 +54,13 @@ def test_drrn_has_its_grid_and_its_components():
 
 
 def test_dsrn_has_its_tables_and_its_figure():
-    """Witness: Table 1's three models, Figure 3's six lengths, Section 5.3's last state; Table 2's four rows x 3 scales."""
+    """Witness: Table 1's three models, Figure 3's six lengths, Section 5.3's last state; Table 2's four rows x 3 scales; and
+    one of ours, with the kernels of 3 that the text has at x4, too."""
     table_1, table_2 = set(), set()
     for scale in (2, 3, 4):
         table_1 |= {f"dsrn_t7_x{scale}", f"dsrn_last_state_x{scale}"}
         table_2 |= {f"dsrn_div2k{row}_x{scale}" for row in ("", "_untied", "_no_feedback", "_single_state")}
-    assert names("dsrn") == table_1 | table_2 | {f"dsrn_t{T}_x2" for T in (1, 2, 3, 5, 7, 9)}
+    assert names("dsrn") == table_1 | table_2 | {f"dsrn_t{T}_x2" for T in (1, 2, 3, 5, 7, 9)} | {"dsrn_kernel3_x4"}
     assert {EXPERIMENTS[name].data for name in table_2} == {"DIV2K"}
     assert {EXPERIMENTS[name].data for name in names("dsrn") - table_2} == {"T91"}
 
@@ -97,11 +98,15 @@ def test_networks_are_the_models_of_the_same_name(experiment):
 
 @every
 def test_protocols_and_recipes_are_known(experiment):
-    """Identity: protocols exist, and there is a published recipe exactly where a paper trains this network so."""
+    """Identity: protocols exist; a published recipe where a paper trains this network so, trial ones on narrow ones."""
     assert {experiment.degradation, *experiment.protocols} <= PROTOCOLS.keys()
-    only_fast = experiment.name in CPU_PROFILES or experiment.paper == "baselines"
-    assert [r.name for r in experiment.recipes] == (["fast"] if only_fast else ["published", "fast"])
-    assert only_fast or experiment.data in {"T91", "T291", "DIV2K", DATA}
+    recipes = ["published", "fast", "core"]
+    if experiment.name in CPU_PROFILES:
+        recipes = ["fast", "first" if experiment.paper == "drrn" else "adam"]
+    elif experiment.paper == "baselines":
+        recipes = ["fast", "core"]
+    assert [r.name for r in experiment.recipes] == recipes
+    assert "published" not in recipes or experiment.data in {"T91", "T291", "DIV2K", DATA}
 
 
 @pytest.mark.parametrize(("experiment", "recipe"), RECIPES)
@@ -113,10 +118,24 @@ def test_rates_are_positive_and_recipes_sound(experiment, recipe):
     assert 0 < recipe.stride <= recipe.patch
     assert recipe.sizes[0] == 1
     assert set(recipe.turns) == set(range(8))
-    assert recipe.optimiser in {"sgd", "adam"}
+    assert recipe.optimiser in {"sgd", "adam", "muon"}
+    assert (recipe.adam_lr > 0) == (recipe.optimiser == "muon")
     assert recipe.clip_by in {"norm", "value"}
     assert recipe.loss in {"squared", "absolute"}
-    assert (recipe.name == "fast") == (recipe.decay_every == 0)
+    assert (recipe.name == "published") == (recipe.decay_every > 0)
+
+
+@every
+def test_the_recipe_for_one_core_is_the_fast_one_in_small_batches(experiment):
+    """Identity: optimiser, rates, loss and data are those of `fast`; fewer pixels an iteration, and no more patches in all."""
+    recipes = {recipe.name: recipe for recipe in experiment.recipes}
+    if "core" not in recipes:
+        pytest.skip("a network for a CPU anyway")
+    fast, core = recipes["fast"], recipes["core"]
+    small = {"name", "iterations", "batch", "patch", "stride"}
+    assert {key for key, value in vars(core).items() if value != getattr(fast, key)} <= small
+    assert core.batch * core.patch**2 < fast.batch * fast.patch**2
+    assert core.batch * core.iterations < fast.batch * fast.iterations
 
 
 @pytest.mark.parametrize("name", ["drrn_b1u9", "drrn_ns_b3u4", "vdsr_bn"])
@@ -171,7 +190,8 @@ def test_rlcsc_without_residual_stops_early():
     assert recipe.iterations == 195_988
     assert drops(recipe) == 1
     assert rates("rlcsc_k25_no_residual", 150_759, 150_760, 195_987) == pytest.approx([0.1, 0.01, 0.01])
-    assert EXPERIMENTS["rlcsc_k25_no_residual"].recipe("fast").last_gain == 1
+    for name in ("fast", "core"):  # and by our recipes as its partner, of which it is without the residual alone
+        assert EXPERIMENTS["rlcsc_k25_no_residual"].recipe(name) == EXPERIMENTS["rlcsc_k25"].recipe(name)
 
 
 def test_drn_is_trained_as_written():
@@ -215,6 +235,6 @@ def work(experiment, recipe):
 def test_cpu_profiles_are_small(name, full):
     """By hand: one scale, T91, and at most a hundredth of the work of its paper's smallest network under `fast`."""
     experiment = EXPERIMENTS[name]
-    (recipe,) = experiment.recipes
-    assert (experiment.data, recipe.scales, recipe.sizes) == ("T91", (3,), (1.0,))
-    assert work(experiment, recipe) < work(EXPERIMENTS[full], EXPERIMENTS[full].recipe("fast")) / 100
+    for recipe in experiment.recipes:
+        assert (experiment.data, recipe.scales, recipe.sizes) == ("T91", (3,), (1.0,))
+        assert work(experiment, recipe) < work(EXPERIMENTS[full], EXPERIMENTS[full].recipe("fast")) / 100

@@ -20,18 +20,6 @@ from srlib.runs import runs
 from srlib.verify import verify
 
 
-def trained(root, name, psnr, seed=0, budget=1.0, recipe="fast", dataset="Set5", protocol="drrn", scale=3):
-    """A record of made-up scores, as a training would leave it but for weights."""
-    experiment = get_experiment(name)
-    published = experiment.recipes[0]
-    info = {"kind": "training", "experiment": name, "seed": seed, "budget": budget, "data": experiment.data, "finished": True}
-    info |= {"recipe": vars(published) | {"name": recipe}, "iterations_done": round(budget * published.iterations)}
-    scores = pd.DataFrame([[dataset, scale, "a", protocol, psnr, 0.9, 5.0]])
-    scores.columns = ["dataset", "scale", "image", "protocol", "psnr", "ssim", "ifc"]
-    folder = root / experiment.paper / name / f"seed{seed}_{recipe}_{budget:g}"
-    return write_record(folder, info, scores)
-
-
 def verdict_on(identifier):
     return [row.verdict for row in rows_of(claim(identifier))]
 
@@ -72,7 +60,7 @@ def test_contradictions_and_choices_quote_their_line(papers, paper):
             assert claim(touched)
 
 
-def test_verdicts_of_scores(results):
+def test_verdicts_of_scores(results, trained):
     """The rule: 0.05 dB below is reproduced at any budget; else the share of the published training decides."""
     assert verdict_on(B1U9) == ["not attempted"]
     for psnr, recipe, budget, said in (
@@ -81,40 +69,40 @@ def test_verdicts_of_scores(results):
         (33.89, "published", 0.5, "reproduced"),
     ):
         shutil.rmtree(results, ignore_errors=True)
-        trained(results, "drrn_b1u9", psnr, recipe=recipe, budget=budget)
+        trained("drrn_b1u9", psnr, recipe=recipe, budget=budget)
         runs.cache_clear()
         (row,) = rows_of(claim(B1U9))
         assert (row.verdict, row.ours, row.seeds) == (said, psnr, (0,))
         assert row.gap == pytest.approx(psnr - 33.93)
 
 
-def test_seeds_are_averaged_and_widen_the_tolerance(results):
+def test_seeds_are_averaged_and_widen_the_tolerance(trained):
     """By hand: 33.70 and 33.90 have mean 33.80, 0.13 below; twice their spread is 0.4."""
     for seed, psnr in enumerate((33.70, 33.90)):
-        trained(results, "drrn_b1u9", psnr, seed, recipe="published")
+        trained("drrn_b1u9", psnr, seed, recipe="published")
     (row,) = rows_of(claim(B1U9))
     assert (row.ours, row.seeds, row.verdict) == (pytest.approx(33.80), (0, 1), "reproduced")
 
 
-def test_the_longest_training_counts(results):
+def test_the_longest_training_counts(trained):
     """Not the best score: that would be picking by test set."""
-    trained(results, "drrn_b1u9", 33.99, budget=0.1)
-    trained(results, "drrn_b1u9", 33.50, budget=0.2)
+    trained("drrn_b1u9", 33.99, budget=0.1)
+    trained("drrn_b1u9", 33.50, budget=0.2)
     (row,) = rows_of(claim(B1U9))
     assert row.ours == 33.50
 
 
-def test_an_unstated_protocol_gives_a_line_for_each_candidate(results):
+def test_an_unstated_protocol_gives_a_line_for_each_candidate(trained):
     """DSRN's own row: `lapsrn` and `drrn`; scored in one, the other is not attempted."""
-    trained(results, "dsrn_t7_x3", 34.0, protocol="lapsrn", recipe="published")
+    trained("dsrn_t7_x3", 34.0, protocol="lapsrn", recipe="published")
     rows = list(rows_of(claim("dsrn.t1.set5.x3.dsrn.psnr")))
     assert [(row.protocol, row.verdict) for row in rows] == [("lapsrn", "reproduced"), ("drrn", "not attempted")]
     assert counts(rows) == {"not attempted": 1}
 
 
-def test_other_training_data_is_not_comparable(results):
+def test_other_training_data_is_not_comparable(trained):
     """DRN's stand-in for DIV2K: shown, not judged."""
-    trained(results, "drn_x3_standin", 34.5, protocol="rgb_floaty", recipe="published")
+    trained("drn_x3_standin", 34.5, protocol="rgb_floaty", recipe="published")
     row = next(iter(rows_of(claim("drn.t3.set5.x3.drn.psnr"))))
     assert (row.verdict, row.ours, row.experiment) == ("not comparable", 34.5, "drn_x3_standin")
 
@@ -137,44 +125,44 @@ def test_a_method_without_training_must_not_be_above_either(results):
         ((33.2,), (33.0,), "undecided"),
     ],
 )
-def test_verdicts_of_order(results, deep, shallow, said):
+def test_verdicts_of_order(trained, deep, shallow, said):
     """By hand: a scatter of 0.014 dB with two degrees of freedom leaves ± 0.06 dB; no second seed leaves nothing."""
     for name, values in (("drrn_b1u25", deep), ("drrn_b1u9", shallow)):
         for seed, psnr in enumerate(values):
-            trained(results, name, psnr, seed)
+            trained(name, psnr, seed)
     assert decide("drrn.f9.order.b1u25")["verdict"] == said
 
 
-def test_orders_compare_equal_budgets_only(results):
+def test_orders_compare_equal_budgets_only(trained):
     """Two runs of different length decide nothing."""
-    trained(results, "drrn_b1u25", 33.9, budget=0.5)
-    trained(results, "drrn_b1u9", 33.0, budget=0.25)
+    trained("drrn_b1u25", 33.9, budget=0.5)
+    trained("drrn_b1u9", 33.0, budget=0.25)
     assert decide("drrn.f9.order.b1u25")["verdict"] == "not attempted"
 
 
-def test_narrow_runs_answer_orders_but_refute_none(results):
+def test_narrow_runs_answer_orders_but_refute_none(trained):
     """A narrow network that is worse is no refutation of the paper's."""
     for seed in (0, 1):
-        trained(results, "drrn_b1u25_w16", 32.0 + 0.01 * seed, seed)
-        trained(results, "drrn_b1u9_w16", 32.5 + 0.01 * seed, seed)
+        trained("drrn_b1u25_w16", 32.0 + 0.01 * seed, seed)
+        trained("drrn_b1u9_w16", 32.5 + 0.01 * seed, seed)
     found = decide("drrn.f9.order.b1u25")
     assert found["verdict"] == "contrary so far"
     assert "drrn_b1u25_w16 against drrn_b1u9_w16 -0.50 ± 0.03 dB" in found["note"]
 
 
-def test_narrow_runs_prove_none_either(results):
+def test_narrow_runs_prove_none_either(trained):
     """By hand: what is "reproduced" at the paper's size is "borne out so far" at 16 filters."""
     for seed in (0, 1):
-        trained(results, "drrn_b1u25_w16", 32.5 + 0.01 * seed, seed)
-        trained(results, "drrn_b1u9_w16", 32.0 + 0.01 * seed, seed)
+        trained("drrn_b1u25_w16", 32.5 + 0.01 * seed, seed)
+        trained("drrn_b1u9_w16", 32.0 + 0.01 * seed, seed)
     assert decide("drrn.f9.order.b1u25")["verdict"] == "borne out so far"
 
 
-def test_some_of_a_claims_pairs_bear_nothing_out(results):
+def test_some_of_a_claims_pairs_bear_nothing_out(trained):
     """Multi-path has three pairs; one that is clear leaves the claim undecided."""
     for seed in (0, 1):
-        trained(results, "drrn_b3u4", 34.0 + 0.01 * seed, seed)
-        trained(results, "drrn_c_b3u4", 33.0 + 0.01 * seed, seed)
+        trained("drrn_b3u4", 34.0 + 0.01 * seed, seed)
+        trained("drrn_c_b3u4", 33.0 + 0.01 * seed, seed)
     found = decide("drrn.f8.order.multi_path")
     assert (found["verdict"], found["note"][-13:]) == ("undecided", " 1 of 3 pairs")
 
@@ -208,9 +196,9 @@ def test_narrow_forms_keep_what_is_compared(name, arguments):
     experiment.make()
 
 
-def test_a_damaged_record_is_named_and_not_used(results):
+def test_a_damaged_record_is_named_and_not_used(trained):
     """Bad input: the file is in the ledger, its number is not, the pages stand, and verify fails."""
-    record = trained(results, "drrn_b1u9", 33.93, recipe="published")
+    record = trained("drrn_b1u9", 33.93, recipe="published")
     (record.folder / "weights.safetensors").write_bytes(b"nothing")
     runs.cache_clear()
     rows = ledger(("drrn",))

@@ -6,7 +6,7 @@ from srlib.order_pages import orders, trained_orders
 from srlib.papers.orders import ORDERS
 
 
-def test_claims_of_order_show_what_decides_them():
+def test_claims_of_order_show_what_decides_them(grid):
     """The narrow grid's pairs are counted by what they say; a count on the networks says so."""
     text = orders("drrn", ("Figure 6",))
     deeper = next(line for line in text.splitlines() if "increasing B or U" in line)
@@ -18,7 +18,13 @@ def test_claims_of_order_show_what_decides_them():
     assert orders("drrn", ("Table 99",)) == "There is none here."
 
 
-def test_the_chapter_says_what_was_trained():
+def test_nothing_trained_is_said(results):
+    """Edge: no record at all."""
+    assert "no two runs of ours at equal budget yet" in orders("drrn", ("Figure 6",))
+    assert trained_orders("drrn").endswith("our runs bear on 0 of them.")
+
+
+def test_the_chapter_says_what_was_trained(grid):
     """Identity: every claim that two networks decide; 16 filters, and the patches of the published schedule, by hand."""
     text = trained_orders("drrn")
     assert "of 16 filters: they prove and refute nothing" in text

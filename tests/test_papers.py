@@ -13,6 +13,7 @@ from srlib.papers.items import items
 from srlib.papers.transcribe import transcribe
 from srlib.protocol import PROTOCOLS
 from srlib.provenance import ROOT
+from srlib.records import write_record
 
 CLAIM = Claim("drrn.x", "Table 2", "drrn.txt:1", "drrn_b1u9", "Set5", 3, "psnr", "33.93", "drrn", "measured", "")
 
@@ -104,6 +105,20 @@ def test_experiments_are_figure_6_and_can_be_spelt():
     for name in ("drrn_b0u3", "drrn", "drrn_b1u9_w", "edsr"):
         with pytest.raises(InputError, match=f"'{name}' is unknown: .*`python -m srlib list` names all"):
             get_experiment(name)
+
+
+def test_the_cpu_profile_says_what_was_trained_and_what_was_not(trained):
+    """By hand: a gain over bicubic where both are scored; which recipe; nothing, where there is no record."""
+    assert training_pages.cpu_profile().count("not attempted") == 4
+    assert "Trained on nothing yet." in training_pages.cpu_profile()
+    record = trained("drrn_b1u3_w32", 32.75, recipe="first")
+    scores = record.scores.assign(psnr=30.25)
+    write_record(record.folder.parents[2] / "baselines/bicubic/seed0", {"kind": "evaluation", "experiment": "bicubic"}, scores)
+    text = training_pages.cpu_profile()
+    line = next(line for line in text.splitlines() if "`drrn_b1u3_w32`" in line)
+    assert "19,008 | 12,000 iterations, seed 0, 1 min | `first` | `drrn` | 32.75 (+2.50) | –" in line
+    assert text.count("not attempted") == 3
+    assert text.endswith("Trained on a CPU.")
 
 
 @pytest.mark.parametrize(

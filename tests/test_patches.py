@@ -46,36 +46,69 @@ def test_patches_are_cut_from_whole_interpolated_images(images):
     np.testing.assert_array_equal(patches.inputs["ilr"].crop(which, turn)[0, 0], ilr[21:52, 21:52].astype(np.float32))
 
 
+def turned(image, turn):
+    """A whole image under a symmetry of the square, as `srlib.experiment` numbers them: a copy that the papers store."""
+    image = image.swapaxes(0, 1) if turn & 4 else image
+    image = image[::-1] if turn & 1 else image
+    return image[:, ::-1] if turn & 2 else image
+
+
+@pytest.mark.parametrize("turn", range(8))
 @pytest.mark.parametrize(
     ("domain", "colour", "degradation"),
-    [("lr+ilr", "luma", "drrn"), ("lr", "rgb", "rgb_floaty"), ("lr+ilr", "luma", "div2k_rgb")],
+    [("ilr", "luma", "drrn"), ("lr+ilr", "luma", "drrn"), ("lr", "rgb", "rgb_floaty"), ("lr+ilr", "luma", "div2k_rgb")],
 )
-def test_low_and_high_resolution_patches_show_the_same_place(images, domain, colour, degradation):
-    """Identity: with every symmetry, both are that symmetry of crops of the protocol's images."""
+def test_every_patch_is_a_crop_of_the_turned_whole_image(images, domain, colour, degradation, turn):
+    """Identity: at every place of the lattice that is laid over that copy from its own first pixel; HR, LR and ILR alike."""
     patches = make_patches(images, LOW, domain, colour, degradation)
     protocol, image = PROTOCOLS[degradation], images[0][1]
     lr = protocol.degrade(image, 3)
     whole = {"hr": protocol.reference(image, 3), "lr": lr, "ilr": protocol.interpolate(lr, 3)}
-    which = torch.full((8,), 14)  # second row, second column: thirteen a row
+    columns = (image.shape[1] - LOW.patch) // LOW.stride + 1
+    rows = (image.shape[0] - LOW.patch) // LOW.stride + 1
+    which = torch.arange(rows * columns)
+    assert len(patches) == 2 * len(which)  # so many as in the papers, whatever the copy
     for kind, plane in {"hr": patches.hr, **patches.inputs}.items():
         x = whole[kind] / 255 if whole[kind].dtype == np.uint8 else whole[kind]
         if colour == "luma" and x.ndim == 3:
             x = rgb_to_luma(255 * x) / 255
-        at, size = (4, 8) if kind == "lr" else (12, 24)
-        square = x[at : at + size, at : at + size].reshape(size, size, -1)
-        for turn, drawn in zip(range(8), plane.crop(which, torch.arange(8)), strict=True):
-            expected = square.swapaxes(0, 1) if turn & 4 else square
-            expected = expected[::-1] if turn & 1 else expected
-            expected = expected[:, ::-1] if turn & 2 else expected
+        zoom = 3 if kind == "lr" else 1
+        size, stride = LOW.patch // zoom, LOW.stride // zoom
+        copy = turned(x.reshape(*x.shape[:2], -1), turn)
+        drawn = plane.crop(which, torch.full_like(which, turn)).permute(0, 2, 3, 1)
+        for k in which.tolist():
+            r, c = k // columns * stride, k % columns * stride
+            r, c = (c, r) if turn & 4 else (r, c)
             # HR is kept in 8 bits, so a luma of RGB is rounded
-            np.testing.assert_allclose(drawn.permute(1, 2, 0), expected, atol=0.51 / 255 if kind == "hr" else 1e-6)
+            expected, atol = copy[r : r + size, c : c + size], 0.51 / 255 if kind == "hr" else 1e-6
+            np.testing.assert_allclose(drawn[k], expected, atol=atol, err_msg=f"{kind}, patch {k}")
 
 
-def test_augmentation_is_the_eight_symmetries_of_the_square(images):
-    """Witness: numpy's rot90 and fliplr; the first four of `TURNS` are the rotations."""
-    patches = make_patches(images, replace(SMALL, patch=16, stride=16))
-    drawn = [x.numpy().tobytes() for x in patches.hr.crop(torch.full((8,), 5), torch.tensor(TURNS))[:, 0]]
-    square = patches.hr.crop(torch.tensor([5]), torch.tensor([0]))[0, 0].numpy()
+def test_the_copies_reach_the_borders_that_one_lattice_leaves_out():
+    """By hand: 6 x 7 patches of 31 at stride 21 leave 14 of 150 rows and 14 of 171 columns out; mirrored copies have them."""
+    numbers = np.arange(150 * 171).reshape(150, 171)
+    image = np.stack([numbers // 256, numbers % 256, numbers % 2], axis=-1).astype(np.uint8)
+    patches = make_patches([("numbered", image)], SMALL, "ilr", "rgb", "rgb_floaty")
+    which, reached = torch.arange(len(patches)), {}
+    for turn in range(8):
+        pixels = (255 * patches.hr.crop(which, torch.full_like(which, turn))).round().long()
+        reached[turn] = np.zeros(numbers.size, bool)
+        reached[turn][(256 * pixels[:, 0] + pixels[:, 1]).ravel()] = True
+        reached[turn] = reached[turn].reshape(numbers.shape)
+    assert len(patches) == 6 * 7
+    assert reached[0][:136, :157].all()
+    assert reached[0].sum() == 136 * 157  # 83 % of the image
+    assert not reached[0][136:].any()
+    assert not reached[0][:, 157:].any()
+    everywhere = np.logical_or.reduce(list(reached.values()))
+    assert everywhere.all()
+
+
+def test_augmentation_is_the_eight_symmetries_of_the_square(photo):
+    """Witness: numpy's rot90 and fliplr, on an image of one patch; the first four of `TURNS` are the rotations."""
+    patches = make_patches([("middle", photo[48:72, 48:72])], replace(SMALL, patch=24))
+    drawn = [x.numpy().tobytes() for x in patches.hr.crop(torch.zeros(8, dtype=int), torch.tensor(TURNS))[:, 0]]
+    square = patches.hr.crop(torch.tensor([0]), torch.tensor([0]))[0, 0].numpy()
     assert set(drawn[:4]) == {np.rot90(square, k).tobytes() for k in range(4)}
     assert set(drawn[4:]) == {np.rot90(np.fliplr(square), k).tobytes() for k in range(4)}
 
@@ -85,10 +118,15 @@ def test_every_pass_shows_every_patch_once_and_is_a_function_of_the_seed(images)
     patches = make_patches(images, SMALL)
     assert len(patches) == 84
     batches = passed(patches, SMALL, 6)
-    everything = patches.hr.crop(torch.arange(84), torch.zeros(84, dtype=int)).mean((1, 2, 3)).sort().values
-    for whole in (batches[:3], batches[3:]):
-        torch.testing.assert_close(torch.cat(whole).mean((1, 2, 3)).sort().values, everything)
-    assert not torch.equal(batches[0], batches[3])
+    sampler, passes = Sampler(patches, SMALL.batch, SMALL.turns, seed=3), []
+    for k in (0, 3):
+        sampler.seek(k)
+        passes.append((sampler.order.tolist(), sampler.turned.tolist()))
+        assert sorted(passes[-1][0]) == list(range(84))
+        assert set(passes[-1][1]) == set(range(8))
+        drawn = patches.hr.crop(sampler.order, sampler.turned)
+        assert torch.equal(drawn, torch.cat(batches[k : k + 3]))
+    assert passes[0] != passes[1]
     sampler = Sampler(patches, SMALL.batch, SMALL.turns, seed=3)
     sampler.seek(4)  # as after a restart
     assert torch.equal(sampler.draw(torch.tensor(4))[1], batches[4])

@@ -1,5 +1,6 @@
 """The box "Rerun this": commands that run, costs that are computed."""
 
+import json
 import re
 import shlex
 
@@ -7,12 +8,10 @@ import pytest
 
 papermill = pytest.importorskip("papermill")
 
-from srlib.calibration import best_way, find_calibrations  # noqa: E402
 from srlib.models import macs_per_pixel  # noqa: E402
 from srlib.papers import PAPERS, claims, get_experiment  # noqa: E402
 from srlib.papers.items import items  # noqa: E402
 from srlib.provenance import ROOT  # noqa: E402
-from srlib.records import find_records  # noqa: E402
 from srlib.rerun_pages import ASSUMED, OWN, box, duration, operations, ways  # noqa: E402
 
 PAGES = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
@@ -43,40 +42,55 @@ def test_every_page_that_can_train_has_the_papers_networks_in_its_box():
                 assert re.sub(r"_epoch\d+$", "", name) in {re.sub(r"_epoch\d+$", "", own) for own in OWN[item.page]}
 
 
-def by_hand(name: str, iterations: float) -> float:
+def by_hand(name: str, iterations: float, recipe: str = "fast") -> float:
     """Operations: forward once and backward twice, two a multiplication with its addition."""
     experiment = get_experiment(name)
-    recipe = experiment.recipe("fast")
+    recipe = experiment.recipe(recipe)
     return 3 * 2 * macs_per_pixel(experiment.make, recipe.scales[0]) * recipe.patch**2 * recipe.batch * iterations
 
 
-def test_narrow_networks_are_as_slow_as_their_papers_records():
-    """By hand: operations and seconds of DRN's one committed training."""
-    (info,) = (r.info for r in find_records() if r.info.get("experiment") == "drn_x3_c32_g2_k3")
-    rate = by_hand("drn_x3_c32_g2_k3", info["iterations"]) / info["seconds"]
+@pytest.fixture
+def measured(results):
+    """A calibration of a CPU, alone in a folder of records."""
+    rows = [{"experiment": "rlcsc_k25", "precision": "fp32", "compiled": False, "batch": 2, "tflops": 0.1}]
+    calibration = {"device": "a CPU, 2 threads", "gpu": False, "date": "2026-01-01T00:00:00Z", "rows": rows}
+    (results / "calibration").mkdir(parents=True)
+    (results / "calibration" / "a_cpu.json").write_text(json.dumps(calibration))
+    return calibration
+
+
+@pytest.mark.parametrize(("recipe", "budget"), [("fast", 1.0), ("adam", 0.5)])
+def test_narrow_networks_are_as_slow_as_their_papers_records(trained, recipe, budget):
+    """By hand: operations and seconds of DRN's one training, by the recipe that it was trained with."""
+    info = trained("drn_x3_c32_g2_k3", 31.0, budget=budget, recipe=recipe).info
+    trained("drrn_b1u3_w16", 31.0)  # of another paper
+    rate = by_hand("drn_x3_c32_g2_k3", info["iterations"], recipe) / info["seconds"]
     work = by_hand("drn_x3_w16", get_experiment("drn_x3_w16").recipe("fast").iterations)
     assert operations([get_experiment("drn_x3_w16")], 1.0) == pytest.approx(work)
     assert ways("drn_tables", 1.0)[1].cost == f"about {duration(work / rate)} on a CPU"
 
 
-def test_the_papers_networks_are_as_fast_as_the_calibration():
+def test_without_records_and_calibrations_nothing_is_estimated(results):
+    """Edge: it is said that nothing was trained or measured."""
+    narrow, own = ways("drn_tables", 1.0)[1:]
+    assert (narrow.cost, narrow.basis.split(".")[0]) == ("not measured on a CPU", "No such network has been trained yet")
+    assert "On a CPU: not measured." in own.basis
+
+
+def test_the_papers_networks_are_as_fast_as_the_calibration(measured):
     """By hand: operations over the rate of the calibration's row of that network."""
-    calibration = next(c for c in find_calibrations() if not c["gpu"])
-    names = OWN["rlcsc_residual_memory"]
-    rate = best_way(calibration, get_experiment("rlcsc_k25"))["tflops"] * 1e12
+    names, rate = OWN["rlcsc_residual_memory"], 0.1e12
     work = sum(by_hand(name, get_experiment(name).recipe("fast").iterations) for name in names)
     assert f"On a CPU: about {duration(work / rate)}." in ways("rlcsc_residual_memory", 1.0)[2].basis
 
 
-def test_without_a_measured_gpu_the_rate_is_said_to_be_assumed(monkeypatch):
+def test_without_a_measured_gpu_the_rate_is_said_to_be_assumed(measured, monkeypatch):
     """Identity: operations over the assumed rate."""
-    measured = [c for c in find_calibrations() if not c["gpu"]]
-    monkeypatch.setattr("srlib.rerun_pages.find_calibrations", lambda: measured)
     own = ways("rlcsc_tables", 1.0)[2]
     work = operations(map(get_experiment, OWN["rlcsc_tables"]), 1.0)
     assert own.cost == f"about {duration(work / ASSUMED)} on a GPU"
     assert "not measured" in own.basis
-    monkeypatch.setattr("srlib.rerun_pages.find_calibrations", lambda: [measured[0] | {"gpu": True, "device": "a GPU"}])
+    monkeypatch.setattr("srlib.rerun_pages.find_calibrations", lambda: [measured | {"gpu": True, "device": "a GPU"}])
     assert "at the rate measured on a GPU" in ways("rlcsc_tables", 1.0)[2].basis
 
 

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,16 +13,18 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from srlib.errors import InputError
 from srlib.experiment import Experiment
+from srlib.hardware import choose_precision, has_bf16
 from srlib.inference import as_method
 from srlib.models import run
-from srlib.papers import drrn
+from srlib.papers import EXPERIMENTS, drrn
 from srlib.patches import Sampler, make_patches
 from srlib.protocol import PROTOCOLS
 from srlib.state import start
 from srlib.step import Step
 
 SGD = replace(drrn.PUBLISHED, batch=8, scales=(3,), iterations=40, decay_every=10)
-ADAM = replace(drrn.FAST, batch=8, scales=(3,), iterations=40)
+MUON = replace(drrn.FAST, batch=8, scales=(3,), iterations=40, first_shift=0.0)  # most networks have nothing to shift
+ADAM = replace(MUON, optimiser="adam", lr=1e-3, adam_lr=0.0)
 SMALL = {
     "drrn": {"B": 1, "U": 3, "width": 8},
     "rlcsc": {"K": 5, "n": 8, "m": 8},
@@ -53,17 +56,21 @@ def weights(state):
     [
         SGD,
         ADAM,
+        MUON,
         replace(SGD, clip_by="value", clip_over_lr=False, clip=0.001, pixel_mean=True),
         replace(ADAM, loss="absolute", loss_factor=1.0, pixel_mean=True),
     ],
-    ids=["sgd", "adam", "clipped by value", "absolute"],
+    ids=["sgd", "adam", "muon", "clipped by value", "absolute"],
 )
 def test_a_step_is_the_textbooks(photo, recipe):
     """Witness: torch's losses, clipping and plain optimisers in a loop as the tutorials write it."""
     state, patches, step = make("vdsr", recipe, photo)  # without normalisation, before which a bias has no gradient but noise
     other = start(Experiment("small", "drrn", "vdsr", SMALL["vdsr"]), recipe, 0, "cpu").model
     biases = [m.bias for m in other.modules() if isinstance(m, nn.Conv2d)]
-    others = [p for p in other.parameters() if all(p is not b for b in biases)]
+    inner = [conv.weight for conv in other.convs[1:-1]] if recipe.optimiser == "muon" else []
+    matrices = [nn.Parameter(w.detach().permute(0, 2, 3, 1).reshape(len(w), -1)) for w in inner]
+    muon = torch.optim.Muon(matrices, lr=1, weight_decay=0.0) if inner else None
+    others = [p for p in other.parameters() if all(p is not q for q in biases + inner)]
     groups = [{"params": others}, {"params": biases}]
     optimiser = (
         torch.optim.SGD(groups, lr=1, momentum=0.9, weight_decay=1e-4, foreach=False)
@@ -78,14 +85,22 @@ def test_a_step_is_the_textbooks(photo, recipe):
         inputs, hr = sampler.draw(torch.tensor(k))
         distance = nn.functional.mse_loss if recipe.loss == "squared" else nn.functional.l1_loss
         loss = distance(other(inputs["ilr"]), hr, reduction="mean" if recipe.pixel_mean else "sum")
-        optimiser.zero_grad()
+        other.zero_grad()
         (loss * recipe.loss_factor / (1 if recipe.pixel_mean else len(hr))).backward()
         if recipe.clip_by == "value":
             nn.utils.clip_grad_value_(other.parameters(), recipe.clip)
         else:
             nn.utils.clip_grad_norm_(other.parameters(), recipe.clip / (rate if recipe.clip_over_lr else 1))
-        optimiser.param_groups[0]["lr"], optimiser.param_groups[1]["lr"] = rate, rate * recipe.bias_lr
+        adams = rate * recipe.adam_lr / recipe.lr if muon else rate
+        optimiser.param_groups[0]["lr"], optimiser.param_groups[1]["lr"] = adams, adams * recipe.bias_lr
         optimiser.step()
+        if muon:
+            muon.param_groups[0]["lr"] = rate
+            for weight, matrix in zip(inner, matrices, strict=True):
+                matrix.grad = weight.grad.permute(0, 2, 3, 1).reshape(len(weight), -1)
+            muon.step()
+            for weight, matrix in zip(inner, matrices, strict=True):
+                weight.detach().permute(0, 2, 3, 1).copy_(matrix.detach().view(len(weight), 3, 3, -1))
     expected = torch.cat([p.detach().ravel() for p in other.parameters()])
     torch.testing.assert_close(weights(state), expected, rtol=1e-3, atol=1e-4)
 
@@ -98,9 +113,9 @@ class Forbid(TorchDispatchMode):
         return function(*arguments, **(named or {}))
 
 
-@pytest.mark.parametrize("recipe", [SGD, ADAM], ids=lambda r: r.optimiser)
+@pytest.mark.parametrize("recipe", [SGD, ADAM, MUON], ids=lambda r: r.optimiser)
 def test_a_step_reads_nothing_back(photo, recipe, monkeypatch):
-    """What a CUDA graph needs, seen on the CPU: every operation of an iteration but the optimiser's own, which torch tests."""
+    """What a CUDA graph needs, seen on the CPU: every operation but SGD's and AdamW's own, which torch tests."""
     _, _, step = make("drrn", recipe, photo)
     step()
     monkeypatch.setattr(step.state.optimiser, "step", lambda: None)
@@ -111,10 +126,11 @@ def test_a_step_reads_nothing_back(photo, recipe, monkeypatch):
         torch.ones(1).item()
 
 
+@pytest.mark.parametrize("recipe", [ADAM, MUON], ids=lambda r: r.optimiser)
 @pytest.mark.parametrize("model", ["drrn", "rlcsc", "dsrn", "drn"])
-def test_low_memory_gives_the_same_bits(photo, model):
+def test_low_memory_gives_the_same_bits(photo, model, recipe):
     """Identity: weights, averages and statistics after some steps, with units computed twice."""
-    (full, _, one), (low, _, two) = (make(model, ADAM, photo, memory=memory) for memory in ("full", "low"))
+    (full, _, one), (low, _, two) = (make(model, recipe, photo, memory=memory) for memory in ("full", "low"))
     for _ in range(5):
         one(), two()
     for ours, theirs in ((full.model, low.model), (full.average, low.average)):
@@ -163,18 +179,57 @@ def test_compiled_units_compute_the_same(photo, model):
         assert one().item() == pytest.approx(two().item(), rel=1e-3)
 
 
-@pytest.mark.parametrize("precision", ["bf16", "fp16"])
-def test_half_precision_trains_weights_in_fp32(photo, precision):
-    """Behaviour: the same first steps within half precision's rounding; weights stay fp32; fp16's loss is scaled."""
-    experiment = Experiment("small", "drrn", "drrn", SMALL["drrn"])
-    state = start(experiment, ADAM, 0, "cpu", precision)
-    patches = make_patches([("cat", photo)], ADAM)
-    step = Step(state, patches, ADAM, 40, 0, precision=precision)
-    _, _, reference = make("drrn", ADAM, photo)
+@pytest.mark.parametrize("recipe", [ADAM, MUON], ids=lambda r: r.optimiser)
+def test_half_precision_trains_weights_in_fp32(photo, recipe):
+    """Behaviour: the same first steps within bf16's rounding, and other ones; weights, gradients and averages stay fp32."""
+    state, _, step = make("drrn", recipe, photo, precision="bf16")
+    _, _, reference = make("drrn", recipe, photo)
     losses = [(step().item(), reference().item()) for _ in range(5)]
-    assert all(p.dtype == torch.float32 for p in state.model.parameters())
+    tensors = [*state.model.parameters(), *(p.grad for p in state.model.parameters()), *state.average.parameters()]
+    assert {t.dtype for t in tensors} == {torch.float32}
     assert losses == [(pytest.approx(b, rel=0.02), b) for _, b in losses]
-    assert state.scaler.is_enabled() == (precision == "fp16")
+    assert any(a != b for a, b in losses)
+
+
+def test_the_input_shift_is_in_the_network_from_the_start_and_in_its_average():
+    """By hand: beta of the image's normalisation, and nothing else; `published` recipes and `first` have none."""
+    for model, norm in (("drrn", "blocks.0.norm.bias"), ("vdsr", "norms.0.bias")):
+        arguments = SMALL[model] | ({"bn": True} if model == "vdsr" else {})
+        experiment = Experiment("small", "drrn", model, arguments)
+        shifted, plain = (start(experiment, replace(MUON, first_shift=beta), 0, "cpu") for beta in (3.0, 0.0))
+        for ours, theirs in ((shifted.model, plain.model), (shifted.average, plain.average)):
+            differing = {n for n, t in ours.state_dict().items() if not torch.equal(t, theirs.state_dict()[n])}
+            assert differing == {norm}
+            assert ours.state_dict()[norm].tolist() == [3.0]
+    for experiment in EXPERIMENTS.values():
+        for recipe in experiment.recipes:
+            assert (recipe.first_shift == 3.0) == (experiment.paper == "drrn" and recipe.name not in ("published", "first"))
+
+
+@pytest.mark.parametrize("model", [name for name in SMALL if name != "drrn"])
+def test_what_does_not_normalise_its_input_has_nothing_to_shift(model):
+    """The sentence says what to do."""
+    with pytest.raises(
+        InputError, match=r"^\w+ does not normalise its input, so a first_shift has nothing to shift: leave it 0\.$"
+    ):
+        start(Experiment("small", "drrn", model, SMALL[model]), replace(MUON, first_shift=3.0), 0, "cpu")
+
+
+@pytest.mark.parametrize(
+    ("device", "multiplies", "chosen"), [("cpu", False, "fp32"), ("cpu", True, "bf16"), ("cuda", False, "bf16")]
+)
+def test_auto_precision_is_what_the_device_multiplies_in(device, multiplies, chosen, monkeypatch):
+    """By hand: fp32 on a processor without bf16; a GPU is not asked about the processor."""
+    monkeypatch.setattr("srlib.hardware.has_bf16", lambda: multiplies)
+    assert choose_precision(device) == chosen
+
+
+def test_a_processor_that_multiplies_in_bf16_says_so():
+    """Witness: Linux's list of the processor's features."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if not cpuinfo.exists():
+        pytest.skip("there is no /proc/cpuinfo")
+    assert has_bf16() == bool({"avx512_bf16", "amx_tile"} & set(cpuinfo.read_text().split()))
 
 
 def test_drcn_learns_from_its_intermediate_predictions(photo):

@@ -12,13 +12,13 @@ GRID = {("DRRN", depth_of(f"drrn_b3u{U}")): f"drrn_b3u{U}" for U in (2, 3, 4)}
 
 
 @pytest.fixture
-def points():
+def points(grid):
     published = next(float(c.value) for c in claims("drrn") if c.id == "drrn.t4.drrn")
     return sweep(GRID, {("DRRN", 28): published}, "Set5", 3, "drrn")
 
 
 def test_a_sweep_holds_printed_numbers_and_narrow_records(points):
-    """Witness: Table 4's 33.99 at depth 28, and the committed 16-filter records of B3U2, B3U3 and B3U4, seeds 0, 1 and 2."""
+    """Witness: Table 4's 33.99 at depth 28, and three seeds each of B3U2, B3U3 and B3U4 with 16 filters."""
     assert points[points.source == "published"][["panel", "x", "psnr"]].to_numpy().tolist() == [[FULL, 28, 33.99]]
     narrow = points[points.panel == "16 filters"]
     assert sorted(zip(narrow.x, narrow.seed, strict=True)) == [(x, seed) for x in (16, 22, 28) for seed in (0, 1, 2)]
@@ -46,7 +46,7 @@ def test_published_points_are_hollow_and_ours_filled(points):
     plt.close(figure)
 
 
-def test_an_empty_sweep_says_so():
+def test_an_empty_sweep_says_so(results):
     """Nothing printed, nothing trained: a panel that says it."""
     figure = sweep_figure(sweep({("x", 1): "rlcsc_k48"}, {}, "Set5", 3, "drrn"), "K", [1, 2], {"x": "C0"})
     assert "no run of ours yet" in figure.axes[0].texts[0].get_text()

@@ -70,8 +70,9 @@ def test_plain_pictures_are_scored_under_a_protocol(photo, tmp_path):
     assert (shown.first, shown.second, shown.outputs[0].label) == ("a", "c", "HR")
 
 
-def test_a_view_brings_original_scores_parameters_and_rectangle(tmp_path, monkeypatch):
-    """Where no dataset is at hand: the stand-in, 96 pixels around its rectangle, with the committed network's size."""
+def test_a_view_brings_original_scores_parameters_and_rectangle(trained, tmp_path, monkeypatch):
+    """Where no dataset is at hand: the stand-in, 96 pixels around its rectangle, with the size of a narrow network."""
+    trained("drrn_b1u3_w32", 31.0, weights=True)
     monkeypatch.setenv("SRLIB_DATA", str(tmp_path))
     seen = view(around(REGIONS["drrn"][0], 96), {"Bicubic": "bicubic", "narrow": "drrn_b1u3_w32"}, "drrn")
     shown = compare(seen)

@@ -28,6 +28,7 @@ SRCNN = replace(
     VDSR,
     optimiser="adam",
     lr=1e-3,
+    adam_lr=0.0,
     iterations=200_000,
     batch=128,
     patch=33,
