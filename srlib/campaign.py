@@ -30,6 +30,7 @@ class Group:
     experiments: tuple[str, ...]
     budget: float = 1.0
     seeds: tuple[int, ...] = (0,)
+    keep: tuple[int, ...] = ()  # epochs whose weights become records of their own
 
 
 GRID = tuple(f"drrn_b{B}u{U}" for B, U in drrn.GRID)
@@ -90,7 +91,7 @@ ORDERS = (
     Group("narrow baselines", "VDSR, with normalisation and without, and DRCN beside DRRN, with 16 filters",
           _narrow(("vdsr", "vdsr_bn", "drcn")), 0.15, (0, 1)),
     Group("rlcsc narrow recursions", "RL-CSC Figures 7 and 8, Table 3, with 16 filters",
-          _narrow((*RECURSIONS, "rlcsc_k25_no_residual")), 0.15, (0, 1)),
+          _narrow((*RECURSIONS, "rlcsc_k25_no_residual")), 0.15, (0, 1), keep=(1, 5, 10, 13)),
     Group("dsrn narrow unrolling", "DSRN Figure 3 with 16 filters", _narrow(SWEEP), 0.25, (0, 1)),
     Group("dsrn narrow components, x3", "DSRN Table 2 and Section 5.3 at x3", _narrow(_ablation(3)), 0.25, (0, 1)),
     Group("drn narrow components", "DRN Table 2 and its loss, with 16 filters",
@@ -185,6 +186,7 @@ def queue(device: str = "auto", all_runs: bool = False, root: Path | None = None
         minutes = (1 - done) * estimated_minutes(named[0], experiment, recipe, budget) if named else math.nan
         command = f"python -m srlib train {item.experiment}"
         command += f" --budget {budget:g}" * (budget != 1) + f" --seed {item.seed}" * (item.seed > 0)
+        command += f" --keep {','.join(map(str, item.group.keep))}" * bool(item.group.keep)
         if device == "cuda" and named and (way := best_way(named[0], experiment)) and way["compiled"]:
             command += " --compile"
         rows.append(

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from srlib.differences import evidence
-from srlib.papers import EXPERIMENTS, PAPERS, TOLERANCES, Claim, claims, verdict
+from srlib.papers import EXPERIMENTS, PAPERS, TOLERANCES, Claim, claims, get_experiment, verdict
 from srlib.papers.orders import ALIKE, ORDERS, Order
 from srlib.papers.published import damaged
 from srlib.papers.recomputed import inconsistent, recomputed
@@ -69,6 +69,8 @@ def protocols_of(claim: Claim) -> tuple[str, ...]:
     """The protocol behind a claim; where the paper does not say, every candidate."""
     if claim.protocol or claim.metric not in TOLERANCES:
         return (claim.protocol,)
+    if claim.kind == "measured":  # an epoch of an experiment, such as rlcsc_k25_epoch5, included
+        return get_experiment(claim.experiment).protocols
     return EXPERIMENTS[claim.experiment].protocols if claim.experiment in EXPERIMENTS else ("",)
 
 

@@ -324,18 +324,24 @@ def run(
     return record
 
 
+def snapshots(record: Record) -> dict[str, Record]:
+    """The records of what a training kept on its way, by label: 'epoch5', or 'iteration500'."""
+    root, name = record.folder.parents[1], record.info["experiment"]
+    kept = record.info.get("kept", {})
+    return {label: Record(root / snapshot_name(name, label) / record.folder.name) for label in kept}
+
+
 def _write_snapshots(record: Record) -> None:
     """A record of its own for each epoch or iteration whose weights were kept."""
-    for label, iteration in record.info.get("kept", {}).items():
-        name = snapshot_name(record.info["experiment"], label)
-        folder = record.folder.parents[1] / name / record.folder.name
+    for label, snapshot in snapshots(record).items():
+        folder, iteration = snapshot.folder, record.info["kept"][label]
         kept = record.folder / f"weights_{label}.safetensors"
         sha256 = load_tensors(kept)[1]["sha256"]
         curve = record.curve[record.curve["iteration"] <= iteration]
         write_atomically(folder / "curve.csv", curve.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
         write_atomically(folder / "weights.safetensors", kept.read_bytes())
         info = {key: value for key, value in record.info.items() if key not in ("kept", "sessions")}
-        info |= {"experiment": name, "iterations_done": iteration, "weights_sha256": sha256}
+        info |= {"experiment": folder.parent.name, "iterations_done": iteration, "weights_sha256": sha256}
         write_atomically(folder / "record.json", json.dumps(info | {"snapshot_of": record.info["experiment"]}, indent=1) + "\n")
         kept.unlink()
 

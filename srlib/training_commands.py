@@ -20,7 +20,7 @@ from srlib.merge import merge
 from srlib.metrics import IFC_MIN_SIDE
 from srlib.papers import get_experiment
 from srlib.protocol import get_protocol
-from srlib.records import Record, add_scores, results_folder, run
+from srlib.records import Record, add_scores, results_folder, run, snapshots
 from srlib.work import LISTS, work
 
 TRAINING_OPTIONS = (
@@ -51,8 +51,9 @@ def train_command(options: argparse.Namespace) -> None:
     if not info["finished"]:
         print("Not finished: run the same command again to go on.")
         return
-    for images in scored:
-        _score(record, images, scales, experiment.protocols)
+    for each in (record, *snapshots(record).values()):
+        for images in scored:
+            _score(each, images, scales, experiment.protocols)
 
 
 def score_command(options: argparse.Namespace) -> None:
