@@ -192,8 +192,8 @@ def _gained(lines: Sequence[dict]) -> str:
 def trials(paper: str = "") -> str:
     """The recipes that were tried on narrow networks, of one paper or of all, as Markdown."""
     groups = _by_recipe(lambda record: paper in ("", record.folder.parts[-3]))
-    # `first` and `fast` alone differ in two settings at once and choose nothing: DRRN's chapter lists them.
-    groups = {key: recipes for key, recipes in groups.items() if len(recipes) > 1 and ADAM in recipes}
+    # `first` and `fast` alone differ in several settings at once and choose nothing: DRRN's chapter lists them.
+    groups = {key: recipes for key, recipes in groups.items() if len(recipes) > 1 and recipes.keys() - {FAST, FIRST}}
     if not groups:
         return "No two recipes have been tried on one network at equal budget yet."
     rows, leads = [], []

@@ -130,7 +130,7 @@ def test_calibration_measures_and_plans(results, monkeypatch, capsys):
     (row,) = found["rows"]
     experiment = EXPERIMENTS["drrn_b1u3_w32"]
     recipe = experiment.recipe("fast")
-    assert work_per_image(experiment, recipe) == pytest.approx(6 * 31**2 * 9 * (32 + 6 * 32**2 + 32))
+    assert work_per_image(experiment, recipe) == pytest.approx(6 * recipe.patch**2 * 9 * (32 + 6 * 32**2 + 32))
     minutes = estimated_minutes(found, experiment, recipe, 0.5)
     assert minutes == pytest.approx(6000 * recipe.batch / row["images_per_second"] / 60, rel=0.01)
     planned = {r["experiment"]: r["minutes"] for r in campaign.queue("cpu", all_runs=True)}

@@ -37,10 +37,10 @@ def narrow(experiment: Experiment, width: int) -> Experiment | None:
         recipe = replace(recipe, batch=8, patch=24 * scale, stride=8 * scale)
     recipes = (recipe, replace(recipe, name="adam", optimiser="adam", lr=ADAM_LR.get(experiment.paper, 2e-3), adam_lr=0.0))
     if experiment.paper == "baselines":  # on DRRN's terms
-        alike = {"iterations": drrn.FAST_NARROW.iterations, "patch": drrn.FAST_NARROW.patch, "stride": drrn.FAST_NARROW.stride}
+        alike = {key: getattr(drrn.FAST_NARROW, key) for key in ("iterations", "batch", "patch", "stride")}
         recipes = tuple(replace(recipe, **alike) for recipe in recipes)
     if experiment.paper == "drrn":
-        recipes = (drrn.FAST_NARROW, drrn.ADAM, drrn.DARK, drrn.FIRST)
+        recipes = (drrn.FAST_NARROW, drrn.ADAM, drrn.DARK, drrn.PATCH_31, drrn.FIRST)
     protocols = ("lapsrn", "drrn") if experiment.protocols == ("div2k_rgb",) else experiment.protocols
     degradation = "drrn" if experiment.degradation == "div2k_rgb" else experiment.degradation
     return Experiment(
