@@ -78,7 +78,7 @@ def test_a_step_is_the_textbooks(photo, recipe):
         else torch.optim.AdamW(groups, lr=1, weight_decay=0.0, foreach=False)
     )
     sampler = Sampler(patches, recipe.batch, recipe.turns, 0)
-    for k in range(30):
+    for k in range(3 if muon else 30):  # Muon orthogonalises in bf16, where the last bits of a gradient can turn one of its own
         step()
         rate = recipe.rate(k, recipe.iterations)
         sampler.seek(k)
