@@ -83,11 +83,15 @@ def gpus(wildcards):
 
 def train_options(wildcards, output):
     """What the name of a record's folder says, and what --config says."""
+    from srlib.campaign import CPU_GROUPS
     from srlib.papers import get_experiment
 
     seed, recipe, budget = (wildcards.run.removeprefix("seed").split("_") + ["fast", "1"])[:3]
     options = ["--seed", seed, "--recipe", recipe, "--budget", budget, "--out", str(Path(output[0]).parents[3])]
     options += ["--data", DATA or get_experiment(wildcards.experiment).data]  # by name: `train` alone would take a stand-in
+    groups = (group for group in CPU_GROUPS if wildcards.experiment in group.experiments and float(budget) == group.budget)
+    keep = next((group.keep for group in groups), ())
+    options += ["--keep", ",".join(map(str, keep))] * bool(keep)
     for key in ("device", "precision"):
         options += [f"--{key}", config[key]] if key in config else []
     return options + (["--score", *words("score")] if "score" in config else [])

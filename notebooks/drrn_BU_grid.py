@@ -57,7 +57,7 @@ use_style()
 # ## Method
 #
 # `srlib.models.drrn` is the network, `srlib.papers.drrn` the recipe.
-# The `fast` recipe keeps the architecture, the data and the loss (Eq. 10) and replaces SGD's four days by Adam with a cosine
+# The `fast` recipe keeps the architecture, the data and the loss (Eq. 10) and replaces SGD's four days by Muon and AdamW, on larger patches and with a cosine
 # schedule; `budget` scales its iterations. {ref}`The chapter <drrn-recipes>` lists every setting that differs.
 # Narrow variants (16 filters in place of 128, T91 alone, ×3 alone) make the experiment small enough for two CPU cores.
 # Their level is not the paper's, so they have a panel of their own, and what holds for them need not hold for the paper's networks.

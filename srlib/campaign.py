@@ -90,8 +90,10 @@ ORDERS = (
     Group("drrn narrow components", "DRRN Table 4 and Figure 8 with 16 filters", _narrow(COMPONENTS), 0.15, (0, 1)),
     Group("narrow baselines", "VDSR, with normalisation and without, and DRCN beside DRRN, with 16 filters",
           _narrow(("vdsr", "vdsr_bn", "drcn")), 0.15, (0, 1)),
-    Group("rlcsc narrow recursions", "RL-CSC Figures 7 and 8, Table 3, with 16 filters",
-          _narrow((*RECURSIONS, "rlcsc_k25_no_residual")), 0.15, (0, 1), keep=(1, 5, 10, 13)),
+    Group("rlcsc narrow recursions", "RL-CSC Figures 7 and 8 with 16 filters",
+          _narrow(name for name in RECURSIONS if name != "rlcsc_k25"), 0.15, (0, 1)),
+    Group("rlcsc narrow residual", "RL-CSC Table 3, and K = 25 of Figure 7, with 16 filters",
+          _narrow(("rlcsc_k25", "rlcsc_k25_no_residual")), 0.15, (0, 1), keep=(1, 5, 10, 13)),
     Group("dsrn narrow unrolling", "DSRN Figure 3 with 16 filters", _narrow(SWEEP), 0.25, (0, 1)),
     Group("dsrn narrow components, x3", "DSRN Table 2 and Section 5.3 at x3", _narrow(_ablation(3)), 0.25, (0, 1)),
     Group("drn narrow components", "DRN Table 2 and its loss, with 16 filters",
@@ -164,8 +166,9 @@ def queue(device: str = "auto", all_runs: bool = False, root: Path | None = None
     Returns
     -------
     list of dict
-        `group, fills, experiment, paper, recipe, budget, seed, iterations, done` (fraction), `state` ('done', 'started', 'next'
-        'diverged' or what is missing), `minutes` (left, `None` before a calibration of this device), `command`.
+        `group, fills, experiment, paper, recipe, budget, seed, iterations, done` (fraction), `state` ('done', 'started',
+        'next', 'diverged' or what is missing), `minutes` (left, `None` before a calibration of this device), `arguments` of
+        `train`, `command`.
     """
     device = choose_device(device)
     named = [c for c in find_calibrations() if c["device"] == device_name(device)]
@@ -184,11 +187,11 @@ def queue(device: str = "auto", all_runs: bool = False, root: Path | None = None
         if state not in ("started", "next") and not all_runs:
             continue
         minutes = (1 - done) * estimated_minutes(named[0], experiment, recipe, budget) if named else math.nan
-        command = f"python -m srlib train {item.experiment}"
-        command += f" --budget {budget:g}" * (budget != 1) + f" --seed {item.seed}" * (item.seed > 0)
-        command += f" --keep {','.join(map(str, item.group.keep))}" * bool(item.group.keep)
+        arguments = [item.experiment]
+        arguments += ["--budget", f"{budget:g}"] * (budget != 1) + ["--seed", str(item.seed)] * (item.seed > 0)
+        arguments += ["--keep", ",".join(map(str, item.group.keep))] * bool(item.group.keep)
         if device == "cuda" and named and (way := best_way(named[0], experiment)) and way["compiled"]:
-            command += " --compile"
+            arguments.append("--compile")
         rows.append(
             {"group": item.group.name, "fills": item.group.fills, "experiment": item.experiment, "paper": experiment.paper}
             | {
@@ -198,6 +201,6 @@ def queue(device: str = "auto", all_runs: bool = False, root: Path | None = None
                 "iterations": max(1, round(budget * recipe.iterations)),
             }
             | {"done": round(done, 4), "state": state, "minutes": None if math.isnan(minutes) else round(minutes, 1)}
-            | {"command": command}
+            | {"arguments": arguments, "command": f"python -m srlib train {' '.join(arguments)}"}
         )
     return rows

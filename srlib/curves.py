@@ -29,7 +29,7 @@ def curves(experiments: Mapping[str, str]) -> pd.DataFrame:
     """
     parts, series_of = [pd.DataFrame(columns=COLUMNS)], {name: series for series, name in experiments.items()}
     for name in (name for name in runs().names() if whole(name) in series_of):
-        for (_, budget, _), records in runs().groups(name).items():
+        for (_, budget, *_), records in runs().groups(name).items():
             for record in (record for record in records if (record.folder / "curve.csv").exists()):
                 curve = record.curve.dropna(subset="psnr")[["iteration", "psnr"]]
                 panel = FULL if name in MODELS else f"{filters(name)} filters" if filters(name) else "for a CPU"

@@ -98,8 +98,7 @@ def scatter(name: str, key: tuple, cell: Cell, source: Runs | None = None) -> tu
 
 
 def _values(name: str, key: tuple, cell: Cell, source: Runs) -> list[float]:
-    records = source.groups(name).get(key, ())
-    return [r.means[cell] for r in records if cell in r.means and not r.info.get("ancestors")]
+    return [record.means[cell] for record in source.groups(name).get(key, ()) if cell in record.means]
 
 
 def _paper(name: str) -> str:
@@ -115,7 +114,7 @@ def filters(name: str) -> str:
 def whole(name: str) -> str:
     """The paper's experiment of which `name` is a narrow form, or itself."""
     base = name.removesuffix(f"_w{filters(name)}")
-    return next((known for known in (base, f"{base}_w128") if known in EXPERIMENTS), name)
+    return f"{base}_w128" if f"{base}_w128" in EXPERIMENTS else base
 
 
 def differences(
@@ -148,13 +147,13 @@ def differences(
     source = source or runs()
     for better, worse in ((form(a), form(b)) for a, b in pairs):
         groups = [source.groups(name) for name in (better, worse)]
-        for key in (key for key in groups[0] if key in groups[1]):
+        # From scratch alone: what builds on another run has had more training than its own budget says.
+        for key in (key for key in groups[0] if key in groups[1] and not key[3]):
             experiment = get_experiment(better)
             scales = experiment.recipe(key[0]).scales
             for dataset in datasets:
                 cell = (dataset, 3 if 3 in scales else scales[0], protocol or experiment.protocols[0], "psnr")
-                # From scratch alone: what builds on another run has had more training than its own budget says.
-                records = [[r for r in group[key] if cell in r.means and not r.info.get("ancestors")] for group in groups]
+                records = [[r for r in group[key] if cell in r.means] for group in groups]
                 if not all(records):
                     continue
                 one, other = ([r.means[cell] for r in several] for several in records)

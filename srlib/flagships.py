@@ -78,12 +78,18 @@ def next_cycle(root: Path, minutes: float, device: str = "cpu", taken: set[str] 
     roots = (None, root)
     free = [f for f in FLAGSHIPS if f.experiment not in taken and at_hand(get_experiment(f.experiment).data)]
     for flagship in free:
-        for begun in _begun(flagship, root, roots):
+        for begun in _begun(flagship, RECIPES[device], root, roots):
             return begun
-    for flagship in sorted(free, key=lambda f: len(cycles(f.experiment, roots))):
+    for flagship in sorted(free, key=lambda f: len(cycles(f.experiment, roots)) + _diverged(f.experiment, roots)):
         if cycle := _new(flagship, roots, minutes, RECIPES[device]):
             return cycle
     return None
+
+
+def _diverged(experiment: str, roots: tuple[Path | None, ...]) -> int:
+    """How many cycles of a network diverged: they count, so that the others have their turn."""
+    found = {record.folder for root in roots for record in find_records(root) if record.info["experiment"] == experiment}
+    return sum("diverged" in Record(folder).info for folder in found)
 
 
 def _new(flagship: Flagship, roots: tuple[Path | None, ...], minutes: float, recipe: str) -> Cycle | None:
@@ -101,12 +107,12 @@ def _new(flagship: Flagship, roots: tuple[Path | None, ...], minutes: float, rec
         if not done:
             return None
     start = ("--start-from", str(done[-1].folder)) if done else ()
-    reason = f"cycle {len(done) + 1}" + (f", from {done[-1].info['experiment']}" if done else "") + f", {minutes:.0f} minutes"
-    return Cycle((*arguments, "--fit", f"{minutes:.0f}", *start), reason, False)
+    reason = f"cycle {len(done) + 1}" + (f", from {done[-1].info['experiment']}" if done else "") + f", {int(minutes)} minutes"
+    return Cycle((*arguments, "--fit", str(int(minutes)), *start), reason, False)
 
 
-def _begun(flagship: Flagship, root: Path, roots: tuple[Path | None, ...]) -> Iterator[Cycle]:
-    """Cycles of a network that were stopped; a damaged or foreign checkpoint is left alone."""
+def _begun(flagship: Flagship, recipe: str, root: Path, roots: tuple[Path | None, ...]) -> Iterator[Cycle]:
+    """Cycles of a network that were stopped; what is no cycle, or damaged, is left alone."""
     experiment = get_experiment(flagship.experiment)
     for path in sorted(record_folder(experiment, 0, root=root).parent.glob("seed*/checkpoint.safetensors")):
         try:
@@ -116,6 +122,8 @@ def _begun(flagship: Flagship, root: Path, roots: tuple[Path | None, ...]) -> It
             continue
         if info.get("finished") or "diverged" in info:
             continue
+        if config["recipe"]["name"] != recipe or not ("fit" in config or flagship.as_long_as):
+            continue  # somebody's own training
         arguments = [experiment.name, "--recipe", config["recipe"]["name"], "--seed", str(config["seed"])]
         arguments += ["--fit", f"{config['fit']:g}"] if "fit" in config else ["--budget", f"{config['budget']:g}"]
         if config.get("ancestors"):

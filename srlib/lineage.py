@@ -99,11 +99,6 @@ def unroll(weights: Tensors, model: nn.Module) -> Tensors:
     return found
 
 
-def changes_structure(info: dict[str, Any]) -> bool:
-    """Whether a record's line begins with another structure than its own, so that it can decide no claim of order."""
-    return any(ancestor["experiment"] != info["experiment"] for ancestor in info.get("ancestors", []))
-
-
 def pixels_seen(info: dict[str, Any]) -> int:
     """Pixels of all patches that a record's network was trained on, those of its ancestors included."""
     own = info["iterations_done"] * info["recipe"]["batch"] * info["recipe"]["patch"] ** 2

@@ -51,15 +51,15 @@ def _take(record: Record, root: Path | None) -> str:
     target = record_folder(experiment, info["seed"], info["recipe"]["name"], info["budget"], root, **line)
     if target.resolve() == record.folder.resolve():
         return f"{target}: already here"
-    if (target / "record.json").exists():
-        have = Record(target).info
+    if (target / "record.json").exists() and "diverged" not in (have := Record(target).info):
         if have["weights_sha256"] == info["weights_sha256"]:
             return _add_scores(record, Record(target))
         if have["finished"] and info["finished"]:
             raise InputError(f"{target} holds another finished run than {record.folder}: move one of them away.")
         if have["finished"] or have["iterations_done"] >= info["iterations_done"]:
             return f"{target}: kept, it is as far ({have['iterations_done']} iterations) or farther"
-    for name in FILES:
+    kept = [path.name for path in record.folder.glob("weights_*.safetensors")]  # of epochs, while a run goes on
+    for name in (*FILES, *kept):
         if (record.folder / name).exists():
             write_atomically(target / name, (record.folder / name).read_bytes())
     if (record.folder / "scores.csv").exists():

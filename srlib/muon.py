@@ -58,7 +58,8 @@ class Muon:
     def step(self, lr: torch.Tensor) -> None:
         """Update the weights by their gradients; `lr` is a scalar on their device."""
         for weight, update in zip(self.weights, self.updates, strict=True):
-            update.grad = _matrix(weight.grad)  # autograd gives a gradient its weight's layout
+            # autograd gives a gradient its weight's layout; a weight that was not used has none, and is left alone
+            update.grad = None if weight.grad is None else _matrix(weight.grad)
         self.optimiser.step()
         torch._foreach_mul_(self.updates, lr)
         torch._foreach_add_(self.matrices, self.updates)

@@ -10,7 +10,7 @@ from srlib.differences import Difference, evidence, filters, mean_difference, wh
 from srlib.ledger import Row, ledger
 from srlib.ledger_pages import plain
 from srlib.pages import markdown_table
-from srlib.papers import EXPERIMENTS
+from srlib.papers import get_experiment
 from srlib.papers.orders import ALIKE, ORDERS, Order
 from srlib.runs import runs
 from srlib.tables import MARKS
@@ -35,7 +35,7 @@ def trained_orders(paper: str) -> str:
     names = {name for difference in found for name in (difference.better, difference.worse)}
     records = [record for name in names for several in runs().groups(name).values() for record in several]
     seen = max(record.info["iterations_done"] * record.info["recipe"]["batch"] for record in records)
-    published = [recipe for name in names for recipe in EXPERIMENTS[whole(name)].recipes if recipe.name == "published"]
+    published = [recipe for name in names for recipe in get_experiment(whole(name)).recipes if recipe.name == "published"]
     text += f"They are {len(records)} runs of {len(names)} networks, on at most {seen:,} patches each"
     if published:
         text += f"; the published training sees {min(recipe.iterations * recipe.batch for recipe in published):,}"

@@ -123,8 +123,7 @@ class Sampler:
         cycle: int = 0,
     ) -> None:
         device = patches.hr.pixels.device
-        self.patches, self.batch, self.turns = patches, batch, turns
-        self.entropy = [seed, cycle] if cycle else [seed]
+        self.patches, self.batch, self.turns, self.seed, self.cycle = patches, batch, turns, seed, cycle
         self.repeats = math.ceil(batch / len(patches))  # of a set smaller than one batch
         self.iterations = self.repeats * len(patches) // batch  # a pass
         self.loaded = -1  # the pass whose order is on the device
@@ -137,7 +136,7 @@ class Sampler:
         number = iteration // self.iterations
         if number == self.loaded:
             return
-        generator = _generator(*self.entropy, number)
+        generator = _generator(self.seed, number, self.cycle)
         count = len(self.order)
         order = torch.cat([torch.randperm(len(self.patches), generator=generator) for _ in range(self.repeats)])
         self.order.copy_(order[:count])

@@ -33,7 +33,7 @@ def _by_recipe(wanted: Callable[[Record], bool]) -> Groups:
     groups: Groups = defaultdict(lambda: defaultdict(list))
     for record in find_records():
         info = record.info
-        if info["kind"] == "training" and info.get("finished", True) and wanted(record):
+        if info["kind"] == "training" and info.get("finished", True) and not info.get("ancestors") and wanted(record):
             key = (info["experiment"], info["budget"], info["data"])
             groups[key][info["recipe"]["name"]].append(record)
     return groups

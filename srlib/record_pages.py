@@ -8,7 +8,6 @@ from pathlib import Path
 import pandas as pd
 
 from srlib.flagships import FLAGSHIPS, cycles
-from srlib.lineage import changes_structure
 from srlib.pages import markdown_table
 from srlib.papers import TITLES, get_experiment
 from srlib.provenance import ROOT
@@ -94,7 +93,7 @@ def _facts(record: Record) -> dict[str, str]:
             took = f"diverged by iteration {info['iterations_done']:,}"
         if ancestors := info.get("ancestors"):
             took += ", after " + ", ".join(f"{a['iterations']:,} as `{a['experiment']}`" for a in ancestors)
-            took += "; unrolled further since, so it decides no claim of order" * changes_structure(info)
+            took += "; it builds on others, so it decides no claim of order"
         made = {"training": took, "data": info["data"]}
     return {
         "record": record.folder.name,

@@ -1,6 +1,7 @@
 """Records: our numbers and how they came to be.
 
-A record is a folder, `results/<paper>/<experiment>/seed<k>/` for a whole `fast` run, `seed<k>_<recipe>_<budget>/` for another:
+A record is a folder, `results/<paper>/<experiment>/seed<k>/` for a whole `fast` run, `seed<k>_<recipe>_<budget>/` for another.
+After `--fit` it has `fit<minutes>` in place of the budget, and `_from_<hash>` at the end if it starts from another record:
 
 * `record.json`: experiment, recipe, seed, budget, hardware, commit, versions and hashes;
 * `scores.csv`: one row per image, scale and protocol (means are computed, never stored);
@@ -10,6 +11,7 @@ A record is a folder, `results/<paper>/<experiment>/seed<k>/` for a whole `fast`
 import json
 import math
 import os
+import re
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -109,6 +111,11 @@ def find_records(root: Path | None = None) -> list[Record]:
     return [record for record in _records(root) if not _fault(record.folder, _stamp(record.folder))]
 
 
+def trainings() -> list[Record]:
+    """The committed records of trainings, each training once: what was kept on its way is left out."""
+    return [r for r in find_records() if r.info["kind"] == "training" and "snapshot_of" not in r.info]
+
+
 def damaged_records(root: Path | None = None) -> dict[str, str]:
     """What `find_records` leaves out: folder to what is wrong with it."""
     return {str(r.folder): fault for r in _records(root) if (fault := _fault(r.folder, _stamp(r.folder)))}
@@ -123,7 +130,8 @@ def _records(root: Path | None) -> list[Record]:
 
 def _stamp(folder: Path) -> tuple[tuple[str, int, int], ...]:
     """Changes whenever a file of a record does."""
-    files = [(path.name, path.stat()) for path in sorted(folder.iterdir())]
+    names = sorted(path for path in folder.iterdir() if not path.name.startswith("."))  # a file being written may vanish
+    files = [(path.name, path.stat()) for path in names]
     return tuple((name, stat.st_mtime_ns, stat.st_size) for name, stat in files)
 
 
@@ -141,8 +149,11 @@ def _fault(folder: Path, stamp: tuple) -> str:
 
 
 def find_record(experiment: str, root: Path | None = None) -> Record | None:
-    """The record of an experiment, if there is one: of a trial recipe last; the one trained longest, then the first seed."""
-    records = [record for record in find_records(root) if record.folder.parts[-2] == experiment]
+    """The record of an experiment, if there is one: of a trial recipe last; the one trained longest, then the first seed.
+
+    Runs that diverged are none.
+    """
+    records = [r for r in find_records(root) if r.folder.parts[-2] == experiment and "diverged" not in r.info]
     trial = {r.folder: r.info.get("recipe", {}).get("name", "") not in EVIDENCE for r in records}
     return min(records, key=lambda r: (trial[r.folder], -share(r), r.info.get("seed", 0)), default=None)
 
@@ -302,18 +313,27 @@ def run(
         parent = Record(Path(start_from))
         line = ancestors_of(parent.info, experiment)
         parent.check()
+        data = held_out(open_images(options.get("data") or experiment.data))
+        if parent.info["data_sha256"] != data.digest():
+            trained = parent.info["data"]
+            raise InputError(f"{start_from} was trained on {trained}, not on {data.name}: start from a record of that.")
         options |= {"ancestors": line, "weights": parent.folder / "weights.safetensors"}
     folder = record_folder(experiment, seed, recipe, budget, root, fit, line)
+    _check_kept(experiment, recipe, options.get("keep", ()))
     if (folder / "record.json").exists() and (record := Record(folder)).info["finished"]:
         data = held_out(open_images(options.get("data") or experiment.data))
         asked = {"data_sha256": data.digest(), "precision": options.get("precision", "auto")}
         was = {key: record.info[key] for key in asked if asked[key] not in ("auto", record.info[key])}
         if was:
             raise InputError(f"{folder} holds another finished run ({was}): move it away or give another folder.")
+        if options.get("keep") and "kept" not in record.info:
+            raise InputError(f"{folder} is finished, and nothing was kept on its way: move it away or give another folder.")
+        _write_snapshots(record)  # a run may have been killed between its record and theirs
         return record
     try:
         info = train(experiment, folder, seed=seed, recipe=recipe, budget=budget, fit=fit, **options)
     except DivergedError as error:
+        (folder / "weights.safetensors").unlink(missing_ok=True)  # of an earlier session, of no use now
         write_record(folder, {"kind": "training"} | error.info)
         raise
     if int(os.environ.get("RANK", 0)):  # of several processes the first one writes
@@ -322,6 +342,15 @@ def run(
     if info["finished"]:
         _write_snapshots(record)
     return record
+
+
+def _check_kept(experiment: Experiment, recipe: str, keep: Sequence[int]) -> None:
+    """Refuse what would be taken for an experiment of its own, such as `drn_x3_epoch100`, whose schedule is another."""
+    unit = "epoch" if experiment.recipe(recipe).epochs else "iteration"
+    for number in keep:
+        name = snapshot_name(re.sub(r"_w\d+$", "", experiment.name), f"{unit}{number}")
+        if name in EXPERIMENTS:
+            raise InputError(f"{unit} {number} cannot be kept: {name} is an experiment of its own; choose another {unit}.")
 
 
 def snapshots(record: Record) -> dict[str, Record]:
@@ -336,6 +365,8 @@ def _write_snapshots(record: Record) -> None:
     for label, snapshot in snapshots(record).items():
         folder, iteration = snapshot.folder, record.info["kept"][label]
         kept = record.folder / f"weights_{label}.safetensors"
+        if not kept.exists():  # it has become a record already
+            continue
         sha256 = load_tensors(kept)[1]["sha256"]
         curve = record.curve[record.curve["iteration"] <= iteration]
         write_atomically(folder / "curve.csv", curve.to_csv(index=False, float_format="%.6g", lineterminator="\n"))

@@ -20,7 +20,7 @@ from srlib.hardware import device_name
 from srlib.meter import work_per_image
 from srlib.papers import drrn, get_experiment
 from srlib.provenance import ROOT
-from srlib.records import find_records
+from srlib.records import trainings
 
 # The papers' own networks behind the tables and figures of each page that can train.
 OWN = {
@@ -128,15 +128,15 @@ def _narrow(default: dict[str, Any]) -> list[Experiment]:
 
 def _like_records(experiments: list[Experiment], budget: float) -> tuple[str, str]:
     """How long training takes if it is as fast as the committed trainings of that paper on CPUs, and that this is the basis."""
-    infos = [r.info for r in find_records() if r.info["kind"] == "training" and not r.info.get("gpu_seconds")]
+    infos = [r.info for r in trainings() if not r.info.get("gpu_seconds")]
     done = [i for i in infos if get_experiment(i["experiment"]).paper == experiments[0].paper]
     if not done:
         return duration(math.nan), "No such network has been trained yet."
     # a thread each, validation and saving included, on machines that did other work besides
     before, seconds = sum(map(_spent, done)), sum(i["seconds"] for i in done)
     work = operations(experiments, budget)
-    trainings = f"{len(done)} committed trainings" if len(done) > 1 else "committed training"
-    basis = f"Estimated from {_count(work)} operations at the rate of our {trainings} for this paper."
+    several = f"{len(done)} committed trainings" if len(done) > 1 else "committed training"
+    basis = f"Estimated from {_count(work)} operations at the rate of our {several} for this paper."
     return f"about {duration(work * seconds / before)}", basis
 
 

@@ -50,11 +50,12 @@ class Runs:
             info = record.info
             if info.get("recipe", {}).get("name", "") not in recipes:
                 continue
-            key = (info.get("recipe", {}).get("name", ""), info.get("budget", 1.0), info.get("data", ""))
+            line = tuple(ancestor["weights_sha256"] for ancestor in info.get("ancestors", ()))
+            key = (info.get("recipe", {}).get("name", ""), info.get("budget", 1.0), info.get("data", ""), line)
             self._groups[info["experiment"]][key].append(record)
 
     def groups(self, experiment: str) -> dict[tuple, list[Record]]:
-        """Records of one experiment by (recipe, budget, data), a list of seeds each."""
+        """Records of one experiment by (recipe, budget, data, ancestors' weights), a list of seeds each."""
         return self._groups.get(experiment, {})
 
     def names(self, paper: str = "") -> list[str]:

@@ -59,7 +59,7 @@ def sweep(
             if narrow != name and base != name.removesuffix("_w128"):
                 continue
             panel = FULL if narrow == name else f"{width} filters"
-            for (recipe, budget, _), records in runs().groups(narrow).items():
+            for (recipe, budget, *_), records in runs().groups(narrow).items():
                 for record in records:
                     psnr = record.mean(dataset, scale, "psnr", protocol)
                     if psnr is not None:

@@ -150,6 +150,8 @@ def train(
         patches = make_patches(images, how, model.domain, model.colour, experiment.degradation, device)
         validate = validation(experiment, how) if first else lambda model: math.nan
         options = {"precision": precision, "memory": memory, "compiled": compiled, "shared": shared, "cycle": len(ancestors)}
+        if fit is not None and shared.count > 1:
+            raise InputError("fit measures one process: give a budget under torchrun.")
         if fit is not None:
             total = known.get("iterations") or _fitting(experiment, how, patches, validate, 60 * fit, began, device, options)
             budget, kept = total / how.iterations, kept_iterations(how, total, keep)
@@ -254,6 +256,11 @@ def _fitting(
     validate(trial.average)
     validations = (VALIDATIONS + 1) * (time.monotonic() - since)
     left = RESERVE * (seconds - (time.monotonic() - began) - validations)
+    if left < TRIAL:
+        raise InputError(
+            f"fit {seconds / 60:g} is too short for {experiment.name}: measuring its speed and validating it take "
+            f"{seconds - left:.0f} s of it; give more minutes."
+        )
     return max(1, int(left * done / spent))
 
 

@@ -1,4 +1,4 @@
-"""The commands about training: train, score, queue, calibrate, merge."""
+"""The commands about training: train, score, queue, work, calibrate, merge."""
 
 import argparse
 import json
@@ -104,7 +104,7 @@ def work_command(options: argparse.Namespace) -> None:
     how = {name: getattr(options, name) for name in ("jobs", "threads", "device", "group")}
     lists = options.list or LISTS
     if not work(options.minutes, options.out or results_folder(), lists=lists, report=partial(print, flush=True), **how):
-        print("Nothing is left that can be trained with the data at hand: see queue --all.")
+        print("Nothing is left that can be trained with the data at hand in this time: see queue --all.")
 
 
 def calibrate_command(options: argparse.Namespace) -> None:

@@ -21,7 +21,7 @@ from srlib.models import make_model, outline, params_total
 from srlib.pages import markdown_table
 from srlib.papers import EXPERIMENTS, PAPERS, TITLES, get_experiment
 from srlib.papers.standin import SUFFIX
-from srlib.records import find_record, find_records, results_folder
+from srlib.records import find_record, results_folder, trainings
 
 BENCHMARK = "benchmarks/training.json"
 RECIPES = "benchmarks/recipes.json"
@@ -29,7 +29,7 @@ WAYS = {"plain": "plain loop", "srlib, low memory": "srlib, `--memory low`", "sr
 
 
 def recipes() -> str:
-    """Each paper's own recipe beside our fast one, as a Markdown table."""
+    """Each paper's own recipe beside ours, as a Markdown table."""
     rows = []
     for name in ("drrn_b1u9", "dsrn_t7_x2", "rlcsc_k25", "drn_x3"):
         for recipe in EXPERIMENTS[name].recipes:
@@ -86,7 +86,7 @@ SETTINGS = {
 
 
 def settings(paper: str, filters: int = 16) -> str:
-    """Where the recipes of one paper differ, published, fast and narrow, as a Markdown table."""
+    """Where the recipes of one paper differ, published, fast, core and narrow, as a Markdown table."""
     name = EXAMPLES[paper]
     whole, narrow = get_experiment(name), get_experiment(f"{name}_w{filters}")
     columns = {recipe.name: (whole, recipe) for recipe in whole.recipes} | {"fast, narrow": (narrow, narrow.recipe("fast"))}
@@ -162,7 +162,7 @@ def cost() -> str:
     text.append(f"Hours follow from throughput measured by `python -m srlib calibrate` on {measured or 'no device yet'}.")
     if not any(c["gpu"] for c in calibrations):
         text.append("No GPU has been measured yet, so no GPU-hours are given.")
-    spent = [r.info for r in find_records() if r.info["kind"] == "training"]
+    spent = [r.info for r in trainings()]
     gpu, all_seconds = sum(i.get("gpu_seconds", 0) for i in spent), sum(i["seconds"] for i in spent)
     text.append(
         f"Spent so far on the {len(spent)} committed trainings: {gpu / 3600:.1f} GPU-hours and "

@@ -21,10 +21,12 @@ from srlib.errors import InputError
 from srlib.flagships import next_cycle
 from srlib.hardware import choose_device
 from srlib.provenance import ROOT
+from srlib.records import find_records
 
 LISTS = ("orders", "flagships")
 SCORED = ("Set5", "Set14")  # what a finished run is scored on at once
-LEAST = 3.0  # minutes: below that nothing new is begun
+LEAST = 3.0  # minutes: below that no further run is begun
+CYCLE = 20.0  # minutes: a cycle of a network of a paper's size shorter than that is not worth its place in the line
 TRAINED = 0.85  # share of the time left that a cycle is planned for: it is validated and scored, too
 
 
@@ -43,6 +45,8 @@ class _Shared:
     children: list[subprocess.Popen] = field(default_factory=list)
     stopped: bool = False
     begun: int = 0
+    scored: tuple[str, ...] = ()  # sets that finished runs are scored on
+    failed: list[BaseException] = field(default_factory=list)
 
     @property
     def minutes(self) -> float:
@@ -70,7 +74,7 @@ def work(
     root : path
         Receives records, checkpoints and, in `logs`, what each run says. Finished ones are ready for `merge`.
     jobs : int
-        Runs side by side; job k works off list k, in turn.
+        Runs side by side; the lists take turns to be a job's first, and a job whose list is empty helps with the next.
     threads : int
         Of each run, on cores of its own.
     lists : sequence of str
@@ -98,8 +102,16 @@ def work(
     check_output(root / "logs" / "log")
     (root / "logs").mkdir(parents=True, exist_ok=True)
     shared = _Shared(Path(root), time.monotonic() + 60 * minutes, choose_device(device), group, report)
-    names = [lists[k % len(lists)] for k in range(jobs)]
-    workers = [threading.Thread(target=_job, args=(shared, k, threads, name)) for k, name in enumerate(names)]
+    shared.scored = tuple(filter(at_hand, SCORED))
+    turns = [(*lists[k % len(lists) :], *lists[: k % len(lists)]) for k in range(jobs)]
+
+    def job(number: int) -> None:
+        try:
+            _job(shared, number, threads, turns[number])
+        except Exception as error:
+            shared.failed.append(error)
+
+    workers = [threading.Thread(target=job, args=(k,)) for k in range(jobs)]
     before = signal.signal(signal.SIGTERM, _interrupt) if threading.current_thread() is threading.main_thread() else None
     try:
         for worker in workers:
@@ -109,7 +121,7 @@ def work(
                 worker.join(0.5)
     except KeyboardInterrupt:
         shared.stopped = True
-        for child in shared.children:
+        for child in list(shared.children):
             child.terminate()
         for worker in workers:
             worker.join()
@@ -117,6 +129,8 @@ def work(
     finally:
         if before is not None:
             signal.signal(signal.SIGTERM, before)
+    if shared.failed:
+        raise shared.failed[0]
     return shared.begun
 
 
@@ -124,44 +138,52 @@ def _interrupt(number: int, frame: object) -> None:
     raise KeyboardInterrupt
 
 
-def _job(shared: _Shared, number: int, threads: int, name: str) -> None:
-    """One worker: pick, train, and again."""
+def _job(shared: _Shared, number: int, threads: int, lists: Sequence[str]) -> None:
+    """One worker: pick from its list, else from the next ones, train, and again."""
     while not shared.stopped and shared.minutes > 0:
         with shared.picking:
-            picked = _pick(shared, name)
+            picked = next(filter(None, (_pick(shared, name) for name in lists)), None)
             if picked is None or shared.stopped:
                 return
-            arguments, reason = picked
-            shared.taken.add(" ".join(arguments))
-            shared.training.add(arguments[0])
+            command, reason = picked
+            shared.taken.add(" ".join(command))
+            shared.training.add(command[1])
             shared.begun += 1
-        shared.report(f"[{number + 1}] {' '.join(arguments)}: {reason}")
+        shared.report(f"[{number + 1}] {' '.join(command)}: {reason}")
         began = time.monotonic()
-        said = _train(shared, number, threads, arguments)
-        shared.training.discard(arguments[0])
-        shared.report(f"[{number + 1}] {arguments[0]}: {said} ({(time.monotonic() - began) / 60:.0f} min)")
+        status, said = _run(shared, number, threads, command)
+        if status == 0:  # what failed is not tried again in this session
+            shared.training.discard(command[1])
+        shared.report(f"[{number + 1}] {command[1]}: {said} ({(time.monotonic() - began) / 60:.0f} min)")
 
 
 def _pick(shared: _Shared, name: str) -> tuple[list[str], str] | None:
-    """Arguments of the next run of a list, and what it is for."""
+    """The command of the next run of a list, and what it is for."""
+    for record in find_records(shared.root) if shared.scored else ():  # stopped while it was scored
+        command = ["score", str(record.folder), "--data", *shared.scored]
+        bare = record.info.get("finished") and not (record.folder / "scores.csv").exists()
+        if bare and record.info["experiment"] not in shared.training and " ".join(command) not in shared.taken:
+            return command, "without scores so far"
     if name == "flagships" and shared.group is None:
         cycle = next_cycle(shared.root, TRAINED * shared.minutes, shared.device, frozenset(shared.training))
-        if cycle is None or " ".join(cycle.arguments) in shared.taken or (not cycle.begun and shared.minutes < LEAST):
+        if cycle is None or (not cycle.begun and TRAINED * shared.minutes < CYCLE):
             return None
-        return list(cycle.arguments), cycle.reason
+        return ["train", *cycle.arguments], cycle.reason
     groups = {group.name for group in CPU_GROUPS} if shared.group is None else {shared.group}
     for row in queue(shared.device, root=shared.root):
-        arguments = row["command"].split()[4:]
-        if row["group"] in groups and " ".join(arguments) not in shared.taken:
-            return arguments, row["fills"]
+        command = ["train", *row["arguments"]]
+        ready = row["state"] == "started" or shared.minutes >= LEAST or not shared.begun
+        if row["group"] in groups and ready and " ".join(command) not in shared.taken:
+            return command, row["fills"]
     return None
 
 
-def _train(shared: _Shared, number: int, threads: int, arguments: list[str]) -> str:
-    """One process; returns the last line it said."""
-    command = [sys.executable, "-m", "srlib", "train", *arguments, "--minutes", f"{max(0.0, shared.minutes):.2f}"]
-    command += ["--device", shared.device, "--threads", str(threads), "--out", str(shared.root)]
-    command += ["--score", *(name for name in SCORED if at_hand(name))]
+def _run(shared: _Shared, number: int, threads: int, arguments: list[str]) -> tuple[int, str]:
+    """One process; returns its exit status and the last line it said."""
+    command = [sys.executable, "-m", "srlib", *arguments]
+    if arguments[0] == "train":
+        command += ["--minutes", f"{max(0.0, shared.minutes):.2f}", "--device", shared.device, "--threads", str(threads)]
+        command += ["--out", str(shared.root), "--score", *shared.scored]
     paths = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))  # this checkout, whatever is installed
     environment = os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
     log = shared.root / "logs" / f"job{number + 1}.log"
@@ -174,14 +196,15 @@ def _train(shared: _Shared, number: int, threads: int, arguments: list[str]) -> 
         shared.children.append(child)
         if shared.stopped:
             child.terminate()
-        child.wait()
+        status = child.wait()
         shared.children.remove(child)
     with log.open("rb") as file:
         file.seek(start)
-        lines = [line.strip() for line in file.read().decode(errors="replace").replace("\r", "\n").splitlines()]
-    return next((line for line in reversed(lines) if line), "said nothing") if child.returncode in (0, 2) else (
-        f"ended with status {child.returncode}; see {log}"
-    )  # fmt: skip
+        said = file.read().decode(errors="replace").replace("\r", "\n")
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    if status not in (0, 2):  # neither well nor refused in a sentence
+        return status, f"ended with status {status}; see {log}"
+    return status, lines[-1] if lines else "said nothing"
 
 
 def _lower(pid: int, number: int, threads: int) -> None:

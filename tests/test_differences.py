@@ -21,7 +21,7 @@ from srlib.papers import drrn
 from srlib.papers.orders import ALIKE, BETTER, NOT_WORSE, ORDERS
 from srlib.runs import runs
 
-W16 = ("fast", 0.15, "T91")
+W16 = ("fast", 0.15, "T91", ())
 CELL = ("Set5", 3, "drrn", "psnr")
 
 

@@ -1,18 +1,21 @@
 """Trainings that build on others: what is handed on, what is refused, what a line counts."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
 import torch
+from PIL import Image
 
-from srlib.checkpoint import load_tensors, load_weights
+from srlib.checkpoint import load_weights
 from srlib.errors import InputError
-from srlib.lineage import ancestors_of, changes_structure, pixels_seen, unroll
+from srlib.lineage import ancestors_of, pixels_seen, unroll
 from srlib.models import make_model
 from srlib.papers import get_experiment
 from srlib.patches import Sampler, make_patches
-from srlib.records import Record, find_records, record_folder, run, share
+from srlib.records import Record, find_records, record_folder, run, share, snapshots
+from srlib.step import Step
 
 TINY = "drrn_b1u2_w4"
 
@@ -70,36 +73,42 @@ def test_fewer_units_leave_the_rest_away():
     assert torch.equal(three.blocks[0].norms_1[2].weight, five.blocks[0].norms_1[2].weight)
 
 
-def test_a_cycle_starts_from_the_average_of_the_one_before(train, tmp_path, monkeypatch):
-    """Identity: before its first step the network is the record's, to the rounding of what the record keeps."""
-    first = train()
-    seen = []
-    real = torch.optim.Muon.step
-    monkeypatch.setattr(torch.optim.Muon, "step", lambda self: (seen.append(1), real(self)))
-    from srlib.lineage import begin_from
-    from srlib.state import start
+def test_a_cycle_starts_from_the_average_of_the_one_before(train, monkeypatch):
+    """Identity: when its first step is made, network and average are what the record keeps of its parent's average."""
+    first, seen = train(), []
+    real = Step.__init__
 
-    experiment = get_experiment(TINY)
-    state = start(experiment, experiment.recipe("fast"), 5, "cpu")
-    weights = load_tensors(first.folder / "weights.safetensors")[0]
-    begin_from(state, weights)
-    wanted = load_weights(experiment.make(), first.folder / "weights.safetensors").state_dict()
-    for module in (state.model, state.average):
-        assert all(torch.equal(tensor, wanted[name]) for name, tensor in module.state_dict().items())
+    def note(self, state, *args, **options):
+        seen.append([{name: t.clone() for name, t in m.state_dict().items()} for m in (state.model, state.average)])
+        real(self, state, *args, **options)
+
+    monkeypatch.setattr(Step, "__init__", note)
+    train(start_from=first.folder)
+    wanted = load_weights(get_experiment(TINY).make(), first.folder / "weights.safetensors").state_dict()
+    for tensors in seen[0]:
+        assert all(torch.equal(tensor, wanted[name]) for name, tensor in tensors.items())
+
+
+def test_a_cycle_that_was_stopped_ends_in_the_same_bits(train, tmp_path):
+    """Identity: one iteration, a stop, the rest equal all at once; its order of patches is a function of seed and cycle."""
+    first = train()
+    assert not train(start_from=first.folder, minutes=0).info["finished"]
+    stopped = train(start_from=first.folder)
+    whole = run(get_experiment(TINY), tmp_path / "other", budget=0.0005, data="SampleTrain", device="cpu", progress=False,
+                start_from=first.folder)  # fmt: skip
+    assert stopped.info["weights_sha256"] == whole.info["weights_sha256"]
 
 
 def test_the_record_names_its_ancestors_and_counts_the_line(train):
-    """Arithmetic: three runs of ten iterations of 16 patches of 31 x 31 are 30 x 16 x 961 pixels of the published training."""
+    """Arithmetic: three runs of ten iterations of 4 patches of 62 x 62 are 30 x 4 x 3,844 pixels of the published training."""
     first = train()
     second = train(start_from=first.folder)
     third = train("drrn_b1u4_w4", start_from=second.folder)
     assert second.folder.name == f"seed0_fast_0.0005_from_{first.info['weights_sha256'][:8]}"
     assert [a["weights_sha256"] for a in third.info["ancestors"]] == [r.info["weights_sha256"] for r in (first, second)]
-    assert pixels_seen(third.info) == 30 * 16 * 31**2
+    assert pixels_seen(third.info) == 30 * 4 * 62**2
     recipe = get_experiment("drrn_b1u4_w4").recipe("fast")
     assert share(third) == pytest.approx(30 / recipe.iterations)
-    assert not changes_structure(second.info)
-    assert changes_structure(third.info)
     assert train(start_from=first.folder).info == second.info  # given again, it is found
 
 
@@ -108,12 +117,15 @@ def test_each_cycle_sees_its_patches_in_an_order_of_its_own(photo):
     recipe = replace(get_experiment(TINY).recipe("fast"), batch=8)
     patches = make_patches([("cat", photo)], recipe)
     orders = []
-    for cycle in (0, 0, 1, 2):
+    for cycle in range(3):
         sampler = Sampler(patches, 8, recipe.turns, 3, cycle=cycle)
-        sampler.seek(0)
-        orders.append(sampler.order.tolist())
-    assert orders[0] == orders[1]
-    assert len({tuple(order) for order in orders}) == 3
+        for number in range(3):
+            sampler.seek(number * sampler.iterations)
+            orders.append(tuple(sampler.order.tolist()))
+    assert len(set(orders)) == 9
+    plain = Sampler(patches, 8, recipe.turns, 3)
+    plain.seek(0)
+    assert tuple(plain.order.tolist()) == orders[0]
 
 
 @pytest.mark.parametrize(
@@ -147,6 +159,33 @@ def test_a_damaged_or_missing_ancestor_is_named(train, tmp_path):
     with pytest.raises(InputError, match=r"record.json is missing or damaged"):
         train(start_from=tmp_path / "nowhere")
     assert len(find_records(tmp_path)) == 0
+
+
+def test_other_data_are_another_line(train, tmp_path, photo):
+    """A record of a stand-in's training is no start for a training on the real data."""
+    first = train()
+    Image.fromarray(photo).save(tmp_path / "cat.png")
+    with pytest.raises(InputError, match="was trained on SampleTrain, not on"):
+        train(start_from=first.folder, data=str(tmp_path))
+
+
+def test_an_epoch_that_is_an_experiment_of_its_own_is_not_kept(train):
+    """`drn_x3_epoch100` has a schedule of its own; so has its narrow form."""
+    with pytest.raises(InputError, match="epoch 100 cannot be kept: drn_x3_epoch100 is an experiment of its own"):
+        train("drn_x3_w16", keep=(100,))
+
+
+def test_what_was_not_kept_in_time_is_said(train):
+    """A finished run is not run again, so nothing more can be kept of it; snapshots that a kill prevented are made up for."""
+    record = train("rlcsc_k15_w4", budget=0.003, keep=(5,))
+    snapshot = snapshots(record)["epoch5"].folder
+    shutil.move(snapshot / "weights.safetensors", record.folder / "weights_epoch5.safetensors")
+    (snapshot / "record.json").unlink()
+    train("rlcsc_k15_w4", budget=0.003, keep=(5,))
+    assert snapshots(record)["epoch5"].model()
+    train()
+    with pytest.raises(InputError, match="is finished, and nothing was kept on its way"):
+        train(keep=(5,))
 
 
 def test_kept_epochs_become_records_that_the_claims_name(train, tmp_path):

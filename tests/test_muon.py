@@ -11,8 +11,10 @@ from srlib.errors import InputError
 from srlib.experiment import Experiment
 from srlib.models import ARCHITECTURES
 from srlib.muon import Muon, inner_convolutions
-from srlib.papers import drrn
+from srlib.papers import drrn, get_experiment
+from srlib.patches import make_patches
 from srlib.state import start
+from srlib.step import Step
 
 SMALL = {
     "srcnn": {"n_1": 8, "n_2": 4},
@@ -124,3 +126,17 @@ def test_weights_that_would_be_copied_are_refused():
     """A weight that is not channels-last has no matrix in its own memory, so an update of one would be lost."""
     with pytest.raises(ValueError, match="give them in channels-last memory"):
         Muon([nn.Conv2d(8, 8, 3).weight])
+
+
+@pytest.mark.parametrize("name", ["dsrn_t1_x2_w4", "dsrn_div2k_untied_x2_w4"])
+def test_weights_that_are_not_used_stay_as_they_are(name, photo):
+    """Behaviour: the first step's f_hr and f_down act on a state of zeros and are left out, so they have no gradient."""
+    experiment = get_experiment(name)
+    recipe = replace(experiment.recipe("fast"), batch=2, iterations=10)
+    state = start(experiment, recipe, 0, "cpu")
+    before = state.model.f_down[0].weight.detach().clone()
+    used = state.model.f_up[0].weight.detach().clone()
+    step = Step(state, make_patches([("cat", photo)], recipe, state.model.domain), recipe, 10, 0)
+    step()
+    assert torch.equal(state.model.f_down[0].weight, before)
+    assert not torch.equal(state.model.f_up[0].weight, used)

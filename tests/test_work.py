@@ -85,9 +85,16 @@ def test_a_cycle_that_was_stopped_goes_on_first(flagship, tmp_path):
     assert cycle.arguments == (*wanted.split(), str(parent))
     (folder / "record.json").write_text(json.dumps({"experiment": "rlcsc_k25", "commit": "c", "diverged": "so"}))
     assert next_cycle(tmp_path, 30).arguments[0] == "dsrn_t7_x3"
+    diverged = record_folder(get_experiment("dsrn_t7_x3"), 0, "core", fit=30, root=tmp_path)
+    diverged.mkdir(parents=True)
+    (diverged / "record.json").write_text(json.dumps({"experiment": "dsrn_t7_x3", "commit": "c", "diverged": "so"}))
+    assert next_cycle(tmp_path, 40).arguments[0] == "drrn_b1u9"  # each network has its turn
     (folder / "checkpoint.safetensors").write_bytes(b"damaged")
     (folder / "record.json").unlink()
-    assert next_cycle(tmp_path, 30).arguments[0] == "dsrn_t7_x3"
+    assert next_cycle(tmp_path, 30).arguments[0] == "drrn_b1u9"
+    own = record_folder(get_experiment("drrn_b1u9"), 0, root=tmp_path)  # somebody's `train drrn_b1u9`, no cycle
+    save_tensors(own / "checkpoint.safetensors", {}, {"config": config | {"recipe": {"name": "fast"}}})
+    assert not next_cycle(tmp_path, 30).begun
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
 """The networks that all four papers compare with, trained on the same images: SRCNN, VDSR and DRCN.
 
-The papers quote their numbers, and so do we: there is no `published` recipe, only a `fast` one like the others', to compare on
-equal terms (all three scales in one model, too). Patch and batch sizes are their authors', all else is ours.
+The papers quote their numbers, and so do we: there is no `published` recipe, only a `fast` and a `core` one like the others',
+to compare on equal terms (all three scales in one model, too). Patches, and the batch of `fast`, are their authors'; all else
+is ours.
 """
 
 from dataclasses import replace
