@@ -25,7 +25,7 @@ from srlib.records import find_records
 
 LISTS = ("orders", "flagships")
 SCORED = ("Set5", "Set14")  # what a finished run is scored on at once
-LEAST = 3.0  # minutes: below that no further run is begun
+LEAST = 1.0  # minutes: below that no further run is begun
 CYCLE = 20.0  # minutes: a cycle of a network of a paper's size shorter than that is not worth its place in the line
 TRAINED = 0.85  # share of the time left that a cycle is planned for: it is validated and scored, too
 
