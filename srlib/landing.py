@@ -13,6 +13,7 @@ from srlib.models import MODELS, outline, params
 from srlib.pages import markdown_table
 from srlib.papers import PAPERS, TITLES, claims, get_experiment
 from srlib.papers.recomputed import contradictions
+from srlib.records import share
 from srlib.runs import runs
 
 CELL = ("Set5", 3, "psnr")  # of the picture
@@ -45,8 +46,11 @@ def progress() -> str:
     """How far the trainings are, in a few sentences of Markdown."""
     own = counts(row for row in ledger() if row.kind == "measured")
     trained = {name for paper in PAPERS for name in runs().names(paper)}
-    full = len(trained & MODELS.keys())
-    said = f"**{full} of the papers' networks {'is' if full == 1 else 'are'} trained at full size.** "
+    whole = trained & MODELS.keys()
+    full = len(whole)
+    most = max((share(r) for name in whole for records in runs().groups(name).values() for r in records), default=0)
+    said = f"**{full} of the papers' networks {'is' if full == 1 else 'are'} trained at full size**"
+    said += f", for at most {100 * most:.3g} % of the published training. "
     if not full:
         said = "**No network of a paper's size is trained yet.** "
     if narrow := len(trained) - full:

@@ -23,7 +23,7 @@ from srlib.runs import Runs
 FAST, FIRST, ADAM = "fast", "first", "adam"
 BLACK = 16  # of 255: luma in studio range has nothing below it
 NONE = "–"
-OPTIMISERS = {"muon": "Muon, AdamW for the rest", "adam": "Adam", "sgd": "SGD"}
+OPTIMISERS = {"muon": "Muon {lr:g}, AdamW {adam_lr:g}", "adam": "Adam {lr:g}", "sgd": "SGD {lr:g}"}
 OUTCOMES = {"yes": "borne out so far", "open": "undecided", "no": "contrary so far", "": "not attempted"}
 Groups = dict[tuple[str, float, str], dict[str, list[Record]]]  # (experiment, budget, data) to recipe to records, a seed each
 
@@ -211,8 +211,9 @@ def trials(paper: str = "") -> str:
         f"shown for information and decides nothing.{_ahead([lead for lead in leads if not math.isnan(lead)])}"
     )
     note = (
-        "Means are over the seeds named, differences over the seeds that both recipes have; *other seeds* marks a difference "
-        "between recipes that share none."
+        "*Pool* is the held-out PSNR after the last iteration; a network's runs have equally many iterations, of equally many "
+        "pixels. Means are over the seeds named, differences over the seeds that both recipes have; *other seeds* marks a "
+        "difference between recipes that share none."
     )
     return f"{text}\n\n{markdown_table(pd.DataFrame(rows))}\n\n{note}"
 
@@ -243,13 +244,11 @@ def _sharing_seeds(records: Sequence[Record], others: Iterable[Sequence[Record]]
 def _settings(record: Record) -> dict[str, str]:
     """The recipe as the record has it: what was added to recipes later was 0 then."""
     recipe = record.info["recipe"]
-    rates = [recipe["lr"]] + ([recipe["adam_lr"]] if recipe["optimiser"] == "muon" else [])
     return {
         "recipe": f"`{recipe['name']}`",
-        "optimiser": OPTIMISERS.get(recipe["optimiser"], recipe["optimiser"]),
-        "rates": ", ".join(f"{rate:g}" for rate in rates),
-        "first shift": f"{recipe.get('first_shift', 0):g}",
-        "iterations": f"{record.info['iterations_done']:,}",
+        "optimiser, rate": OPTIMISERS[recipe["optimiser"]].format_map(recipe),
+        "shift": f"{recipe.get('first_shift', 0):g}",
+        "patch": f"{recipe['patch']}, {record.info['precision']}",
     }
 
 
@@ -257,9 +256,8 @@ def _reached(records: Sequence[Record], fast: Sequence[Record]) -> dict[str, str
     """Where the runs ended, and how far from those of `fast`."""
     difference, paired = _compare(records, fast)
     return {
-        "precision": ", ".join(dict.fromkeys(record.info["precision"] for record in records)),
         "seeds": ", ".join(str(_seed(record)) for record in records),
-        "validation (dB)": _db(_mean(map(_validation, records))),
+        "pool (dB)": _db(_mean(map(_validation, records))),
         "to `fast` (dB)": _db(difference, "+") + ", other seeds" * (not paired and not math.isnan(difference)),
         "Set5 (dB)": f"{_db(_mean(map(_set5, records)))} (×{_scale(records[0])})",
     }
