@@ -9,6 +9,7 @@ import pandas as pd
 from srlib.differences import Difference, evidence, filters, mean_difference, whole
 from srlib.ledger import Row, ledger
 from srlib.ledger_pages import plain
+from srlib.lineage import pixels_seen
 from srlib.pages import markdown_table
 from srlib.papers import get_experiment
 from srlib.papers.orders import ALIKE, ORDERS, Order
@@ -34,11 +35,14 @@ def trained_orders(paper: str) -> str:
     found = [difference for row in asked for difference in evidence(ORDERS[row.id])]
     names = {name for difference in found for name in (difference.better, difference.worse)}
     records = [record for name in names for several in runs().groups(name).values() for record in several]
-    seen = max(record.info["iterations_done"] * record.info["recipe"]["batch"] for record in records)
+    seen = max(pixels_seen(record.info) for record in records)
     published = [recipe for name in names for recipe in get_experiment(whole(name)).recipes if recipe.name == "published"]
-    text += f"They are {len(records)} runs of {len(names)} networks, on at most {seen:,} patches each"
+    text += (
+        f"They are {len(records)} runs of {len(names)} networks, on patches of at most {seen / 1e6:,.0f} million pixels in all"
+    )
     if published:
-        text += f"; the published training sees {min(recipe.iterations * recipe.batch for recipe in published):,}"
+        whole_run = min(recipe.iterations * recipe.batch * recipe.patch**2 for recipe in published)
+        text += f"; the published training sees {whole_run / 1e6:,.0f} million"
     if all(map(filters, names)):
         widths = ", ".join(sorted(set(map(filters, names))))
         text += f". All are narrow, of {widths} filters: they prove and refute nothing, and their verdicts say *so far*"

@@ -25,10 +25,10 @@ def test_nothing_trained_is_said(results):
 
 
 def test_the_chapter_says_what_was_trained(grid):
-    """Identity: every claim that two networks decide; 16 filters, and the patches of the published schedule, by hand."""
+    """Identity: every claim that two networks decide; 16 filters, and the pixels of the published schedule, by hand."""
     text = trained_orders("drrn")
     assert "of 16 filters: they prove and refute nothing" in text
-    assert f"{464_056 * 128:,}" in text
+    assert f"{464_056 * 128 * 31**2 / 1e6:,.0f} million" in text
     decided = [row for row in ledger(("drrn",)) if row.id in ORDERS and evidence(ORDERS[row.id])]
     assert len(text.splitlines()) == 4 + len(decided)
     assert trained_orders("drn").endswith("our runs bear on 0 of them.")
