@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from srlib.differences import evidence
+from srlib.differences import evidence, outcome
 from srlib.papers import EXPERIMENTS, PAPERS, TOLERANCES, Claim, claims, get_experiment, verdict
 from srlib.papers.orders import ALIKE, ORDERS, Order
 from srlib.papers.published import damaged
@@ -145,12 +145,12 @@ def decide(identifier: str) -> dict[str, Any]:
     found = evidence(order)
     if not found:
         return {"verdict": "not attempted"}
-    answers = [difference.says(order.says) for difference in found]
+    answer = outcome(order, found)
     pairs = dict.fromkeys((d.better, d.worse) for d in found)  # in order
     full = pairs.keys() <= set(order.pairs)  # networks of the paper's size
-    if "no" in answers:
+    if answer == "no":
         said = "short of it" if full and all(d.budget >= 1 for d in found) else "contrary so far"
-    elif set(answers) == {"yes"} and len(pairs) == len(order.pairs):
+    elif answer == "yes":
         said = "reproduced" if full else "borne out so far"
     else:
         said = "undecided"
