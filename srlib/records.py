@@ -386,7 +386,7 @@ def add_scores(record: Record, images: ImageSet, scales: tuple[int, ...], protoc
             if record.mean(images.name, scale, "psnr", name) is None:
                 new = score_images(images, scale, PROTOCOLS[name], method, **options)
                 have = new if have.empty else pd.concat([have, new])
-    write_scores(record.folder, have)
+                write_scores(record.folder, have)  # at once: the next set may take hours
     return Record(record.folder)
 
 

@@ -363,7 +363,11 @@ def test_the_explorer_lives_in_jupyterlab(lab, open_page):
     page = open_page(f"{lab}/lab/tree/explorer.ipynb?token=secret")
     page.set_default_timeout(90_000)
     page.get_by_text("| Idle").wait_for()
-    page.evaluate("void window.jupyterapp.commands.execute('notebook:run-all-cells')")
+    prompt, began = page.locator(".jp-CodeCell .jp-InputPrompt").first, time.monotonic()
+    while not re.search(r"[*\d]", prompt.inner_text()):  # the command is lost if it comes before the notebook knows its kernel
+        assert time.monotonic() - began < 90, "JupyterLab did not run the cell"
+        page.evaluate("void window.jupyterapp.commands.execute('notebook:run-all-cells')")
+        page.wait_for_timeout(2_000)
     picture, small = page.locator(".srlib-pick"), page.locator(".srlib-pick img")
     picture.scroll_into_view_if_needed()
     before, box = small.get_attribute("alt"), picture.bounding_box()
