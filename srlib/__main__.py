@@ -121,6 +121,7 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("folder", nargs="+", type=Path, help="a record, such as results/drrn/drrn_b1u9/seed0")
     add.add_argument("--data", nargs="+", help="datasets or folders (default: Set5)")
     add.add_argument("--protocol", nargs="+", help="default: those of the experiment")
+    add.add_argument("--metrics", default=",".join(METRICS), help="some of psnr,ssim,ifc (the rest can be added later)")
 
     add = command("queue", training_commands.queue_command)
     add.add_argument("--device", default="auto", help="for whose speed: auto, cpu or cuda")

@@ -80,7 +80,7 @@ def evaluate_command(options: argparse.Namespace) -> None:
     if to_file:
         check_output(options.csv)
     name = options.data or default_data()
-    metrics = _metrics(options.metrics)
+    metrics = parse_metrics(options.metrics)
     protocol = get_protocol(options.protocol)
     model = _model(options.model, options.scale, options.weights)
     method = None if model is None else as_method(model)
@@ -195,7 +195,8 @@ def default_data() -> str:
     return name
 
 
-def _metrics(text: str) -> tuple[str, ...]:
+def parse_metrics(text: str) -> tuple[str, ...]:
+    """What `--metrics psnr,ssim` asks for."""
     names = tuple(text.split(","))
     if unknown := [name for name in names if name not in METRICS]:
         raise InputError(f"Metric {unknown[0]!r} is unknown: choose some of {','.join(METRICS)}.")

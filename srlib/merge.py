@@ -3,12 +3,11 @@
 import shutil
 from pathlib import Path
 
-import pandas as pd
-
 from srlib.checkpoint import load_tensors, write_atomically
 from srlib.errors import InputError
 from srlib.papers import get_experiment
-from srlib.records import COLUMNS, Record, record_folder, write_scores
+from srlib.protocol import METRICS
+from srlib.records import Record, join_scores, record_folder, write_scores
 
 FILES = ("curve.csv", "weights.safetensors", "checkpoint.safetensors")
 
@@ -80,8 +79,8 @@ def _check(record: Record) -> None:
 
 
 def _add_scores(record: Record, target: Record) -> str:
-    new = pd.concat([target.scores, record.scores]).drop_duplicates(["dataset", "scale", "image", "protocol"])
-    added = len(new) - len(target.scores)
+    new = join_scores(target.scores, record.scores)
+    added = int(new[list(METRICS)].count().sum() - target.scores[list(METRICS)].count().sum())
     if added:
-        write_scores(target.folder, new[COLUMNS])
+        write_scores(target.folder, new)
     return f"{target.folder}: the same run, {added} scores added"

@@ -81,9 +81,8 @@ class Record:
     def means(self) -> dict[tuple[str, int, str, str], float]:
         """Mean over a dataset's images by (dataset, scale, protocol, metric), where every image has the score."""
         try:
-            table = self.scores.groupby(["dataset", "scale", "protocol"])[list(METRICS)].agg(
-                lambda column: column.mean(skipna=False)
-            )
+            sets = self.scores.groupby(["dataset", "scale", "protocol"])[list(METRICS)]
+            table = sets.agg(lambda column: column.mean(skipna=False))
             return {(*key, metric): float(v) for key, row in table.iterrows() for metric, v in row.items() if not math.isnan(v)}
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"{self.folder / 'scores.csv'} is damaged ({error}): restore it from version control.") from None
@@ -149,10 +148,7 @@ def _fault(folder: Path, stamp: tuple) -> str:
 
 
 def find_record(experiment: str, root: Path | None = None) -> Record | None:
-    """The record of an experiment, if there is one: of a trial recipe last; the one trained longest, then the first seed.
-
-    Runs that diverged are none.
-    """
+    """The record of an experiment that did not diverge, if any: no trial recipe before another; trained longest; first seed."""
     records = [r for r in find_records(root) if r.folder.parts[-2] == experiment and "diverged" not in r.info]
     trial = {r.folder: r.info.get("recipe", {}).get("name", "") not in EVIDENCE for r in records}
     return min(records, key=lambda r: (trial[r.folder], -share(r), r.info.get("seed", 0)), default=None)
@@ -161,8 +157,6 @@ def find_record(experiment: str, root: Path | None = None) -> Record | None:
 def share(record: Record) -> float:
     """Pixels of all training patches seen, as a fraction of the published run's; 1 where nothing is trained.
 
-    Notes
-    -----
     Ancestors count: a record that starts from another one has seen what its line has. The published run is that of the `fast`
     recipe where the paper gives none.
     """
@@ -356,8 +350,7 @@ def _check_kept(experiment: Experiment, recipe: str, keep: Sequence[int]) -> Non
 def snapshots(record: Record) -> dict[str, Record]:
     """The records of what a training kept on its way, by label: 'epoch5', or 'iteration500'."""
     root, name = record.folder.parents[1], record.info["experiment"]
-    kept = record.info.get("kept", {})
-    return {label: Record(root / snapshot_name(name, label) / record.folder.name) for label in kept}
+    return {label: Record(root / snapshot_name(name, label) / record.folder.name) for label in record.info.get("kept", {})}
 
 
 def _write_snapshots(record: Record) -> None:
@@ -377,20 +370,31 @@ def _write_snapshots(record: Record) -> None:
         kept.unlink()
 
 
-def add_scores(record: Record, images: ImageSet, scales: tuple[int, ...], protocols: tuple[str, ...], **options: Any) -> Record:
-    """Score a trained record on a dataset, keeping what is there already."""
+def add_scores(
+    record: Record,
+    images: ImageSet,
+    scales: Sequence[int],
+    protocols: Sequence[str],
+    metrics: Sequence[str] = METRICS,
+    **options: Any,
+) -> Record:
+    """Score a trained record on a dataset, where it has no scores yet."""
     record = Record(record.folder)  # its scores as they are now: the caller's may have been read before others were added
-    method, have = as_method(record.model()), record.scores
+    method, scores = as_method(record.model()), record.scores
     for scale in scales:
         for name in protocols:
-            if record.mean(images.name, scale, "psnr", name) is None:
-                new = score_images(images, scale, PROTOCOLS[name], method, **options)
-                have = new if have.empty else pd.concat([have, new])
-                write_scores(record.folder, have)  # at once: the next set may take hours
+            if missing := tuple(m for m in metrics if record.mean(images.name, scale, m, name) is None):
+                scores = join_scores(scores, score_images(images, scale, PROTOCOLS[name], method, missing, **options))
+                write_scores(record.folder, scores)  # at once: the next set may take hours
     return Record(record.folder)
+
+
+def join_scores(scores: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:
+    """Two tables of scores in one, a row for an image; where both have a number, the first's."""
+    both = [table for table in (scores, others) if not table.empty]
+    return pd.concat(both or [scores]).groupby(COLUMNS[:4], sort=False, as_index=False)[list(METRICS)].first()
 
 
 def write_scores(folder: Path, scores: pd.DataFrame) -> None:
     """Write `scores.csv` atomically."""
-    table = scores[COLUMNS].to_csv(index=False, float_format="%.8f", lineterminator="\n")
-    write_atomically(folder / "scores.csv", table)
+    write_atomically(folder / "scores.csv", scores[COLUMNS].to_csv(index=False, float_format="%.8f", lineterminator="\n"))

@@ -12,14 +12,14 @@ import torch
 
 from srlib.calibration import calibrate
 from srlib.campaign import queue
-from srlib.commands import default_data
+from srlib.commands import default_data, parse_metrics
 from srlib.datasets import ImageSet, at_hand, data_folder, open_images
 from srlib.errors import InputError
 from srlib.flagships import FLAGSHIPS, cycles
 from srlib.merge import merge
 from srlib.metrics import IFC_MIN_SIDE
 from srlib.papers import get_experiment
-from srlib.protocol import get_protocol
+from srlib.protocol import METRICS, get_protocol
 from srlib.records import Record, add_scores, results_folder, run, snapshots
 from srlib.work import LISTS, work
 
@@ -58,6 +58,7 @@ def train_command(options: argparse.Namespace) -> None:
 
 def score_command(options: argparse.Namespace) -> None:
     """Score finished trainings on datasets, adding to what their records hold."""
+    metrics = parse_metrics(options.metrics)
     for folder in options.folder:
         record = Record(folder)
         experiment = get_experiment(record.info["experiment"])
@@ -69,7 +70,7 @@ def score_command(options: argparse.Namespace) -> None:
         for name in options.data or [default_data()]:
             images = open_images(name)
             _check_scorable(images, scales)
-            _score(record, images, scales, tuple(options.protocol or experiment.protocols))
+            _score(record, images, scales, tuple(options.protocol or experiment.protocols), metrics)
 
 
 def queue_command(options: argparse.Namespace) -> None:
@@ -120,11 +121,14 @@ def merge_command(options: argparse.Namespace) -> None:
         print("\n".join(merge(folder)))
 
 
-def _score(record: Record, images: ImageSet, scales: tuple[int, ...], protocols: tuple[str, ...]) -> None:
-    record = add_scores(record, images, scales, protocols)
+def _score(
+    record: Record, images: ImageSet, scales: tuple[int, ...], protocols: tuple[str, ...], metrics: tuple[str, ...] = METRICS
+) -> None:
+    record = add_scores(record, images, scales, protocols, metrics)
     for scale in scales:
         for protocol in protocols:
-            print(f"{images.name} x{scale}: {record.mean(images.name, scale, 'psnr', protocol):.2f} dB under `{protocol}`")
+            if (psnr := record.mean(images.name, scale, "psnr", protocol)) is not None:
+                print(f"{images.name} x{scale}: {psnr:.2f} dB under `{protocol}`")
 
 
 def _duration(minutes: float | None) -> str:

@@ -1,5 +1,6 @@
 """Records: provenance, damage, scores; the committed ones and fresh ones."""
 
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -53,6 +54,16 @@ def test_sets_that_are_scored_one_after_the_other_are_all_kept(record, tmp_path,
     kept = Record(record.folder).scores
     assert len(kept) == 4 + 2
     assert set(kept[kept.dataset != "Sample"].protocol) == {"drrn", "vdsr"}
+
+
+def test_a_metric_that_was_left_out_is_added(record):
+    """PSNR first and SSIM later are one row for an image, and what stood there is as it was."""
+    before = record.scores
+    done = add_scores(record, open_images("Sample"), (3,), ("drrn",), metrics=("psnr", "ssim"), progress=False)
+    columns = ["dataset", "scale", "image", "protocol", "psnr"]
+    pd.testing.assert_frame_equal(done.scores[columns], before[columns])
+    assert done.scores.ssim.between(0, 1).all()
+    assert done.scores.ifc.isna().all()
 
 
 def test_a_finished_run_is_not_run_again_nor_overwritten(record):
