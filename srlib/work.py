@@ -11,7 +11,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 
 from srlib.campaign import CPU_GROUPS, GROUPS, queue
@@ -20,8 +22,9 @@ from srlib.datasets import at_hand
 from srlib.errors import InputError
 from srlib.flagships import next_cycle
 from srlib.hardware import choose_device
+from srlib.papers import get_experiment
 from srlib.provenance import ROOT
-from srlib.records import find_records
+from srlib.records import Record, find_records
 
 LISTS = ("orders", "flagships")
 SCORED = ("Set5", "Set14")  # what a finished run is scored on at once
@@ -46,7 +49,6 @@ class _Shared:
     stopped: bool = False
     begun: int = 0
     scored: tuple[str, ...] = ()  # sets that finished runs are scored on
-    failed: list[BaseException] = field(default_factory=list)
 
     @property
     def minutes(self) -> float:
@@ -96,7 +98,7 @@ def work(
     InputError
         If an option is of no use.
     KeyboardInterrupt
-        After Ctrl-C or SIGTERM, when every run has saved its state.
+        After Ctrl-C, SIGTERM or SIGHUP, when every run has saved its state.
     """
     _check(minutes, jobs, threads, lists, group)
     check_output(root / "logs" / "log")
@@ -105,32 +107,27 @@ def work(
     shared.scored = tuple(filter(at_hand, SCORED))
     turns = [(*lists[k % len(lists) :], *lists[: k % len(lists)]) for k in range(jobs)]
 
-    def job(number: int) -> None:
-        try:
-            _job(shared, number, threads, turns[number])
-        except Exception as error:
-            shared.failed.append(error)
-
-    workers = [threading.Thread(target=job, args=(k,)) for k in range(jobs)]
-    before = signal.signal(signal.SIGTERM, _interrupt) if threading.current_thread() is threading.main_thread() else None
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        ends = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+        ends = [number for number in ends if signal.getsignal(number) != signal.SIG_IGN]  # nohup ignores SIGHUP
+        before = {number: signal.signal(number, _interrupt) for number in ends}
     try:
-        for worker in workers:
-            worker.start()
-        for worker in workers:
-            while worker.is_alive():
-                worker.join(0.5)
-    except KeyboardInterrupt:
-        shared.stopped = True
-        for child in list(shared.children):
-            child.terminate()
-        for worker in workers:
-            worker.join()
-        raise KeyboardInterrupt(f"stopped; {root} holds everything, and the same command goes on.") from None
+        with ThreadPoolExecutor(jobs) as pool:
+            workers = [pool.submit(_job, shared, k, threads, turns[k]) for k in range(jobs)]
+            try:
+                wait(workers)
+            except KeyboardInterrupt:
+                shared.stopped = True
+                for child in list(shared.children):
+                    child.terminate()
+                wait(workers)
+                raise KeyboardInterrupt(f"stopped; {root} holds everything, and the same command goes on.") from None
     finally:
-        if before is not None:
-            signal.signal(signal.SIGTERM, before)
-    if shared.failed:
-        raise shared.failed[0]
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    for worker in workers:
+        worker.result()  # raises what a job failed of
     return shared.begun
 
 
@@ -161,9 +158,9 @@ def _pick(shared: _Shared, name: str) -> tuple[list[str], str] | None:
     """The command of the next run of a list, and what it is for."""
     for record in find_records(shared.root) if shared.scored else ():  # stopped while it was scored
         command = ["score", str(record.folder), "--data", *shared.scored]
-        bare = record.info.get("finished") and not (record.folder / "scores.csv").exists()
-        if bare and record.info["experiment"] not in shared.training and " ".join(command) not in shared.taken:
-            return command, "without scores so far"
+        free = record.info["experiment"] not in shared.training and " ".join(command) not in shared.taken
+        if free and _unscored(record, shared.scored):
+            return command, "not scored yet"
     if name == "flagships" and shared.group is None:
         cycle = next_cycle(shared.root, TRAINED * shared.minutes, shared.device, frozenset(shared.training))
         if cycle is None or (not cycle.begun and TRAINED * shared.minutes < CYCLE):
@@ -176,6 +173,14 @@ def _pick(shared: _Shared, name: str) -> tuple[list[str], str] | None:
         if row["group"] in groups and ready and " ".join(command) not in shared.taken:
             return command, row["fills"]
     return None
+
+
+def _unscored(record: Record, sets: Sequence[str]) -> bool:
+    """Whether a finished training has no scores on one of the sets."""
+    if not record.info.get("finished") or record.info["kind"] != "training":
+        return False
+    protocols, scales = get_experiment(record.info["experiment"]).protocols, record.info["recipe"]["scales"]
+    return any(record.mean(*where, "psnr", protocol) is None for where in product(sets, scales) for protocol in protocols)
 
 
 def _run(shared: _Shared, number: int, threads: int, arguments: list[str]) -> tuple[int, str]:
@@ -191,7 +196,8 @@ def _run(shared: _Shared, number: int, threads: int, arguments: list[str]) -> tu
         file.write(f"$ {' '.join(command)}\n".encode())
         file.flush()
         start = file.tell()
-        child = subprocess.Popen(command, stdout=file, stderr=file, stdin=subprocess.DEVNULL, env=environment)
+        streams = {"stdin": subprocess.DEVNULL, "stdout": file, "stderr": file}
+        child = subprocess.Popen(command, **streams, env=environment, start_new_session=True)
         _lower(child.pid, number, threads)
         shared.children.append(child)
         if shared.stopped:
@@ -215,6 +221,8 @@ def _lower(pid: int, number: int, threads: int) -> None:
             cores = sorted(os.sched_getaffinity(0))
             own = {cores[k % len(cores)] for k in range(number * threads, (number + 1) * threads)}
             os.sched_setaffinity(pid, own)
+        # Linux weighs whole sessions against each other, and priorities within one alone: so each run is a session of its own.
+        Path(f"/proc/{pid}/autogroup").write_text("19")
     except (OSError, AttributeError):
         pass  # it has ended already, or may not
 

@@ -127,6 +127,17 @@ def test_work_goes_through_the_queue_side_by_side_and_goes_on(small, tmp_path, c
     assert "Nothing is left" in capsys.readouterr().out
 
 
+def test_what_was_stopped_while_it_was_scored_is_scored_first(trained, results):
+    """Behaviour: a set that is missing is asked for once a session, before anything is trained."""
+    part = trained("drrn_b3u3_w16", 32.0)
+    assert not work._unscored(part, ("Set5",))
+    shared = work._Shared(results, time.monotonic() + 60, "cpu", None, print, scored=("Set5", "Set14"))
+    command, _ = work._pick(shared, "orders")
+    assert command == ["score", str(part.folder), "--data", "Set5", "Set14"]
+    shared.taken.add(" ".join(command))
+    assert (work._pick(shared, "orders") or [["train"]])[0][0] == "train"
+
+
 @pytest.mark.slow
 def test_work_is_stopped_by_a_signal_and_nothing_is_lost(tmp_path, dataset):
     """Behaviour: SIGTERM to the one command ends its runs with their states saved, and its own word is one sentence."""
