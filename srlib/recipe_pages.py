@@ -244,10 +244,10 @@ def _sharing_seeds(records: Sequence[Record], others: Iterable[Sequence[Record]]
 def _settings(record: Record) -> dict[str, str]:
     """The recipe as the record has it: what was added to recipes later was 0 then."""
     recipe = record.info["recipe"]
+    shift = f", shift {recipe['first_shift']:g}" if recipe.get("first_shift") else ""
     return {
         "recipe": f"`{recipe['name']}`",
-        "optimiser, rate": OPTIMISERS[recipe["optimiser"]].format_map(recipe),
-        "shift": f"{recipe.get('first_shift', 0):g}",
+        "optimiser, rate": OPTIMISERS[recipe["optimiser"]].format_map(recipe) + shift,
         "patch": f"{recipe['patch']}, {record.info['precision']}",
     }
 

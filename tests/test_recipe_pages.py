@@ -122,12 +122,12 @@ def test_trials_pair_the_seeds_that_both_recipes_have(results):
     text = trials()
     assert trials("drrn") == text
     assert not cells(trials("dsrn"))
-    assert [row[:5] for row in cells(text)[1:]] == [
-        ["`drrn_b1u2_w4`", "`fast`", "Muon 0.02, AdamW 0.003", "3", "62, bf16"],
-        ["", "`adam`", "Adam 0.003", "3", "62, fp32"],
-        ["", "`first`", "Adam 0.003", "0", "31, fp32"],
+    assert [row[:4] for row in cells(text)[1:]] == [
+        ["`drrn_b1u2_w4`", "`fast`", "Muon 0.02, AdamW 0.003, shift 3", "62, bf16"],
+        ["", "`adam`", "Adam 0.003, shift 3", "62, fp32"],
+        ["", "`first`", "Adam 0.003", "31, fp32"],
     ]
-    assert [row[5:] for row in cells(text)[1:]] == [
+    assert [row[4:] for row in cells(text)[1:]] == [
         ["0", "28.00", "–", "32.00 (×3)"],
         ["0", "27.70", "-0.30", "31.00 (×3)"],
         ["3", "27.00", "-1.50, other seeds", "30.00 (×3)"],
