@@ -148,7 +148,7 @@ def _fault(folder: Path, stamp: tuple) -> str:
 
 
 def find_record(experiment: str, root: Path | None = None) -> Record | None:
-    """The record of an experiment that did not diverge, if any: no trial recipe before another; trained longest; first seed."""
+    """The record of an experiment, of those that did not diverge: trial recipes last, then the longest, then the first seed."""
     records = [r for r in find_records(root) if r.folder.parts[-2] == experiment and "diverged" not in r.info]
     trial = {r.folder: r.info.get("recipe", {}).get("name", "") not in EVIDENCE for r in records}
     return min(records, key=lambda r: (trial[r.folder], -share(r), r.info.get("seed", 0)), default=None)

@@ -20,6 +20,7 @@ from srlib.campaign import CPU_GROUPS, GROUPS, queue
 from srlib.checkpoint import check_output
 from srlib.datasets import at_hand
 from srlib.errors import InputError
+from srlib.experiment import EVIDENCE
 from srlib.flagships import next_cycle
 from srlib.hardware import choose_device
 from srlib.papers import get_experiment
@@ -176,10 +177,11 @@ def _pick(shared: _Shared, name: str) -> tuple[list[str], str] | None:
 
 
 def _unscored(record: Record, sets: Sequence[str]) -> bool:
-    """Whether a finished training has no scores on one of the sets."""
-    if not record.info.get("finished") or record.info["kind"] != "training":
+    """Whether a finished training, no trial of a recipe, has no scores on one of the sets."""
+    info = record.info
+    if not info.get("finished") or info["kind"] != "training" or info["recipe"]["name"] not in EVIDENCE:
         return False
-    protocols, scales = get_experiment(record.info["experiment"]).protocols, record.info["recipe"]["scales"]
+    protocols, scales = get_experiment(info["experiment"]).protocols, info["recipe"]["scales"]
     return any(record.mean(*where, "psnr", protocol) is None for where in product(sets, scales) for protocol in protocols)
 
 
