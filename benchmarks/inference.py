@@ -37,7 +37,7 @@ from srlib.records import find_records
 from srlib.runtimes import openvino, to_onnx
 from srlib.tiles import run_network, steady_memory, to_tensor
 
-NAMES = ("srcnn", "vdsr", "drrn_b1u9", "drrn_b1u25", "dsrn_t7_x2", "dsrn_t7_x4", "rlcsc_k25", "drn_x3")
+NAMES = ("srcnn_955", "srcnn_915", "vdsr", "drrn_b1u9", "drrn_b1u25", "dsrn_t7_x2", "dsrn_t7_x4", "rlcsc_k25", "drn_x3")
 LARGE = ("vdsr", "drrn_b1u9", "dsrn_t7_x2", "drn_x3")  # at 1024 the others take minutes a call
 WAYS = ("plain", "srlib", "onnxruntime", "openvino", "plain bf16", "srlib bf16", "openvino bf16")
 

@@ -41,7 +41,7 @@ import pandas as pd
 from IPython.display import Markdown, display
 
 from srlib.difference_figures import difference_figure, difference_table
-from srlib.differences import evidence, margin, whole
+from srlib.differences import evidence_on, margin, whole
 from srlib.figures import COLOURS, grid_figure, show, table, use_style
 from srlib.models import params
 from srlib.order_pages import orders
@@ -131,10 +131,9 @@ table(
 # %% [markdown]
 # ## The claims of order
 #
-# Below each pair of structures that a claim compares, at equal budget and data.
-# A claim is borne out where all its intervals lie on its side; they are wide enough to hold for all pairs of a claim at once,
-# but cover the choice of seeds only, not that of five test images. The mean over its pairs has one as wide as a single pair's, since runs
-# of one seed see the same patches. *Comparable* is a difference within ±0.05 dB.
+# Below each pair of structures that a claim compares, at equal length and data, with two intervals: over the choice of seeds, which
+# {ref}`decides <decision-rule>`, and over that of the test images. The mean over a claim's pairs has one as wide as a single pair's, since
+# runs of one seed see the same patches. *Comparable* is a difference within ±0.05 dB.
 
 # %% tags=["hide-input"]
 CLAIMS = {
@@ -158,7 +157,7 @@ show(difference_figure(compared, "drrn", pair_of), "fig-bu-differences", differe
 # %% tags=["hide-input"]
 table(
     difference_table(compared, "drrn", pair_of, ("Set5", "Set14")),
-    "Differences of PSNR at ×3 (dB), with half their 95 % intervals",
+    "Differences of PSNR at ×3 (dB): ± half the 95 % interval over seeds, and the interval over images",
 )
 
 # %% tags=["hide-input"]
@@ -178,19 +177,23 @@ if len(shown) > 1 and not (narrow := points[(points.panel == shown[1]) & (points
         f"Among our {len(made)} structures of {shown[1]}, PSNR is rank-correlated with depth by **{rank.depth:+.2f}** and with the number "
         f"of weights by **{rank.weights:+.2f}**."
     )
-    if pairs := [pair for order in compared.values() for pair in evidence(order)]:
-        deviation, freedom = pairs[0].scatter
+    for pair in [
+        pair
+        for says in ("comparable at like depth", "comparable at 52 layers")
+        for pair in evidence_on(compared[says], "Set5")[:1]
+    ]:
+        (deviation, freedom), _ = pair.scatter
         if freedom:
-            enough = next(n for n in range(2, 1000) if margin(deviation, freedom, (n, n)) < 0.05)
+            enough = next(n for n in range(2, 1000) if margin(pair.scatter, (n, n)) < 0.05)
             text += (
-                f" Seeds scatter by {deviation:.3f} dB (standard deviation, {freedom} degrees of freedom), so two networks with two seeds each "
-                f"must differ by {margin(deviation, freedom, (2, 2)):.2f} dB to be told apart, and at least {enough} seeds each are needed to call "
-                "two comparable."
+                f" Seeds of networks as deep as {whole(pair.better).removeprefix('drrn_').upper()} scatter by {deviation:.3f} dB (standard "
+                f"deviation, {freedom} degrees of freedom): two of them with two seeds each must differ by "
+                f"{margin(pair.scatter, (2, 2)):.2f} dB to be told apart, and at least {enough} seeds each are needed to call them comparable."
             )
 display(Markdown(text))
 
 # %% [markdown]
-# * The full-width structures of the figure stand as *not attempted* above until they have been trained; nothing here fills them in.
+# * The full-width structures of the figure stand as *not run* above until they have been trained; nothing here fills them in.
 # * In a narrow network weights are scarce, and blocks bring weights while units do not. So that blocks help more than units says
 #   little about depth. The paper's own pair at like depth, B2U3 and B3U2, is one of different weights, too.
 # * After so few iterations the deepest networks are the furthest from what they could learn.

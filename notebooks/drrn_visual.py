@@ -70,7 +70,7 @@ use_style()
 # %%
 METHODS = {
     "Bicubic": "bicubic",
-    "SRCNN": "srcnn",
+    "SRCNN": "srcnn_955",
     "SelfEx": "",
     "VDSR (released)": "vdsr_official",  # the weights of its authors
     "VDSR with BN": "vdsr_bn",  # the paper's "re-implementation"

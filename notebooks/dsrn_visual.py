@@ -73,7 +73,7 @@ use_style()
 METHODS = {
     "Bicubic": "bicubic",
     "A+": "",
-    "SRCNN": "srcnn",
+    "SRCNN": "srcnn_955",
     "FSRCNN": "",
     "SelfEx": "",
     "RFL": "",

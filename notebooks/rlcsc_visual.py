@@ -71,7 +71,7 @@ use_style()
 # %%
 METHODS = {
     "Bicubic": "bicubic",
-    "SRCNN": "srcnn",
+    "SRCNN": "srcnn_955",
     "SelfEx": "",
     "VDSR (released)": "vdsr_official",  # the weights of its authors
     "DRCN": "drcn",

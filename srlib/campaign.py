@@ -59,7 +59,7 @@ GROUPS = (
         "DRN Table 3, the rest, and its loss",
         ("drn_x2", "drn_x4", "drn_plus_x3", "drn_plus_x2", "drn_plus_x4", "drn_mse_x3"),
     ),
-    Group("baselines", "what all four papers compare with", ("vdsr", "vdsr_bn", "srcnn", "drcn")),
+    Group("baselines", "what all four papers compare with", ("vdsr", "vdsr_bn", "srcnn_955", "srcnn_915", "drcn")),
     Group(
         "dsrn last state",
         "DSRN, Section 5.3: averaging or the last state",

@@ -160,7 +160,7 @@ def ledger_command(options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps([{key: _finite(value) for key, value in vars(row).items()} for row in rows], indent=1))
         return
-    columns = ["id", "where", "experiment", "protocol", "published", "ours", "gap", "budget", "verdict"]
+    columns = ["id", "where", "experiment", "protocol", "published", "ours", "gap", "share", "verdict", "detail"]
     if rows:
         shown = rows_frame(rows)[columns].astype(object)
         shown = shown.where(shown.notna(), "–")

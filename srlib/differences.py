@@ -1,63 +1,92 @@
-"""What our runs say about two experiments: the mean difference of their scores, as far as seeds allow to say it.
+"""What our runs say about two experiments: the mean difference of their scores, as far as seeds and images allow to say it.
 
-Single trainings of one network differ by their seed. How much is estimated from all networks of ours that were trained alike
-(same paper, width, recipe, budget and data) and have several seeds: their variances are pooled, so that a difference has an
-interval from few seeds, and even from one. That assumes that all of them scatter alike.
+Single trainings of one network differ by their seed. How much is estimated from networks of ours that were trained alike (same
+paper, width, recipe, length and data), have several seeds and are of like depth, for deep networks scatter more. Their
+variances are pooled, so that a difference has an interval from few seeds; where no network alike has two, it has none.
+A second interval says how much the difference depends on the choice of test images.
 """
 
 import math
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
+from itertools import product
 
 import numpy as np
-from scipy.stats import t
+from scipy.stats import bootstrap, t
 
-from srlib.papers import EXPERIMENTS, TOLERANCES, claims, get_experiment
+from srlib.models import outline
+from srlib.papers import TOLERANCES, claims, filters, get_experiment, whole
 from srlib.papers.orders import ALIKE, BETTER, NOT_WORSE, Order
 from srlib.papers.standin import SUFFIX
+from srlib.records import Record, share
 from srlib.runs import Runs, runs
 
 LEVEL = 0.95  # of the intervals
-# What a claim says of better minus worse (dB). "Comparable" is within the tolerance of a reproduced score.
-REGIONS = {
-    BETTER: (0.0, math.inf),
-    NOT_WORSE: (-TOLERANCES["psnr"], math.inf),
-    ALIKE: (-TOLERANCES["psnr"], TOLERANCES["psnr"]),
-}
+LIKE_DEPTH = 1.5  # the larger depth over the smaller, at most, for networks whose scatter is pooled
+SUPPORTED, CONTRADICTED, UNDECIDED = "supported", "contradicted", "undecided"
 Cell = tuple[str, int, str, str]  # dataset, scale, protocol, metric
+Scatter = tuple[float, int]  # standard deviation between seeds (dB) and its degrees of freedom
+INSTEAD = {"DIV2K_valid": "Set5"}  # the set that stands in where nothing was scored on the one that a sentence names
+
+
+def region(says: str, metric: str = "psnr") -> tuple[float, float]:
+    """Where a claim has better minus worse. "Comparable" is within the tolerance of a score."""
+    tolerance = TOLERANCES[metric]
+    return {BETTER: (0.0, math.inf), NOT_WORSE: (-tolerance, math.inf), ALIKE: (-tolerance, tolerance)}[says]
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Two experiments of ours at equal recipe, budget and data."""
+    """Two experiments of ours at equal recipe, length and data."""
 
     better: str  # as the paper has it
     worse: str
-    psnr: float  # dB, mean over seeds: better minus worse
-    margin: float  # dB, half of its interval; infinite where no network of ours has two seeds
+    psnr: float  # dB (or the unit of another metric), mean over seeds: better minus worse
+    margin: float  # half of its interval; infinite where no network alike has two seeds
+    together: float  # half of the interval when those of all pairs of the claim are to hold at once
     seeds: tuple[tuple[int, ...], tuple[int, ...]]  # of the one, of the other
     dataset: str
     scale: int
     protocol: str
     recipe: str
-    budget: float
-    scatter: tuple[float, int]  # standard deviation between seeds (dB) and its degrees of freedom
+    share: float  # of the published training, of the one with less
+    scatter: tuple[Scatter, Scatter]  # of the one, of the other
+    by_image: tuple[float, ...] = ()  # the same difference on each test image
+    metric: str = "psnr"
 
     def says(self, what: str) -> str:
-        """'yes' if the whole interval is where the claim has it, 'no' if none of it is, else 'open'."""
-        low, high = REGIONS[what]
-        if self.psnr + self.margin <= low or self.psnr - self.margin >= high:
-            return "no"
-        return "yes" if self.psnr - self.margin > low and self.psnr + self.margin < high else "open"
+        """'supported' if the whole interval is where the claim has it, 'contradicted' if none of it is, else 'undecided'.
+
+        A claim needs all its pairs, so each pair's own interval may support it. One pair is enough to contradict it, so there
+        the interval is the one that holds for all pairs at once.
+        """
+        low, high = region(what, self.metric)
+        if self.psnr + self.together <= low or self.psnr - self.together >= high:
+            return CONTRADICTED
+        return SUPPORTED if self.psnr - self.margin > low and self.psnr + self.margin < high else UNDECIDED
+
+    @property
+    def images(self) -> tuple[float, float]:
+        """The ends of the interval over test images; NaN with fewer than two."""
+        return interval(self.by_image)
 
     def __str__(self) -> str:
         margin = f" ± {self.margin:.2f}" if math.isfinite(self.margin) else ""
-        return f"{self.better} against {self.worse} {self.psnr:+.2f}{margin} dB"
+        place = f" on {self.dataset} ×{self.scale}"
+        return f"{self.better} against {self.worse} {self.psnr:+.2f}{margin}{' dB' * (self.metric == 'psnr')}{place}"
 
 
-def pooled(groups: Iterable[Sequence[float]]) -> tuple[float, int]:
+@lru_cache(8192)
+def interval(values: tuple[float, ...]) -> tuple[float, float]:
+    """The ends of the 95 % interval of the mean of `values`: percentiles of 10,000 bootstrap draws, fixed seed."""
+    if len(values) < 2:
+        return math.nan, math.nan
+    found = bootstrap((values,), np.mean, n_resamples=10_000, confidence_level=LEVEL, method="percentile", rng=0)
+    return float(found.confidence_interval.low), float(found.confidence_interval.high)
+
+
+def pooled(groups: Iterable[Sequence[float]]) -> Scatter:
     """Standard deviation within groups, pooled, and its degrees of freedom; (NaN, 0) if none has two values."""
     groups = [np.asarray(values, float) for values in groups if len(values)]
     freedom = sum(len(values) - 1 for values in groups)
@@ -65,14 +94,14 @@ def pooled(groups: Iterable[Sequence[float]]) -> tuple[float, int]:
     return (math.sqrt(squares / freedom), freedom) if freedom else (math.nan, 0)
 
 
-def margin(deviation: float, freedom: int, counts: Iterable[int], together: int = 1) -> float:
+def margin(scatters: Sequence[Scatter], counts: Sequence[int], together: int = 1) -> float:
     """Half the 95 % interval of a mean, or of a difference of two means.
 
     Parameters
     ----------
-    deviation, freedom
-        From `pooled`.
-    counts : iterable of int
+    scatters : sequence of (float, int)
+        From `pooled`: of the mean, or of each of the two. The one with fewer degrees of freedom decides the quantile.
+    counts : sequence of int
         Values behind the mean, or behind each of the two.
     together : int
         How many intervals are to hold at once (Bonferroni).
@@ -80,48 +109,37 @@ def margin(deviation: float, freedom: int, counts: Iterable[int], together: int 
     Returns
     -------
     float
-        In the unit of `deviation`; infinite without degrees of freedom.
+        In the unit of the values; infinite without degrees of freedom.
     """
+    freedom = min(degrees for _, degrees in scatters)
     if not freedom:
         return math.inf
-    return float(t.ppf(1 - (1 - LEVEL) / (2 * together), freedom)) * deviation * math.sqrt(sum(1 / n for n in counts))
+    deviation = math.sqrt(sum(sd**2 / n for (sd, _), n in zip(scatters, counts, strict=True)))
+    return float(t.ppf(1 - (1 - LEVEL) / (2 * together), freedom)) * deviation
 
 
-def scatter(name: str, key: tuple, cell: Cell, source: Runs | None = None) -> tuple[float, int]:
-    """What seeds do to a cell: pooled over all that was trained like `name` at `key`, or, if none has two seeds, over all."""
+def scatter(name: str, key: tuple, cell: Cell, source: Runs | None = None) -> Scatter:
+    """What seeds do to a cell: pooled over all networks of like depth that were trained like `name` at `key`."""
     source = source or runs()
-    alike = [n for n in source.names(_paper(name)) if filters(n) == filters(name)]
-    deviation, freedom = pooled(_values(n, key, cell, source) for n in alike)
-    if freedom:
-        return deviation, freedom
-    return pooled(_values(n, k, cell, source) for n in source.names() for k in source.groups(n))
+    alike = (n for n in source.names(get_experiment(name).paper) if filters(n) == filters(name))
+    near = (other for other in alike if like_depth(name, other))
+    return pooled([r.means[cell] for r in source.groups(other).get(key, ()) if cell in r.means] for other in near)
 
 
-def _values(name: str, key: tuple, cell: Cell, source: Runs) -> list[float]:
-    return [record.means[cell] for record in source.groups(name).get(key, ()) if cell in record.means]
-
-
-def _paper(name: str) -> str:
-    return get_experiment(name).paper
-
-
-def filters(name: str) -> str:
-    """The number that a narrow form's name ends in; empty for a network of the paper's size."""
-    match = re.search(r"_w(\d+)$", name)
-    return match[1] if match else ""
-
-
-def whole(name: str) -> str:
-    """The paper's experiment of which `name` is a narrow form, or itself."""
-    base = name.removesuffix(f"_w{filters(name)}")
-    return f"{base}_w128" if f"{base}_w128" in EXPERIMENTS else base
+@lru_cache(8192)
+def like_depth(one: str, other: str) -> bool:
+    """Whether two experiments' networks are so alike in depth that their scatter is pooled."""
+    depths = [outline(get_experiment(name).make).depth for name in (one, other)]
+    return max(depths) <= LIKE_DEPTH * min(depths)
 
 
 def differences(
     pairs: Sequence[tuple[str, str]],
     form: Callable[[str], str] = str,
-    datasets: Sequence[str] = ("DIV2K_valid", "Set5"),
+    datasets: Sequence[str] = ("Set5",),
+    scales: Sequence[int] = (),
     protocol: str = "",
+    metric: str = "psnr",
     source: Runs | None = None,
 ) -> Iterator[Difference]:
     """What our runs say about pairs of experiments.
@@ -129,40 +147,84 @@ def differences(
     Parameters
     ----------
     pairs : sequence of (str, str)
-        The better one first.
+        The better one first; 'bicubic' is the record of bicubic interpolation, which does not scatter.
     form : callable
         What was run in place of an experiment: itself, on the stand-in's data, or a narrow form (see `forms`).
     datasets : sequence of str
-        Test sets; the first counts that both were scored on.
+        Test sets; those count on which both were scored.
+    scales : sequence of int
+        Default: 3 if the networks know it, else their first.
     protocol : str
         Default: the experiments' first.
+    metric : str
+        'psnr', 'ssim' or 'ifc'.
     source : Runs, optional
         The records that count; default: those of `srlib.runs.runs`.
 
     Yields
     ------
     Difference
-        One for each pair, recipe, budget and data that both were run with. Its interval holds for all pairs at once.
+        One for each pair, set and scale: of the longest runs that both networks have at equal recipe, length and data.
     """
     source = source or runs()
+    together = len(pairs) * len(datasets) * max(len(scales), 1)
     for better, worse in ((form(a), form(b)) for a, b in pairs):
+        trained = [name for name in (better, worse) if name != "bicubic"]
         groups = [source.groups(name) for name in (better, worse)]
-        # From scratch alone: what builds on another run has had more training than its own budget says.
-        for key in (key for key in groups[0] if key in groups[1] and not key[3]):
-            experiment = get_experiment(better)
-            scales = experiment.recipe(key[0]).scales
-            for dataset in datasets:
-                cell = (dataset, 3 if 3 in scales else scales[0], protocol or experiment.protocols[0], "psnr")
-                records = [[r for r in group[key] if cell in r.means] for group in groups]
-                if not all(records):
-                    continue
-                one, other = ([r.means[cell] for r in several] for several in records)
-                scattered = scatter(better, key, cell, source)
-                wide = margin(*scattered, (len(one), len(other)), len(pairs))
-                seeds = tuple(tuple(sorted(r.info["seed"] for r in several)) for several in records)
-                psnr = float(np.mean(one) - np.mean(other))
-                yield Difference(better, worse, psnr, wide, seeds, dataset, *cell[1:3], key[0], key[1], scattered)
-                break
+        keys = set.intersection(*(set(source.groups(name)) for name in trained))
+        # From scratch alone: what builds on another run has had more training than its own length says.
+        keys = sorted((key for key in keys if not key[3]), key=lambda key: -_least_share(source, trained, key))
+        if not keys:
+            continue
+        known = get_experiment(trained[0])
+        wanted = scales or ((3,) if 3 in known.recipe(keys[0][0]).scales else known.recipe(keys[0][0]).scales[:1])
+        for dataset, scale in product(datasets, wanted):
+            cell = (dataset, scale, protocol or known.protocols[0], metric)
+            for key in keys:
+                records = [
+                    [r for r in (group.get(key, ()) if name in trained else _any(group)) if cell in r.means]
+                    for name, group in zip((better, worse), groups, strict=True)
+                ]
+                if all(records):
+                    yield _difference(better, worse, records, key, cell, together, source)
+                    break
+
+
+def _least_share(source: Runs, names: Sequence[str], key: tuple) -> float:
+    return min(share(source.groups(name)[key][0]) for name in names)
+
+
+def _any(group: dict[tuple, list[Record]]) -> list[Record]:
+    """All records of something that is not trained."""
+    return [record for records in group.values() for record in records]
+
+
+def _difference(
+    better: str, worse: str, records: list[list[Record]], key: tuple, cell: Cell, together: int, source: Runs
+) -> Difference:
+    one, other = ([record.means[cell] for record in several] for several in records)
+    scatters = tuple(scatter(name, key, cell, source) if name != "bicubic" else (0.0, 1_000_000) for name in (better, worse))
+    counts = (len(one), len(other))
+    return Difference(
+        better,
+        worse,
+        float(np.mean(one) - np.mean(other)),
+        margin(scatters, counts),
+        margin(scatters, counts, together),
+        tuple(tuple(sorted(record.info.get("seed", 0) for record in several)) for several in records),
+        *cell[:3],
+        key[0],
+        min(share(several[0]) for several in records),
+        scatters,
+        tuple(_by_image(records, cell)),
+        cell[3],
+    )
+
+
+def _by_image(records: list[list[Record]], cell: Cell) -> list[float]:
+    """The difference on each image that all records share, of means over seeds."""
+    one, other = (np.mean([record.by_image[cell] for record in several], axis=0) for several in records)
+    return list(map(float, one - other)) if one.shape == other.shape else []
 
 
 def mean_difference(found: Sequence[Difference]) -> tuple[float, float]:
@@ -171,39 +233,93 @@ def mean_difference(found: Sequence[Difference]) -> tuple[float, float]:
     Runs of one seed see the same patches in the same order and share their luck, so the mean of several networks is not
     taken to scatter less than one.
     """
-    halves = [margin(*difference.scatter, map(len, difference.seeds)) for difference in found]
-    return float(np.mean([difference.psnr for difference in found])), float(np.mean(halves))
+    return float(np.mean([d.psnr for d in found])), float(np.mean([d.margin for d in found]))
+
+
+def mean_by_image(found: Sequence[Difference]) -> tuple[float, float]:
+    """The ends of the interval over test images of the mean of several differences on one set."""
+    if len({len(d.by_image) for d in found}) != 1:
+        return math.nan, math.nan
+    return interval(tuple(map(float, np.mean([d.by_image for d in found], axis=0))))
 
 
 def narrow_form(name: str, width: int | str) -> str:
-    """The narrow experiment with `width` filters in place of `name`."""
-    return f"{name.removesuffix('_w128')}_w{width}"
+    """The narrow experiment with `width` filters in place of `name`; bicubic interpolation has no width."""
+    return name if name == "bicubic" else f"{name.removesuffix('_w128')}_w{width}"
 
 
-def forms(source: Runs | None = None) -> Iterator[Callable[[str], str]]:
-    """The names under which an experiment may have been run: itself, on the stand-in's data, narrow from the widest."""
-    yield str
-    yield lambda name: name + SUFFIX
+def standin_form(name: str) -> str:
+    """The experiment on the stand-in's images in place of `name`."""
+    return name if name == "bicubic" else name + SUFFIX
+
+
+def forms(source: Runs | None = None) -> Iterator[tuple[str, Callable[[str], str]]]:
+    """What may have been run in place of the papers' networks, in words, and its names: the networks themselves come first."""
+    yield "the paper's size", str
+    yield "the paper's size, other training images", standin_form
     for width in sorted({int(filters(name)) for name in (source or runs()).names() if filters(name)}, reverse=True):
-        yield partial(narrow_form, width=width)
+        yield f"{width} filters", partial(narrow_form, width=width)
 
 
-def evidence(order: Order, source: Runs | None = None, **options: object) -> list[Difference]:
-    """The differences that decide a claim of order: of the papers' own networks, or of the widest narrow ones that were run."""
-    found = (list(differences(order.pairs, form, source=source, **options)) for form in forms(source))
-    return next(filter(None, found), [])
+@dataclass(frozen=True)
+class Evidence:
+    """What networks of one size say of a claim of order."""
+
+    size: str  # in words
+    differences: tuple[Difference, ...]  # on the cells that the claim's sentence names
+    outcome: str  # 'supported', 'contradicted' or 'undecided'
+    complete: bool  # whether all pairs were run, on all cells
+
+    @property
+    def full_size(self) -> bool:
+        """Whether the networks are the paper's own, on its data."""
+        return self.size == "the paper's size"
+
+    @property
+    def share(self) -> float:
+        """Of the published training, of the network with the least."""
+        return min(difference.share for difference in self.differences)
 
 
-def outcome(order: Order, found: Sequence[Difference]) -> str:
-    """What the differences of all pairs say of a claim together: 'yes', 'open' or 'no'; empty where there is none.
+def find_evidence(order: Order, source: Runs | None = None) -> list[Evidence]:
+    """What our runs say of a claim, apart for each size of network: the paper's first, then narrow ones from the widest."""
+    found = []
+    options = {"scales": order.scales, "metric": order.metric, "source": source}
+    for size, form in forms(source):
+        several = tuple(differences(order.pairs, form, order.datasets, **options))
+        if not several and (instead := tuple(INSTEAD[name] for name in order.datasets if name in INSTEAD)):
+            several = tuple(differences(order.pairs, form, instead, **options))
+        if several:
+            complete = len(several) == len(order.pairs) * len(order.datasets) * max(len(order.scales), 1)
+            found.append(Evidence(size, several, outcome(order, several, complete), complete))
+    return found
 
-    One pair that says 'no' decides; 'yes' takes all pairs of the claim.
+
+def evidence(order: Order, source: Runs | None = None) -> Evidence | None:
+    """The evidence that gives the verdict: of the paper's own networks if it decides, else that with the most pairs."""
+    found = find_evidence(order, source)
+    own = [e for e in found if e.full_size and e.outcome != UNDECIDED]
+    return max(own or found, key=lambda e: len(e.differences), default=None)  # of equals the first, which is the largest
+
+
+def evidence_on(order: Order, dataset: str, source: Runs | None = None) -> list[Difference]:
+    """The differences on one test set, whether or not the claim names it, of the networks that give the verdict."""
+    found = evidence(order, source)
+    if found is None:
+        return []
+    form = dict(forms(source))[found.size]
+    return list(differences(order.pairs, form, (dataset,), order.scales, metric=order.metric, source=source))
+
+
+def outcome(order: Order, found: Sequence[Difference], complete: bool = True) -> str:
+    """What the differences of a claim say of it together.
+
+    One pair contradicts it; all pairs, on all sets and scales that its sentence names, support it.
     """
-    answers = [difference.says(order.says) for difference in found]
-    if "no" in answers:
-        return "no"
-    pairs = {(difference.better, difference.worse) for difference in found}
-    return "yes" if set(answers) == {"yes"} and len(pairs) == len(order.pairs) else "open" if found else ""
+    answers = {difference.says(order.says) for difference in found}
+    if CONTRADICTED in answers:
+        return CONTRADICTED
+    return SUPPORTED if answers == {SUPPORTED} and complete else UNDECIDED
 
 
 def printed_difference(difference: Difference, paper: str) -> float | None:

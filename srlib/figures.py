@@ -6,6 +6,7 @@ filled, units on the axes, legible at half width.
 
 import base64
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import product
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -16,6 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
 from matplotlib.container import BarContainer
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 from pandas.io.formats.style import Styler
 
 from srlib.papers import Claim
@@ -173,8 +175,8 @@ def grid_figure(points: pd.DataFrame, titles: dict[str, str]) -> Figure:
     return figure
 
 
-def label_points(axes: Axes, points: dict[str, tuple[float, float]]) -> None:
-    """Write names beside points, each to the right of its own and moved up until it covers no other.
+def label_points(axes: Axes, points: dict[str, tuple[float, float]], avoid: Iterable[tuple[float, float]] = ()) -> None:
+    """Write names beside points: each to the right of its own or, where it would cover another, to the left, above or below.
 
     Parameters
     ----------
@@ -182,16 +184,24 @@ def label_points(axes: Axes, points: dict[str, tuple[float, float]]) -> None:
         With its limits set.
     points : dict
         Name to (x, y).
+    avoid : iterable of (x, y)
+        More places that no name may cover.
     """
-    height, width = 13.0, 6.5  # pixels of a line and of a letter
-    taken = [(x - 6.0, y, 12.0) for x, y in map(axes.transData.transform, points.values())]  # left, middle, width: the points
+    axes.figure.draw_without_rendering()  # the layout, and so the places, are final
+    frame, near = axes.get_window_extent(), 6.0  # pixels around a point
+    taken = [Bbox.from_bounds(x - near, y - near, 2 * near, 2 * near)
+             for x, y in map(axes.transData.transform, [*points.values(), *avoid])]  # fmt: skip
+    heights = sorted(range(-24, 25, 3), key=lambda up: (abs(up), -up))
     for name, point in sorted(points.items(), key=lambda item: item[1][1]):
-        x, y = axes.transData.transform(point)
-        x, up = x + 9.0, 0.0
-        while any(abs(y + up - b) < height and x < a + w and a < x + width * len(name) for a, b, w in taken):
-            up += 2.0
-        taken.append((x, y + up, width * len(name)))
-        axes.annotate(name, point, (9, up * 72 / axes.figure.dpi), textcoords="offset points", va="center", size="small")
+        text = axes.annotate(name, point, (8, 0), textcoords="offset points", va="center", size="small")
+        for up, (ha, aside) in product(heights, (("left", 8), ("right", -8), ("center", 0))):
+            text.set(ha=ha, position=(aside, up))
+            box = text.get_window_extent()
+            if frame.x0 < box.x0 and box.x1 < frame.x1 and not any(box.overlaps(other) for other in taken):
+                break
+        else:  # no room
+            text.set(ha="left", position=(8, 0))
+        taken.append(text.get_window_extent())
 
 
 def comparison(cells: Iterable[tuple[Claim, float | None]], caption: str) -> Styler:

@@ -8,12 +8,10 @@ import pandas as pd
 
 from srlib.figures import COLOURS
 from srlib.ledger import KINDS, VERDICTS, counts, ledger
-from srlib.ledger_pages import agreeing
+from srlib.ledger_pages import material, trained_networks
 from srlib.models import MODELS, outline, params
 from srlib.pages import markdown_table
 from srlib.papers import PAPERS, TITLES, claims, get_experiment
-from srlib.papers.recomputed import contradictions
-from srlib.records import share
 from srlib.runs import runs
 
 CELL = ("Set5", 3, "psnr")  # of the picture
@@ -24,39 +22,21 @@ PLOT = (34, 14, 472, 310)  # left, top, right and bottom of the area between the
 
 
 def standing() -> str:
-    """Where each paper stands, as a small Markdown table: what needs no training, the paper's own scores, contradictions."""
+    """Where each paper stands, as a small Markdown table: its networks that are trained, its scores, contradictions."""
     rows = []
     for paper in PAPERS:
-        lines = ledger((paper,))
-        bicubic, exact = agreeing(lines)
-        own = counts(row for row in lines if row.kind == "measured")
+        own = counts(row for row in ledger((paper,)) if row.kind == "measured")
         rows.append(
             {
                 "": f"[{TITLES[paper]}]({paper}.md)",
-                "bicubic rows": bicubic,
-                "sizes, settings": exact,
-                "own scores": f"{own['reproduced']} of {own.total()}",
-                "contra\u00addictions": len(contradictions(paper)),
+                "networks trained": trained_networks(paper),
+                "scores reached": f"{own['reached']} of {own.total()}",
+                "short of it": own["short of it"] + own["unfinished"],
+                "not run": own["not run"],
+                "material contra\u00addictions": len(material(paper)),
             }
         )
     return markdown_table(pd.DataFrame(rows))
-
-
-def progress() -> str:
-    """How far the trainings are, in a few sentences of Markdown."""
-    own = counts(row for row in ledger() if row.kind == "measured")
-    trained = {name for paper in PAPERS for name in runs().names(paper)}
-    whole = trained & MODELS.keys()
-    full = len(whole)
-    most = max((share(r) for name in whole for records in runs().groups(name).values() for r in records), default=0)
-    said = f"**{full} of the papers' networks {'is' if full == 1 else 'are'} trained at full size**"
-    said += f", for at most {100 * most:.3g} % of the published training. "
-    if not full:
-        said = "**No network of a paper's size is trained yet.** "
-    if narrow := len(trained) - full:
-        said += f"{narrow} narrow ones are. "
-    reproduced, missing = own["reproduced"], own["not attempted"]
-    return said + f"Of the papers' {own.total()} own scores {reproduced} are reproduced and {missing} not attempted."
 
 
 def claims_of(paper: str) -> str:

@@ -2,30 +2,32 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import pandas as pd
 
-from srlib.differences import evidence, outcome
-from srlib.papers import EXPERIMENTS, PAPERS, TOLERANCES, Claim, claims, get_experiment, verdict
-from srlib.papers.orders import ALIKE, ORDERS, Order
+from srlib.differences import Evidence, evidence, find_evidence, margin, pooled
+from srlib.papers import EXPERIMENTS, HEADLINE, PAPERS, TOLERANCES, Claim, claims, get_experiment
+from srlib.papers.orders import ALIKE, ORDERS
 from srlib.papers.published import damaged
 from srlib.papers.recomputed import inconsistent, recomputed
 from srlib.papers.standin import SUFFIX
 from srlib.records import damaged_records
-from srlib.runs import Ours, runs
+from srlib.runs import Ours, Runs, percent, runs
 
 VERDICTS = {
-    "reproduced": "our number is at most the tolerance below the published one, whatever the budget",
-    "short of it": "further below, at the full budget",
-    "still training": "further below, from a run shorter than the published one: no refutation",
-    "borne out so far": "a claim of order: runs of ours say the same, of networks narrower than the paper's: no proof",
-    "contrary so far": "a claim of order: runs of ours say otherwise, shorter or narrower than the paper's: no refutation",
-    "undecided": "a claim of order: the interval that our seeds leave holds both answers",
-    "not attempted": "we have no number",
-    "not comparable": "a hidden test set, other training data, other hardware, or only an image",
-    "paper inconsistent": "the paper contradicts itself, another or arithmetic here",
+    "reached": "a score of ours is the printed one, within the tolerance; a network that the paper puts forward may be above",
+    "above": "further above: no success for a baseline, an ablation or a failure that the paper reports",
+    "short of it": "further below, from a run that has ended; its recipe and its share of the published training stand beside",
+    "unfinished": "further below, from a run that has not ended",
+    "supported": "a claim of order: all its pairs say the same, on all sets that it names; size and share stand beside",
+    "contradicted": "a claim of order: at least one of its pairs says otherwise; size and share stand beside",
+    "undecided": "a claim of order: the interval that our seeds leave holds both answers, or pairs are missing",
+    "agrees": "a size, a setting or arithmetic, computed here, is the printed number; or a count on the networks is as claimed",
+    "not run": "we have no number",
+    "not comparable": "a hidden test set, other training data, other hardware, an image, or a sentence that no score decides",
+    "inconsistent as printed": "the paper contradicts itself, another or arithmetic here",
     "unexplained": "our arithmetic disagrees and no contradiction is known: ours may be wrong",
     "damaged": "a record or a row that cannot be read",
 }
@@ -56,10 +58,11 @@ class Row:
     published: str
     ours: float | None
     gap: float | None
-    budget: float | None  # training images seen, as a fraction of the published run's
+    share: float | None  # of the published training behind ours: pixels of all patches seen
     recipe: str
     seeds: tuple[int, ...]
     verdict: str
+    detail: str  # what stands beside the verdict: by how much above, how long trained, what size of network
     kind: str
     source: str
     note: str
@@ -86,102 +89,128 @@ def find_ours(claim: Claim, protocol: str) -> Ours | None:
 def rows_of(claim: Claim) -> Iterable[Row]:
     """The lines of one claim: one for each candidate protocol."""
     fields = {k: v for k, v in asdict(claim).items() if k in Row.__dataclass_fields__} | {"paper": claim.paper}
-    fields |= {"published": claim.value, "ours": None, "gap": None, "budget": None, "recipe": "", "seeds": ()}
+    fields |= {"published": claim.value, "ours": None, "gap": None, "share": None, "recipe": "", "seeds": (), "detail": ""}
     contradiction = inconsistent(claim)
     if claim.kind == "order":
-        fields |= decide(claim.id)
+        fields |= judge_order(claim.id)
     elif claim.kind in ("arithmetic", "setting"):
-        fields |= recompute(claim)
+        fields |= judge_arithmetic(claim)
     elif claim.kind in ("hardware", "image-only"):
         fields["verdict"] = "not comparable"
-    # A contradiction that holds decides, whatever our number is.
-    decided = {"verdict": "paper inconsistent", "note": contradiction.wrong} if contradiction else {}
-    if claim.kind in ("measured", "quoted"):
-        for protocol in protocols_of(claim):
-            yield Row(**fields | {"protocol": protocol} | measured(claim, protocol) | decided)
-    else:
-        yield Row(**fields | decided)
+    for protocol in protocols_of(claim) if claim.kind in ("measured", "quoted") else (claim.protocol,):
+        row = Row(
+            **fields | {"protocol": protocol} | (compare(claim, protocol) if claim.kind in ("measured", "quoted") else {})
+        )
+        yield replace(row, **print_contradiction(row, contradiction.wrong)) if contradiction else row
 
 
-def measured(claim: Claim, protocol: str) -> dict[str, Any]:
-    """Ours beside a score, and the verdict by the rule."""
+def print_contradiction(row: Row, wrong: str) -> dict[str, str]:
+    """The verdict on a claim that a contradiction touches, with what our runs say of it all the same."""
+    ours = f"our runs: {say(row)}" if row.verdict in ("supported", "contradicted", "undecided") else ""
+    note = f"{wrong} {row.note}" if row.kind == "order" and row.note else wrong
+    return {"verdict": "inconsistent as printed", "detail": ours, "note": note}
+
+
+def say(row: Row) -> str:
+    """The verdict and what stands beside it, in brackets."""
+    return f"{row.verdict} ({row.detail})" if row.detail else row.verdict
+
+
+def compare(claim: Claim, protocol: str) -> dict[str, Any]:
+    """Ours beside a printed score, and the verdict."""
     ours = find_ours(claim, protocol)
     if claim.kind == "quoted" and claim.protocol == "div2k_rgb":
         return {"verdict": "not comparable"}  # the challenge's hidden test set
     if ours is None:
-        return {"verdict": "not attempted"}
-    info = ours.records[0].info
-    said = verdict(claim, ours.value, ours.budget, ours.spread)
-    if info["experiment"].endswith(SUFFIX):
-        said = "not comparable"
-    elif info["kind"] != "training" and claim.gap(ours.value) > TOLERANCES[claim.metric]:
-        said = "short of it"  # nothing was trained: a higher number is no better one
-    return {
-        "experiment": info["experiment"],
-        "ours": ours.value,
-        "gap": claim.gap(ours.value),
-        "budget": ours.budget,
-        "recipe": ours.recipe,
-        "seeds": ours.seeds,
-        "verdict": said,
-    }
+        return {"verdict": "not run"}
+    name = ours.records[0].info["experiment"]
+    found = {"experiment": name, "ours": ours.value, "gap": claim.gap(ours.value), "recipe": ours.recipe, "seeds": ours.seeds}
+    if name.endswith(SUFFIX):
+        return found | {"share": ours.share, "verdict": "not comparable", "detail": "other training images"}
+    verdict, detail = judge_score(claim, ours)
+    return found | {"share": ours.share, "verdict": verdict, "detail": detail}
 
 
-def recompute(claim: Claim) -> dict[str, Any]:
-    """Ours beside a number that needs no training."""
+def judge_score(claim: Claim, ours: Ours) -> tuple[str, str]:
+    """The verdict on a score and what stands beside it.
+
+    The tolerance is that of the metric, and more by half the 95 % interval of our mean over seeds, by as much again at most.
+    What is above a network that the paper puts forward has reached it; for all else the rule is two-sided.
+    """
+    gap, tolerance = claim.gap(ours.value), TOLERANCES[claim.metric]
+    tolerance += min(margin([pooled([ours.values])], [len(ours.values)]), tolerance) if len(ours.values) > 1 else 0.0
+    above = f"above by {gap:.{2 if claim.metric == 'psnr' else 4 if claim.metric == 'ssim' else 3}f}"
+    if gap > tolerance:
+        return ("reached" if claim.kind == "measured" and claim.experiment in HEADLINE else "above"), above
+    if gap >= -tolerance:
+        return "reached", ""
+    trained = f"{ours.recipe} recipe, {percent(ours.share)} of the published training" if ours.recipe else ""
+    return ("short of it" if ours.finished else "unfinished"), trained
+
+
+def judge_arithmetic(claim: Claim) -> dict[str, Any]:
+    """Ours beside a number that needs no training, and the verdict."""
     ours = recomputed(claim.id)
     if ours is None:
-        return {"verdict": "not attempted"}
-    said = "reproduced" if claim.printed_alike(ours) else "unexplained"
-    return {"ours": ours, "gap": claim.gap(ours), "verdict": said}
+        return {"verdict": "not run"}
+    return {"ours": ours, "gap": claim.gap(ours), "verdict": "agrees" if claim.printed_alike(ours) else "unexplained"}
 
 
-def decide(identifier: str) -> dict[str, Any]:
-    """The verdict on a claim of order."""
-    order = ORDERS.get(identifier, Order())
+def judge_order(identifier: str, source: Runs | None = None) -> dict[str, Any]:
+    """The verdict on a claim of order, and what every size of network says of it.
+
+    Networks of the paper's size give the verdict if they decide; else the size with the most pairs.
+    """
+    order = ORDERS.get(identifier)
+    if order is None:
+        return {"verdict": "not comparable"}
     if order.holds:
-        said = "reproduced" if order.holds() else "unexplained"
-        return {"verdict": said, "note": "counted on the networks"}
-    found = evidence(order)
-    if not found:
-        return {"verdict": "not attempted"}
-    answer = outcome(order, found)
-    pairs = dict.fromkeys((d.better, d.worse) for d in found)  # in order
-    full = pairs.keys() <= set(order.pairs)  # networks of the paper's size
-    if answer == "no":
-        said = "short of it" if full and all(d.budget >= 1 for d in found) else "contrary so far"
-    elif answer == "yes":
-        said = "reproduced" if full else "borne out so far"
-    else:
-        said = "undecided"
+        return {"verdict": "agrees" if order.holds() else "unexplained", "note": "counted on the networks"}
+    found = evidence(order, source)
+    if found is None:
+        return {"verdict": "not run", "note": order.limits}
+    pairs = dict.fromkeys((d.better, d.worse) for d in found.differences)  # in order
+    first = found.differences[0]
+    apart = [
+        f"{size.size}: {size.outcome}; {'; '.join(map(str, size.differences))}; "
+        f"{len({(d.better, d.worse) for d in size.differences})} of {len(order.pairs)} pairs."
+        for size in find_evidence(order, source)
+    ]
     return {
         "experiment": "; ".join(f"{a} against {b}" for a, b in pairs),
-        "dataset": found[0].dataset,
-        "protocol": found[0].protocol,
-        "ours": min(-abs(d.psnr) if order.says == ALIKE else d.psnr for d in found),
-        "recipe": found[0].recipe,
-        "seeds": tuple(sorted({seed for d in found for seeds in d.seeds for seed in seeds})),
-        "verdict": said,
-        "note": f"{'; '.join(map(str, found))}; {len(pairs)} of {len(order.pairs)} pairs",
+        "dataset": ", ".join(dict.fromkeys(d.dataset for d in found.differences)),
+        "protocol": first.protocol,
+        "ours": min(-abs(d.psnr) if order.says == ALIKE else d.psnr for d in found.differences),
+        "share": found.share,
+        "recipe": first.recipe,
+        "seeds": tuple(sorted({seed for d in found.differences for seeds in d.seeds for seed in seeds})),
+        "verdict": found.outcome,
+        "detail": describe(found),
+        "note": " ".join(filter(None, [order.limits, *apart])),
     }
+
+
+def describe(found: Evidence) -> str:
+    """Size of the networks behind a verdict, and their share of the published training."""
+    return f"{found.size}, {percent(found.share)} of the published training"
 
 
 def ledger(papers: Iterable[str] = PAPERS) -> list[Row]:
     """All lines, paper by paper; what is damaged stands at the end."""
     rows = [row for paper in papers for claim in claims(paper) for row in rows_of(claim)]
     faults = damaged_records() | {name: why for paper in papers for name, why in damaged(paper).items()}
-    blank = dict.fromkeys(Row.__dataclass_fields__, "") | dict.fromkeys(("scale", "ours", "gap", "budget")) | {"seeds": ()}
+    blank = dict.fromkeys(Row.__dataclass_fields__, "") | dict.fromkeys(("scale", "ours", "gap", "share")) | {"seeds": ()}
     blank |= {"verdict": "damaged", "kind": "file"}
     return rows + [Row(**blank | {"id": name, "note": why}) for name, why in faults.items()]
 
 
 def counts(rows: Iterable[Row]) -> Counter[str]:
-    """Claims by verdict. One with several candidate protocols counts by the least of its verdicts."""
+    """Claims by verdict. One with several candidate protocols counts by the least of its verdicts under those that were run."""
     order = list(VERDICTS)
-    least: dict[str, str] = {}
+    said: dict[str, set[str]] = {}
     for row in rows:
-        least[row.id] = max(row.verdict, least.get(row.id, row.verdict), key=order.index)
-    return Counter(least.values())
+        said.setdefault(row.id, set()).add(row.verdict)
+    return Counter(max(verdicts - {"not run"} or verdicts, key=order.index) for verdicts in said.values())
 
 
 def rows_frame(rows: Iterable[Row]) -> pd.DataFrame:

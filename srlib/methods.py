@@ -8,10 +8,10 @@ from torch import nn
 
 from srlib.checkpoint import digest, load_weights
 from srlib.errors import InputError
-from srlib.lineage import pixels_seen
 from srlib.models import VDSR
 from srlib.papers import get_experiment
 from srlib.records import Record, find_record, share
+from srlib.runs import percent
 
 
 @dataclass(frozen=True)
@@ -62,17 +62,12 @@ def find_method(label: str, experiment: str, scale: int, device: str = "cpu") ->
         return "no record yet"
     if scale not in record.info["recipe"]["scales"]:
         return f"trained for ×{', ×'.join(map(str, record.info['recipe']['scales']))} alone"
-    return Method(label, record.model().to(device), record, training(record, scale))
+    return Method(label, record.model().to(device), record, training(record))
 
 
-def training(record: Record, scale: int) -> str:
+def training(record: Record) -> str:
     """How far a trained network is the paper's: its filters if they are fewer, and its share of the published training."""
-    flagships = {"drrn": "drrn_b1u25", "dsrn": f"dsrn_t7_x{scale}", "rlcsc": "rlcsc_k25", "drn": f"drn_x{scale}"}
-    experiment, arguments = get_experiment(record.info["experiment"]), record.info["arguments"]
-    whole = {r.name: r for r in experiment.recipes}.get("published")
-    done, narrow = share(record), ""
-    if whole is None and experiment.paper in flagships:  # a narrow form, for which nothing is published
-        whole = get_experiment(flagships[experiment.paper]).recipe("published")
-        done = pixels_seen(record.info) / (whole.iterations * whole.batch * whole.patch**2)
-        narrow = f"{next(arguments[k] for k in ('width', 'n', 'C') if k in arguments)} filters, "
-    return f"{narrow}{100 * done:.2g} % of training" if narrow or done < 1 else ""
+    arguments, done = record.info["arguments"], share(record)
+    narrow = "published" not in {recipe.name for recipe in get_experiment(record.info["experiment"]).recipes}
+    width = next((f"{arguments[k]} filters, " for k in ("width", "n", "C") if narrow and k in arguments), "")
+    return f"{width}{percent(done)} of training" if width or done < 1 else ""

@@ -6,17 +6,24 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from srlib.differences import Difference, evidence, filters, mean_difference, whole
-from srlib.ledger import Row, ledger
+from srlib.differences import (
+    CONTRADICTED,
+    SUPPORTED,
+    UNDECIDED,
+    Difference,
+    evidence_on,
+    find_evidence,
+    mean_by_image,
+    mean_difference,
+)
+from srlib.ledger import Row, ledger, say
 from srlib.ledger_pages import plain
-from srlib.lineage import pixels_seen
 from srlib.pages import markdown_table
-from srlib.papers import get_experiment
 from srlib.papers.orders import ALIKE, ORDERS, Order
 from srlib.runs import runs
 from srlib.tables import MARKS
 
-ANSWERS = {"yes": "borne out", "open": "open", "no": "contrary"}
+SETS = ("Set5", "Set14", "BSD100", "Urban100")
 
 
 def orders(paper: str, places: Iterable[str]) -> str:
@@ -27,52 +34,69 @@ def orders(paper: str, places: Iterable[str]) -> str:
 
 def trained_orders(paper: str) -> str:
     """The claims of order on which networks of ours bear that were trained for it, and what they say, as Markdown."""
-    lines = [row for row in ledger((paper,)) if row.kind == "order" and ORDERS.get(row.id, Order()).pairs]
-    asked = [row for row in lines if evidence(ORDERS[row.id])]
-    text = f"{len(lines)} of the paper's claims of order take training; our runs bear on {len(asked)} of them. "
+    lines = [row for row in ledger((paper,)) if ORDERS.get(row.id, Order()).pairs]
+    found = {row.id: find_evidence(ORDERS[row.id]) for row in lines}
+    asked = [row for row in lines if found[row.id]]
+    text = f"{len(lines)} of the paper's claims of order take training; our runs bear on {len(asked)} of them."
     if not asked:
-        return text.strip()
-    found = [difference for row in asked for difference in evidence(ORDERS[row.id])]
-    names = {name for difference in found for name in (difference.better, difference.worse)}
-    records = [record for name in names for several in runs().groups(name).values() for record in several]
-    seen = max(pixels_seen(record.info) for record in records)
-    published = [recipe for name in names for recipe in get_experiment(whole(name)).recipes if recipe.name == "published"]
-    text += (
-        f"They are {len(records)} runs of {len(names)} networks, on patches of at most {seen / 1e6:,.0f} million pixels in all"
-    )
-    if published:
-        whole_run = min(recipe.iterations * recipe.batch * recipe.patch**2 for recipe in published)
-        text += f"; the published training sees {whole_run / 1e6:,.0f} million"
-    if all(map(filters, names)):
-        widths = ", ".join(sorted(set(map(filters, names))))
-        text += f". All are narrow, of {widths} filters: they prove and refute nothing, and their verdicts say *so far*"
-    text += "."
-    return f"{text}\n\n{_table(asked)}"
+        return text
+    several = [difference for row in asked for size in found[row.id] for difference in size.differences]
+    names = {name for difference in several for name in (difference.better, difference.worse)} - {"bicubic"}
+    records = [record for name in names for group in runs().groups(name).values() for record in group]
+    sizes = dict.fromkeys(size.size for row in asked for size in found[row.id])
+    text += f" They are {len(records)} runs of {len(names)} networks: {', '.join(sizes)}."
+    if not any(size.full_size for row in asked for size in found[row.id]):
+        text += " None is of the paper's size, so they say how small networks behave, and neither prove nor refute the paper."
+    return f"{text}\n\n{_table(asked)}\n\n{LEGEND}"
 
 
-def _mean(found: Sequence[Difference]) -> str:
-    if not found:
-        return "–"
-    psnr, half = mean_difference(found)
-    return f"{psnr:+.2f} ± {half:.2f}" if math.isfinite(half) else f"{psnr:+.2f}"
+LEGEND = (
+    "*±* is half the 95 % interval that the scatter of seeds leaves; *images* is the 95 % interval over the choice of test "
+    "images (bootstrap, paired). The rule is in {ref}`the ledger <decision-rule>`."
+)
 
 
 def _table(lines: Iterable[Row]) -> str:
     shown = []
     for row in lines:
         order = ORDERS.get(row.id, Order())
-        found = evidence(order)
-        answers = Counter(difference.says(order.says) for difference in found)
-        tally = ", ".join(f"{answers[key]} {word}" for key, word in ANSWERS.items() if answers[key])
-        if tally:
-            ours = f"{tally} of {len(order.pairs)} pair{'s' * (len(order.pairs) > 1)}"
-        elif row.verdict == "not attempted":
-            ours = "no two runs of ours at equal budget yet" if order.pairs else "no rule of ours decides it"
-        else:
-            ours = plain(row.note)
         shown.append(
             {"the paper says": f"“{plain(row.published)}” ({row.where})"}
-            | {"verdict": f"{MARKS[row.verdict]} {row.verdict}", "our runs": ours}
-            | {"mean difference (dB)": _mean(found) if order.says != ALIKE else "–"}
+            | {"verdict": f"{MARKS[row.verdict]} {say(row)}", "our runs": _answers(row, order)}
+            | {name: _on(name, order) for name in SETS}
         )
-    return markdown_table(pd.DataFrame(shown))
+    frame = pd.DataFrame(shown)
+    return markdown_table(frame.drop(columns=[name for name in SETS if set(frame[name]) == {"–"}]))
+
+
+def _answers(row: Row, order: Order) -> str:
+    """What the pairs of a claim say, apart for each size of network; or why they say nothing."""
+    told = []
+    for size in find_evidence(order):
+        answers = Counter(difference.says(order.says) for difference in size.differences)
+        tally = ", ".join(f"{answers[word]} {word}" for word in (SUPPORTED, UNDECIDED, CONTRADICTED) if answers[word])
+        cells = len(order.pairs) * len(order.datasets) * max(len(order.scales), 1)
+        told.append(f"{size.size}: {tally} of {cells} comparison{'s' * (cells > 1)}")
+    if told:
+        return f"{'; '.join(told)}. {order.limits}".strip()
+    if order.pairs:
+        return f"no two runs of ours at equal length yet. {order.limits}".strip()
+    return plain(row.note) if row.verdict == "agrees" else "no run of ours decides it"
+
+
+def _on(dataset: str, order: Order) -> str:
+    """The mean difference of a claim's pairs on one set, with both its intervals, from the networks that give the verdict."""
+    several = evidence_on(order, dataset)
+    if not several:
+        return "–"
+    if order.says == ALIKE:
+        return f"{max(abs(difference.psnr) for difference in several):.2f} apart at most"
+    return mean_in_words(several)
+
+
+def mean_in_words(found: Sequence[Difference]) -> str:
+    """The mean of several differences on one set, with its intervals over seeds and over images."""
+    psnr, half = mean_difference(found)
+    low, high = mean_by_image(found)
+    seeds = f" ± {half:.2f}" if math.isfinite(half) else ""
+    return f"{psnr:+.2f}{seeds}" + (f" (images {low:+.2f} to {high:+.2f})" if math.isfinite(low) else "")

@@ -31,9 +31,10 @@ PACKAGES = (
 
 # One of each kind; the ablations differ in what their name says.
 SHOWN = (
-    "srcnn", "vdsr", "vdsr_bn_d28_w128", "drcn", "drrn_b1u9", "drrn_b1u25", "drrn_b2u3", "drrn_b3u2", "drrn_b3u8", "drrn_b17u1",
-    "drrn_ns_b3u4", "dsrn_t7_x2", "dsrn_t7_x3", "dsrn_t7_x4", "dsrn_untied_x2", "dsrn_no_feedback_x2", "dsrn_single_state",
-    "rlcsc_k15", "rlcsc_k15_m128", "rlcsc_k25", "rlcsc_k48", "drn_x2", "drn_x3", "drn_x4", "drn_plus_x3", "drn_plus_x4",
+    "srcnn_955", "srcnn_915", "vdsr", "vdsr_bn_d28_w128", "drcn", "drrn_b1u9", "drrn_b1u25", "drrn_b2u3", "drrn_b3u2",
+    "drrn_b3u8", "drrn_b17u1", "drrn_ns_b3u4", "dsrn_t7_x2", "dsrn_t7_x3", "dsrn_t7_x4", "dsrn_untied_x2",
+    "dsrn_no_feedback_x2", "dsrn_single_state", "rlcsc_k15", "rlcsc_k15_m128", "rlcsc_k25", "rlcsc_k48", "drn_x2", "drn_x3",
+    "drn_x4", "drn_plus_x3", "drn_plus_x4",
 )  # fmt: skip
 
 

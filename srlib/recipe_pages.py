@@ -10,12 +10,22 @@ import numpy as np
 import pandas as pd
 from torch import nn
 
-from srlib.differences import Difference, differences, evidence, filters, mean_difference, narrow_form, outcome
+from srlib.differences import (
+    CONTRADICTED,
+    SUPPORTED,
+    UNDECIDED,
+    Difference,
+    differences,
+    evidence,
+    mean_difference,
+    narrow_form,
+    outcome,
+)
 from srlib.ledger_pages import plain
 from srlib.models import outline
 from srlib.models.drrn import dark_below
 from srlib.pages import markdown_table
-from srlib.papers import claim, claims, get_experiment
+from srlib.papers import claim, claims, filters, get_experiment
 from srlib.papers.orders import ALIKE, ORDERS
 from srlib.records import Record, find_records
 from srlib.runs import Runs
@@ -24,7 +34,7 @@ FAST, FIRST, ADAM = "fast", "first", "adam"
 BLACK = 16  # of 255: luma in studio range has nothing below it
 NONE = "–"
 OPTIMISERS = {"muon": "Muon {lr:g}, AdamW {adam_lr:g}", "adam": "Adam {lr:g}", "sgd": "SGD {lr:g}"}
-OUTCOMES = {"yes": "borne out so far", "open": "undecided", "no": "contrary so far", "": "not attempted"}
+OUTCOMES = (SUPPORTED, UNDECIDED, CONTRADICTED, "not run")
 Groups = dict[tuple[str, float, str], dict[str, list[Record]]]  # (experiment, budget, data) to recipe to records, a seed each
 
 
@@ -293,25 +303,26 @@ def changed(paper: str = "drrn") -> str:
         order = ORDERS[identifier]
         if not (old := evidence(order, before)):
             continue
-        width, budgets = filters(old[0].better), {difference.budget for difference in old}
-        pairs = differences(order.pairs, partial(narrow_form, width=width), source=now)
-        new = [difference for difference in pairs if difference.budget in budgets]
-        said.append((outcome(order, old), outcome(order, new)))
-        if "no" in said[-1]:
+        form = partial(narrow_form, width=filters(old.differences[0].better))
+        pairs = differences(order.pairs, form, order.datasets, order.scales, metric=order.metric, source=now)
+        lengths = {round(difference.share, 9) for difference in old.differences}
+        new = [difference for difference in pairs if round(difference.share, 9) in lengths]
+        said.append((old.outcome, outcome(order, new, old.complete) if new else "not run"))
+        if CONTRADICTED in said[-1]:
             rows.append(
                 {"the paper says": f"“{plain(claim(identifier).value)}” ({claim(identifier).where})"}
-                | _columns(FIRST, old, said[-1][0], order.says == ALIKE)
+                | _columns(FIRST, old.differences, said[-1][0], order.says == ALIKE)
                 | _columns(FAST, new, said[-1][1], order.says == ALIKE)
             )
     if not said:
         return "No two networks have been trained with the recipe `first`."
-    contrary = Counter(new for old, new in said if old == "no")
+    contrary = Counter(new for old, new in said if old == CONTRADICTED)
     text = f"Runs with recipe `first` bear on {len(said)} claims of order and contradict {contrary.total()}."
     if contrary.total():
-        tally = ", ".join(f"{contrary[key]} {OUTCOMES[key]}" for key in OUTCOMES if contrary[key])
+        tally = ", ".join(f"{contrary[word]} {word}" for word in OUTCOMES if contrary[word])
         text += f" By the same pairs of networks, at the same width and budget, with recipe `fast` these are: {tally}."
-    if turned := sum(old != "no" and new == "no" for old, new in said):
-        text += f" {turned} more {'are' if turned > 1 else 'is'} contrary with `fast` alone."
+    if turned := sum(old != CONTRADICTED == new for old, new in said):
+        text += f" {turned} more {'are' if turned > 1 else 'is'} contradicted with `fast` alone."
     return f"{text}\n\n{markdown_table(pd.DataFrame(rows))}" if rows else text
 
 
@@ -323,4 +334,4 @@ def _columns(recipe: str, found: Sequence[Difference], says: str, alike: bool) -
     elif found:
         psnr, half = mean_difference(found)
         mean = f"{psnr:+.2f} ± {half:.2f}" if math.isfinite(half) else f"{psnr:+.2f}"
-    return {f"`{recipe}` (dB)": mean, f"`{recipe}`: verdict": OUTCOMES[says]}
+    return {f"`{recipe}` (dB)": mean, f"`{recipe}`: verdict": says}

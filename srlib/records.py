@@ -9,7 +9,6 @@ After `--fit` it has `fit<minutes>` in place of the budget, and `_from_<hash>` a
 """
 
 import json
-import math
 import os
 import re
 import sys
@@ -21,6 +20,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from torch import nn
 from tqdm import tqdm
@@ -32,7 +32,7 @@ from srlib.experiment import EVIDENCE, Experiment, snapshot_name
 from srlib.inference import as_method
 from srlib.lineage import ancestors_of, pixels_seen
 from srlib.models import MODELS, make_model
-from srlib.papers import EXPERIMENTS, PAPERS, get_experiment
+from srlib.papers import EXPERIMENTS, PAPERS, get_experiment, published_run
 from srlib.protocol import METRICS, PROTOCOLS, SCALES, Method, Protocol
 from srlib.provenance import ROOT, commit, environment
 from srlib.training import DivergedError, train
@@ -78,14 +78,19 @@ class Record:
         return pd.read_csv(self.folder / "curve.csv")
 
     @cached_property
-    def means(self) -> dict[tuple[str, int, str, str], float]:
-        """Mean over a dataset's images by (dataset, scale, protocol, metric), where every image has the score."""
+    def by_image(self) -> dict[tuple[str, int, str, str], np.ndarray]:
+        """Scores in the order of the images' names by (dataset, scale, protocol, metric), where every image has the score."""
         try:
-            sets = self.scores.groupby(["dataset", "scale", "protocol"])[list(METRICS)]
-            table = sets.agg(lambda column: column.mean(skipna=False))
-            return {(*key, metric): float(v) for key, row in table.iterrows() for metric, v in row.items() if not math.isnan(v)}
+            sets = self.scores.sort_values("image").groupby(["dataset", "scale", "protocol"])
+            tables = {(*key, metric): part[metric].to_numpy(float) for key, part in sets for metric in METRICS}
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"{self.folder / 'scores.csv'} is damaged ({error}): restore it from version control.") from None
+        return {cell: values for cell, values in tables.items() if not np.isnan(values).any()}
+
+    @cached_property
+    def means(self) -> dict[tuple[str, int, str, str], float]:
+        """Mean over a dataset's images by (dataset, scale, protocol, metric), where every image has the score."""
+        return {cell: float(values.mean()) for cell, values in self.by_image.items()}
 
     def mean(self, dataset: str, scale: int, metric: str, protocol: str) -> float | None:
         """Mean over a dataset's images; `None` if it was not scored so."""
@@ -155,16 +160,11 @@ def find_record(experiment: str, root: Path | None = None) -> Record | None:
 
 
 def share(record: Record) -> float:
-    """Pixels of all training patches seen, as a fraction of the published run's; 1 where nothing is trained.
-
-    Ancestors count: a record that starts from another one has seen what its line has. The published run is that of the `fast`
-    recipe where the paper gives none.
-    """
+    """Pixels of all training patches seen, ancestors' included, as a fraction of the published run's; 1 without training."""
     if record.info["kind"] != "training":
         return 1.0
-    recipes = {recipe.name: recipe for recipe in get_experiment(record.info["experiment"]).recipes}
-    whole = recipes.get("published") or recipes["fast"]
-    return pixels_seen(record.info) / (whole.iterations * whole.batch * whole.patch**2)
+    run = published_run(record.info["experiment"])
+    return pixels_seen(record.info) / (run.iterations * run.batch * run.patch**2)
 
 
 def trained_model(name: str, scale: int, weights: Path | None = None) -> nn.Module:

@@ -13,16 +13,25 @@ from srlib.records import Record, find_records, share
 
 @dataclass(frozen=True)
 class Ours:
-    """Our number: the mean over the seeds of one experiment at one recipe and budget."""
+    """Our number: the mean over the seeds of one experiment at one recipe and length."""
 
-    value: float
+    values: tuple[float, ...]  # of each seed
     records: tuple[Record, ...]
-    spread: float  # largest minus smallest seed
 
     @property
-    def budget(self) -> float:
+    def value(self) -> float:
+        """The mean over seeds."""
+        return float(np.mean(self.values))
+
+    @property
+    def share(self) -> float:
         """Share of the published training behind it."""
         return share(self.records[0])
+
+    @property
+    def finished(self) -> bool:
+        """Whether all its runs have ended; true where nothing is trained."""
+        return all(record.info.get("finished", True) for record in self.records)
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -69,9 +78,13 @@ class Runs:
             scored = [(record.means.get((dataset, scale, protocol, metric)), record) for record in records]
             scored = [(value, record) for value, record in scored if value is not None]
             if scored:
-                values = [value for value, _ in scored]
-                found.append(Ours(float(np.mean(values)), tuple(r for _, r in scored), max(values) - min(values)))
-        return max(found, key=lambda ours: ours.budget, default=None)
+                found.append(Ours(*(tuple(column) for column in zip(*scored, strict=True))))
+        return max(found, key=lambda ours: ours.share, default=None)
+
+
+def percent(share: float) -> str:
+    """A share with two digits: 0.0096 %, 17 %, 130 %."""
+    return f"{100 * share:.2g} %" if share < 0.995 else f"{100 * share:.0f} %"
 
 
 @cache

@@ -12,7 +12,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from srlib.differences import margin, pooled
+from srlib.differences import like_depth, margin, pooled
 from srlib.papers import get_experiment
 from srlib.rerun import Rerun
 from srlib.runs import runs
@@ -137,18 +137,25 @@ def sweep_figure(
     return figure
 
 
-def margins(points: pd.DataFrame, recipe: str, budget: float) -> Callable[[int], float]:
-    """Half the 95 % interval (dB) of a mean over so many seeds, from the scatter of all records of one panel trained alike."""
+def margins(points: pd.DataFrame, recipe: str, budget: float) -> Callable[[str, int], float]:
+    """Half the 95 % interval (dB) of a mean over seeds, by experiment and number of seeds.
+
+    It is from the scatter of the records of one panel that were trained alike and are of like depth.
+    """
     alike = points[(points.source == "record") & (points.recipe == recipe) & (points.budget == budget)].drop_duplicates(
         ["experiment", "seed"]
     )
-    scatter = pooled(group.to_numpy() for _, group in alike.groupby("experiment").psnr)
-    return lambda seeds: margin(*scatter, (seeds,))
+    groups = {name: group.to_numpy() for name, group in alike.groupby("experiment").psnr}
+
+    def half(experiment: str, seeds: int) -> float:
+        return margin([pooled(values for name, values in groups.items() if like_depth(experiment, name))], [seeds])
+
+    return half
 
 
-def _intervals(axes: Axes, group: pd.DataFrame, margin_of: Callable[[int], float], colour: object, aside: float) -> None:
-    means = group.groupby("x").psnr.agg(["mean", "size"])
-    half = [margin_of(size) for size in means["size"]]
+def _intervals(axes: Axes, group: pd.DataFrame, margin_of: Callable[[str, int], float], colour: object, aside: float) -> None:
+    means = group.groupby("x").agg(mean=("psnr", "mean"), size=("psnr", "size"), experiment=("experiment", "first"))
+    half = [margin_of(name, size) for name, size in zip(means.experiment, means["size"], strict=True)]
     if all(map(math.isfinite, half)):
         axes.errorbar(means.index + aside, means["mean"], half, fmt="none", ecolor=colour, elinewidth=1, capsize=3, alpha=0.6)
 
@@ -174,12 +181,13 @@ def sweep_table(points: pd.DataFrame, dial: str) -> pd.DataFrame:
             row["published"] = "–" if printed.empty else f"{printed.mean():.2f}"
             values = here[here.source == "record"].psnr
             row["record"], row["seeds"] = "–" if values.empty else f"{values.mean():.2f}", len(values) or "–"
-            half = margins(points[points.panel == panel], recipe, budget)(len(values)) if len(values) else math.inf
+            margin_of = margins(points[points.panel == panel], recipe, budget)
+            half = margin_of(here.experiment.iloc[0], len(values)) if len(values) else math.inf
             row["record"] += f" ± {half:.2f}" if math.isfinite(half) else ""
             if fresh:
                 values = here[here.source == "this run"].psnr
                 row["this run"] = "–" if values.empty else f"{values.mean():.2f}"
-            row["iterations of ours"] = "not attempted" if here.empty else f"{here.iterations.max():,} ({recipe})"
+            row["iterations of ours"] = "not run" if here.empty else f"{here.iterations.max():,} ({recipe})"
             rows.append(row)
     return pd.DataFrame(rows)
 

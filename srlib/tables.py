@@ -8,28 +8,30 @@ own colours.
 import html
 from collections.abc import Callable, Iterable, Sequence
 
-import numpy as np
 import pandas as pd
 from IPython.display import HTML
 from pandas.io.formats.style import Styler
 
+from srlib.differences import interval
 from srlib.figures import download, table
-from srlib.ledger import UNTRAINED, VERDICTS, Row, find_ours, rows_frame
+from srlib.ledger import UNTRAINED, VERDICTS, Row, find_ours, rows_frame, say
 from srlib.papers import claim, claims
 from srlib.protocol import METRICS
 from srlib.records import Record, find_record
-from srlib.runs import runs
+from srlib.runs import percent, runs
 
 MARKS = {
-    "reproduced": "✓",
+    "reached": "✓",
+    "above": "↑",
     "short of it": "↓",
-    "still training": "…",
-    "borne out so far": "⊂",
-    "contrary so far": "⇄",
+    "unfinished": "…",
+    "supported": "⊕",
+    "contradicted": "⊖",
     "undecided": "?",
-    "not attempted": "○",
+    "agrees": "=",
+    "not run": "○",
     "not comparable": "∅",
-    "paper inconsistent": "≠",
+    "inconsistent as printed": "≠",
     "unexplained": "!",
     "damaged": "✗",
 }
@@ -156,15 +158,15 @@ def made_by(rows: list[Row]) -> str:
 def _ours(rows: list[Row], protocol: str) -> str:
     """Ours in one cell: numbers and mark, below them differences and the share of the published training."""
     marks = "".join(dict.fromkeys(MARKS[row.verdict] for row in rows))
-    verdicts = ", ".join(dict.fromkeys(row.verdict for row in rows))
+    verdicts = "; ".join(dict.fromkeys(say(row) for row in rows))
     mark = f'<abbr title="{html.escape(verdicts)}">{marks}</abbr>'
     if all(row.ours is None for row in rows):
         return f"{protocol} {mark}".strip()
     digits = [len(row.published.partition(".")[2]) for row in rows]
     numbers = " / ".join("–" if r.ours is None else f"{r.ours:.{d}f}" for r, d in zip(rows, digits, strict=True))
     gaps = " / ".join("–" if r.gap is None else f"{r.gap:+.{d}f}" for r, d in zip(rows, digits, strict=True))
-    trained = [row.budget for row in rows if row.recipe]
-    share = f"<br>{trained[0]:.2g} of the training" if trained else ""
+    trained = [row.share for row in rows if row.recipe]
+    share = f"<br>{percent(trained[0])} of the training" if trained else ""
     return f"{protocol} {numbers} {mark}<br>{gaps}{share}".strip()
 
 
@@ -218,14 +220,7 @@ def paired(
     if not len(both):
         return None
     difference = both[:, 0] - both[:, 1]
-    return float(difference.mean()), *interval(difference), len(difference)
-
-
-def interval(values: np.ndarray) -> tuple[float, float]:
-    """The ends of the 95 % interval of the mean of `values` `(n,)`: percentiles of 10,000 bootstrap draws, fixed seed."""
-    draws = np.random.default_rng(0).integers(0, len(values), (10_000, len(values)))
-    low, high = np.percentile(values[draws].mean(1), (2.5, 97.5))
-    return float(low), float(high)
+    return float(difference.mean()), *interval(tuple(map(float, difference))), len(difference)
 
 
 def compared(a: str, b: str, protocol: str, metric: str = "psnr") -> list[HTML | Styler]:

@@ -117,7 +117,7 @@ def cpu_profile() -> str:
     for name in NARROW:
         record = find_record(name)
         if record is None:
-            rows.append({"experiment": f"`{name}`", "trained": "not attempted"})
+            rows.append({"experiment": f"`{name}`", "trained": "not run"})
             continue
         info, experiment = record.info, EXPERIMENTS[name]
         protocol = "lapsrn" if "lapsrn" in experiment.protocols else "drrn"

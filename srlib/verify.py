@@ -86,7 +86,7 @@ def _matlab(name: str, reference: Path | None) -> Iterator[Check]:
 
 
 def _published_bicubic(name: str) -> Iterator[Check]:
-    wanted = [c for paper in PAPERS for c in claims(paper) if c.experiment == "bicubic" and c.dataset == name]
+    wanted = [c for paper in PAPERS for c in claims(paper) if c.experiment == "bicubic" and c.dataset == name and c.protocol]
     ours = {}
     for protocol, scale in sorted({(c.protocol, c.scale) for c in wanted}):
         ours[protocol, scale] = score_images(open_images(name), scale, PROTOCOLS[protocol], progress=False)

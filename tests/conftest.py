@@ -97,16 +97,30 @@ def results(tmp_path, monkeypatch) -> Iterator[Path]:
 def trained(results) -> Callable[..., Record]:
     """A function that writes a finished record of a made-up score, as a training would leave it.
 
-    With `curve`, PSNRs each 100 iterations, and with `weights`, those before training, there are the files, too.
+    With `curve`, PSNRs each 100 iterations, and with `weights`, those before training, there are the files, too. `offsets` are
+    added to the score, an image each.
     """
 
-    def write(name, psnr, seed=0, budget=1.0, recipe="fast", dataset="Set5", protocol="drrn", scale=3, curve=(), weights=False):
+    def write(
+        name,
+        psnr,
+        seed=0,
+        budget=1.0,
+        recipe="fast",
+        dataset="Set5",
+        protocol="drrn",
+        scale=3,
+        curve=(),
+        weights=False,
+        finished=True,
+        offsets=(0.0,),
+    ):
         experiment = get_experiment(name)
         how = next((r for r in experiment.recipes if r.name == recipe), experiment.recipes[0])
         done, arguments = round(budget * how.iterations), experiment.arguments
         info = {"kind": "training", "experiment": name, "model": experiment.model, "arguments": arguments, "seed": seed}
         info |= {"recipe": vars(how) | {"name": recipe}, "budget": budget, "iterations": done, "iterations_done": done}
-        info |= {"data": experiment.data, "precision": "fp32", "finished": True, "seconds": 60.0, "device": "a CPU"}
+        info |= {"data": experiment.data, "precision": "fp32", "finished": finished, "seconds": 60.0, "device": "a CPU"}
         info["params"] = params(outline(experiment.make))
         folder = results / experiment.paper / name / f"seed{seed}_{recipe}_{budget:g}"
         folder.mkdir(parents=True, exist_ok=True)
@@ -117,7 +131,7 @@ def trained(results) -> Callable[..., Record]:
             points = {"iteration": [100 * k for k in range(1, len(curve) + 1)], "lr": 0.1, "loss": 1.0, "psnr": curve}
             pd.DataFrame(points).to_csv(folder / "curve.csv", index=False)
         sets = (dataset,) if isinstance(dataset, str) else dataset
-        rows = [[name_of_set, scale, "a", protocol, psnr, 0.9, 5.0] for name_of_set in sets]
+        rows = [[s, scale, "abcdefgh"[k], protocol, psnr + more, 0.9, 5.0] for s in sets for k, more in enumerate(offsets)]
         record = write_record(folder, info, pd.DataFrame(rows, columns=COLUMNS))
         runs.cache_clear()
         return record

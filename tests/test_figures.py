@@ -4,13 +4,14 @@ import base64
 import importlib.util
 import io
 import re
+from itertools import combinations
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 
-from srlib.figures import plotted, show
+from srlib.figures import label_points, plotted, show
 from srlib.provenance import ROOT
 
 FIGURE = re.compile(r'^# %% mystnb=\{"figure": \{"name": "([\w-]+)"')
@@ -58,6 +59,20 @@ def test_a_picture_has_no_numbers():
     axes.imshow(np.zeros((4, 4)))
     assert plotted(figure).empty
     plt.close(figure)
+
+
+def test_names_cover_no_point_and_no_other_name(figure):
+    """Points close together, one at the right edge: each name stands inside the axes and over nothing."""
+    axes = figure.axes[0]
+    points = {"DRRN_B1U25": (1.0, 31.0), "DRRN_B1U9": (1.05, 31.0), "VDSR": (1.05, 31.1), "RED30": (2.9, 31.4)}
+    axes.set(xlim=(0, 3), ylim=(30, 32))
+    label_points(axes, points, [(2.0, 31.0)])
+    boxes = [text.get_window_extent() for text in axes.texts]
+    assert len(boxes) == 4
+    assert all(axes.get_window_extent().contains(*corner) for box in boxes for corner in (box.min, box.max))
+    assert not any(a.overlaps(b) for a, b in combinations(boxes, 2))
+    places = axes.transData.transform([*points.values(), (2.0, 31.0)])
+    assert not any(box.contains(*place) for box in boxes for place in places)
 
 
 @pytest.mark.parametrize("given", [None, pd.DataFrame({"x": [1], "psnr": [31.7300001]})])

@@ -72,6 +72,7 @@ ORDER = [
     "structures",
     "pages",
     "record_pages",
+    "replication_pages",
     "ledger_pages",
     "order_pages",
     "landing",

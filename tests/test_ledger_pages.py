@@ -8,6 +8,7 @@ from srlib.ledger import counts, ledger
 from srlib.ledger_pages import ledger_text, left_open, mixed_protocols, quotations, scoreboard, summary, walk
 from srlib.papers import PAPERS, claims
 from srlib.papers.items import items
+from srlib.papers.published import GRADES
 from srlib.papers.recomputed import choices, contradictions
 from srlib.provenance import ROOT
 
@@ -26,16 +27,19 @@ def test_the_walk_has_every_item_with_a_page(paper):
 
 def test_the_scoreboard_counts_each_own_score_once():
     """Identity: the verdicts of a paper add up to its own scores."""
-    table = scoreboard().split("\n\n")[2].splitlines()[2:]
+    table = scoreboard().split("\n\n")[1].splitlines()[2:]
     for line, paper in zip(table, PAPERS, strict=True):
-        own, *verdicts = (int(cell) for cell in line.strip("| ").split(" | ")[1:])
+        own, *verdicts = (int(cell) for cell in line.strip("| ").split(" | ")[2:-1])
         assert own == sum(verdicts) == sum(c.kind == "measured" for c in claims(paper))
 
 
 @pytest.mark.parametrize("paper", PAPERS)
 def test_what_is_open_is_listed_in_full(paper):
-    """Identity: one entry for each choice and each contradiction."""
+    """Identity: one entry for each choice and each contradiction, these under their grades, the gravest first."""
     text = left_open(paper)
+    parts = re.split(r"\n### (\w+) \((\d+)\)\n", text)
+    assert parts[1::3] == [grade.capitalize() for grade in GRADES]
+    assert [part.count("\n: ") for part in parts[3::3]] == [int(count) for count in parts[2::3]]
     assert text.count("\n: ") == len(choices(paper)) + len(contradictions(paper))
     assert "no longer so" not in text
 

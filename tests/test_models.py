@@ -89,7 +89,9 @@ def test_sizes_are_the_papers(claim):
     assert claim.printed_alike(params(outline(MODELS[claim.experiment]))) == (claim.value not in ("784K", "664k"))
 
 
-@pytest.mark.parametrize("name", ["srcnn", "vdsr", "drrn_b1u9", "drrn_b17u1", "drrn_c_b3u2", "rlcsc_k15", "vdsr_bn_d16_w128"])
+@pytest.mark.parametrize(
+    "name", ["srcnn_955", "srcnn_915", "vdsr", "drrn_b1u9", "drrn_b17u1", "drrn_c_b3u2", "rlcsc_k15", "vdsr_bn_d16_w128"]
+)
 def test_depth_is_the_number_of_convolutions_that_an_image_passes(name):
     """Witness: the convolutions, counted while one image passes them."""
     assert outline(MODELS[name]).depth == convolutions(outline(MODELS[name]))
@@ -98,7 +100,8 @@ def test_depth_is_the_number_of_convolutions_that_an_image_passes(name):
 @pytest.mark.parametrize(
     ("name", "weights"),
     [
-        ("srcnn", 81 * 64 + 64 * 32 + 25 * 32),
+        ("srcnn_955", 57_184),
+        ("srcnn_915", 8_032),
         ("vdsr", 664_704),
         ("drcn", 1_774_080),
         ("drrn_b1u9", 297_216),
@@ -122,6 +125,25 @@ def test_depth_is_the_number_of_convolutions_that_an_image_passes(name):
 def test_weights_are_counted_as_by_hand(name, weights):
     """By hand, from each paper's widths; NS has as many as VDSR of its depth (DRRN, Section 4.5: "the same number")."""
     assert params(MODELS[name]()) == weights
+
+
+@pytest.mark.parametrize(
+    ("name", "weights", "field"),
+    [
+        ("srcnn_955", 9 * 9 * 64 + 5 * 5 * 64 * 32 + 5 * 5 * 32, 1 + 8 + 4 + 4),  # 5,184 + 51,200 + 800
+        ("srcnn_915", 9 * 9 * 64 + 64 * 32 + 5 * 5 * 32, 1 + 8 + 0 + 4),  # 5,184 + 2,048 + 800
+    ],
+)
+def test_both_versions_of_srcnn_have_the_filters_of_their_papers(name, weights, field):
+    """By hand, from the sides of the filters: a convolution of side f lets a pixel see f - 1 more pixels across."""
+    model = MODELS[name]()
+    assert (params(model), 2 * model.radius + 1) == (weights, field)
+    image = torch.zeros(1, 1, 31, 31, requires_grad=True)
+    for conv in (model.extraction, model.mapping, model.reconstruction):
+        torch.nn.init.ones_(conv.weight)
+        torch.nn.init.ones_(conv.bias)
+    model(image)[0, 0, 15, 15].backward()
+    assert image.grad.count_nonzero().item() == field**2
 
 
 def test_drrn_has_two_six_and_fourteen_times_fewer_parameters():

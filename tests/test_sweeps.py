@@ -30,7 +30,7 @@ def test_the_table_gives_mean_interval_and_budget(points):
     rows = sweep_table(points, "depth")
     narrow = points[points.panel == "16 filters"]
     values = narrow[narrow.x == 22].psnr
-    half = margin(*pooled(group for _, group in narrow.groupby("experiment").psnr), (len(values),))
+    half = margin([pooled(group for _, group in narrow.groupby("experiment").psnr)], [len(values)])
     row = rows[(rows.networks == "16 filters") & (rows.depth == "22")].iloc[0]
     assert row.record == f"{values.mean():.2f} ± {half:.2f}"
     assert (row.seeds, row["iterations of ours"]) == (len(values), "3,000 (fast)")

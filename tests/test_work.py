@@ -66,7 +66,7 @@ def test_the_flagship_with_the_fewest_cycles_is_next_and_builds_on_its_last(flag
     budget = 100 * b1u9.batch * b1u9.patch**2 / (how.iterations * how.batch * how.patch**2)
     assert vdsr.arguments == ("vdsr", "--recipe", "core", "--budget", f"{budget:.3g}")
     flagship("vdsr", "v")
-    flagship("srcnn", "s")
+    flagship("srcnn_955", "s")
     second = next_cycle(tmp_path / "out", 30)
     assert second.arguments[-2:] == ("--start-from", str(folder))
 

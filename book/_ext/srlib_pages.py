@@ -10,7 +10,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from srlib import landing, ledger_pages, order_pages, pages, recipe_pages, record_pages, training_pages
+from srlib import landing, ledger_pages, order_pages, pages, recipe_pages, record_pages, replication_pages, training_pages
 from srlib.papers import PAPERS
 
 PAGES = {
@@ -24,8 +24,11 @@ PAGES = {
     **{f"settings-{paper}": partial(training_pages.settings, paper) for paper in PAPERS},
     **{f"orders-{paper}": partial(order_pages.trained_orders, paper) for paper in PAPERS},
     **{f"sizes-{paper}": partial(pages.models, paper) for paper in PAPERS},
+    **{f"replications-{paper}": partial(replication_pages.others, paper) for paper in (*PAPERS, "baselines")},
+    **{f"margin-{paper}": partial(replication_pages.margin, paper) for paper in PAPERS},
+    "margins": replication_pages.margins,
     "standing": landing.standing,
-    "progress": landing.progress,
+    "so-far": ledger_pages.so_far,
     "picture": landing.picture,
     "protocols": pages.protocols,
     "models": pages.models,

@@ -17,7 +17,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from srlib.errors import InputError
-from srlib.models import drn, drrn, dsrn, rlcsc, vdsr
+from srlib.models import drn, drrn, dsrn, rlcsc, srcnn, vdsr
 from srlib.models.drcn import DRCN
 from srlib.models.drn import DRN
 from srlib.models.drrn import DRRN
@@ -41,7 +41,7 @@ ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {
 PUBLISHED: dict[str, tuple[str, dict]] = {
     name: (architecture, arguments)
     for architecture, variants in {
-        "srcnn": {"srcnn": {}},
+        "srcnn": srcnn.VARIANTS,
         "vdsr": vdsr.VARIANTS,
         "drcn": {"drcn": {}},
         "drrn": drrn.VARIANTS,

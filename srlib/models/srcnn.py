@@ -1,16 +1,22 @@
-"""SRCNN: C. Dong, C. C. Loy, K. He, X. Tang, "Learning a Deep Convolutional Network for Image Super-Resolution", ECCV 2014.
+"""SRCNN: C. Dong, C. C. Loy, K. He, X. Tang, "Learning a Deep Convolutional Network for Image Super-Resolution", ECCV 2014,
+and "Image Super-Resolution Using Deep Convolutional Networks", IEEE TPAMI 38(2), 2016.
 
 The first network for super-resolution, three convolutions on the interpolated luma: patches are extracted and represented by
-n_1 filters of f_1 x f_1, mapped to n_2 others by 1 x 1, and reconstructed by f_3 x f_3. All four papers compare with it.
+n_1 filters of f_1 x f_1, mapped to n_2 others by f_2 x f_2, and reconstructed by f_3 x f_3. Two versions, with n_1 = 64 and
+n_2 = 32 in both:
+
+* `srcnn_955` is the article's, trained on ImageNet. The scores that DRRN, DSRN and RL-CSC quote are its: on Set5 at x2, x3, x4
+  36.66, 32.75 and 30.48 dB (in DSRN 36.65, 32.76, 30.49). DRRN and RL-CSC cite the article.
+* `srcnn_915` is the first paper's, with 32.39 dB on Set5 at x3 from 91 images. DSRN and DRN cite that paper; none of the four
+  prints a score of it, but DRRN (Section 2.2) its receptive field of 13 x 13.
 
 Readings:
 
-* 9-1-5 with n_1 = 64 and n_2 = 32, the network of the released weights; later papers of its authors widen the middle.
 * Training is on valid convolutions; a whole image keeps its size because every layer repeats the border, as the released test
   code does. So here, too, and in training as well.
 * Weights are drawn from N(0, 0.001^2), biases start at zero.
 
-Parameters f_1^2 n_1 + n_1 n_2 + f_3^2 n_2 = 8,032; depth 3; receptive field 13 x 13 (DRRN, Section 2.2).
+Weights f_1^2 n_1 + f_2^2 n_1 n_2 + f_3^2 n_2: 57,184 and 8,032; receptive field f_1 + f_2 + f_3 - 2: 17 and 13; depth 3.
 """
 
 import torch
@@ -47,3 +53,6 @@ class SRCNN(nn.Module):
         h = self.extraction(x).relu_()  # F_1(Y) = max(0, W_1 * Y + B_1), (N, 64, H, W)
         h = self.mapping(h).relu_()  # F_2(Y) = max(0, W_2 * F_1(Y) + B_2), (N, 32, H, W)
         return self.reconstruction(h)  # F(Y) = W_3 * F_2(Y) + B_3
+
+
+VARIANTS = {"srcnn_955": {"f_2": 5}, "srcnn_915": {"f_2": 1}}

@@ -82,16 +82,24 @@ class Claim:
 _SCORES = ("psnr", "ssim", "ifc")
 
 
+GRADES = {
+    "material": "changes what a reader concludes, or how the network or its training must be built",
+    "misprint": "a printed value is wrong",
+    "slip": "a slip of notation or wording, or a fault of the copy of the text that we have",
+}
+
+
 @dataclass(frozen=True)
 class Contradiction:
     """Something in a paper that is wrong, or says two things."""
 
     id: str
+    grade: str  # one of GRADES
     source: str  # file and line of the paper's text
     printed: str  # words of that line
     wrong: str
     holds: Callable[[], bool] | None = None  # computes that it is so; None where only words contradict each other
-    claims: tuple[str, ...] = ()  # the numbers that are inconsistent because of it
+    claims: tuple[str, ...] = ()  # the claims that it touches; all but a slip make them inconsistent
 
 
 @dataclass(frozen=True)

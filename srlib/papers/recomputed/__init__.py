@@ -32,14 +32,18 @@ def choices(paper: str) -> tuple[Choice, ...]:
 
 @cache
 def holding(paper: str) -> dict[str, Contradiction]:
-    """The contradictions of one paper that hold, by each claim that they touch."""
+    """The contradictions of one paper that hold, by each claim that they touch.
+
+    A slip marks claims of order alone, beside which the ledger shows what our runs say all the same.
+    """
     found = {}
     for contradiction in contradictions(paper):
         if contradiction.claims and (contradiction.holds is None or contradiction.holds()):
-            found |= dict.fromkeys(contradiction.claims, contradiction)
+            orders = [touched for touched in contradiction.claims if ".order." in touched]
+            found |= dict.fromkeys(orders if contradiction.grade == "slip" else contradiction.claims, contradiction)
     return found
 
 
 def inconsistent(claim: Claim) -> Contradiction | None:
-    """The contradiction that touches a claim and holds, if there is one."""
+    """The contradiction that touches a claim and holds, if there is one; see `holding`."""
     return holding(claim.paper).get(claim.id)

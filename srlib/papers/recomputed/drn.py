@@ -46,7 +46,7 @@ _SCALES = {  # of figures and tables, from captions and text
 }
 NUMBERS: dict[str, Number] = {
     **{f"drn.{key}": lambda name=name: net(name).scale for key, name in _SCALES.items()},
-    "drn.p.srcnn.depth": lambda: net("srcnn").depth,
+    "drn.p.srcnn.depth": lambda: net("srcnn_915").depth,
     "drn.p.vdsr.depth": lambda: net("vdsr").depth,
     "drn.p.rdb.fusion.kernel": lambda: outline(_fused_blocks).groups[0].blocks[0].fuse.kernel_size[0],
     "drn.p.rd.kernel.first": lambda: _rd().reduce.kernel_size[0],

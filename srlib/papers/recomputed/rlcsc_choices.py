@@ -26,6 +26,14 @@ CHOICES = (
         "If the printed counts are cut and not rounded, they do not exclude one for each map.",
     ),
     Choice(
+        "Filters of S",
+        "rlcsc.txt:109",
+        "$S \\in \\mathbb{R}^{m \\times m \\times s \\times s}$",
+        "3 x 3, as printed.",
+        "In ISTA S is I - D^T D / L, which for filters of 3 x 3 is a convolution of 5 x 5. LISTA learns S, so it may "
+        "have any size.",
+    ),
+    Choice(
         "W_2",
         "rlcsc.txt:123",
         "convolution layer  $W_2 \\in \\mathbb{R}^{m \\times n \\times s \\times s}$",
@@ -81,6 +89,14 @@ CHOICES = (
         "We remove the identity branch in RL-CSC",
         "Eq. 12 becomes I_x = R: the network makes the whole image.",
         "The identity branch of Figure 2 is the addition of the input. All else stays, as the text says.",
+    ),
+    Choice(
+        "Start of the run without residual",
+        "rlcsc.txt:246",
+        "use the same parameter settings as stated in Section 5.2",
+        "The weights of its partner: in `published` the paper's, in `fast` the same with H's divided by a hundred.",
+        "So in `fast` the network with the residual starts near bicubic interpolation, and the one without near a black image: "
+        "same weights, but another start. Under the paper's own weights both start far from any image.",
     ),
     Choice(
         "End of the run without residual",
