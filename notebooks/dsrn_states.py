@@ -128,7 +128,7 @@ shown = [
         "record": r.folder.parts[-2],
         "filters": width(r),
         "steps": getattr(m, "T", 0) or getattr(m, "K", 0) or r.info["arguments"]["U"],
-        "how far it is the paper's": training(r, scale) or "as published",
+        "how far it is the paper's": training(r) or "as published",
     }
     for name, (r, m) in networks.items()
 ]

@@ -193,26 +193,25 @@ unsized_table(main, "Set5 ×3: methods with a printed PSNR whose size no text gi
 # own list: RL-CSC and DSRN cite it as of 2017. PSNR is DRRN's where it prints one, else that of another of the four papers.
 
 # %% tags=["hide-input"]
-# Name, experiment of its rows, class, year, and what DRRN cites.
+# Name, experiment of its rows, and class by Section 4.5.
 CLASSES = {"shallow": ("s", COLOURS["bicubic"]), "deep": ("^", COLOURS["vdsr"]), "very deep": ("o", COLOURS["drrn"])}
-YEARS = [("A+", "a+", "shallow", 2014, "[31] ACCV"), ("SelfEx", "selfex", "shallow", 2015, "[10] CVPR"),
-         ("RFL", "rfl", "shallow", 2015, "[23] CVPR"), ("NBSRF", "nbsrf", "shallow", 2015, "[22] ICCV"),
-         ("PSyCo", "psyco", "shallow", 2016, "[20] CVPR"), ("IA", "ia", "shallow", 2016, "[30] CVPR"),
-         ("SRCNN", "srcnn_955", "deep", 2016, "[2] TPAMI"), ("DJSR", "djsr", "deep", 2015, "[33] CVPR workshop"),
-         ("CSCN", "scn", "deep", 2015, "[32] ICCV"), ("ESPCN", "espcn", "deep", 2016, "[25] CVPR"),
-         ("FSRCNN", "fsrcnn", "deep", 2016, "[3] ECCV"), ("VDSR", "vdsr", "very deep", 2016, "[13] CVPR"),
-         ("DRCN", "drcn", "very deep", 2016, "[14] CVPR"), ("RED30", "red30", "very deep", 2016, "[17] NIPS"),
-         ("DRRN_B1U9", "drrn_b1u9", "very deep", 2017, "itself"), ("DRRN_B1U25", "drrn_b1u25", "very deep", 2017, "itself")]  # fmt: skip
+METHODS = [("A+", "a+", "shallow"), ("SelfEx", "selfex", "shallow"), ("RFL", "rfl", "shallow"), ("NBSRF", "nbsrf", "shallow"),
+           ("PSyCo", "psyco", "shallow"), ("IA", "ia", "shallow"), ("SRCNN", "srcnn_955", "deep"), ("DJSR", "djsr", "deep"),
+           ("CSCN", "scn", "deep"), ("ESPCN", "espcn", "deep"), ("FSRCNN", "fsrcnn", "deep"), ("VDSR", "vdsr", "very deep"),
+           ("DRCN", "drcn", "very deep"), ("RED30", "red30", "very deep"), ("DRRN_B1U9", "drrn_b1u9", "very deep"),
+           ("DRRN_B1U25", "drrn_b1u25", "very deep")]  # fmt: skip
+OWN_YEAR = 2017  # DRRN's own, as DSRN and RL-CSC cite it
+YEARS = {c.experiment: int(c.number) for c in claims("drrn") if c.id.startswith("drrn.f9.year.")}
 
 
 def by_year(frame: pd.DataFrame) -> pd.DataFrame:
     """The points of Figure 9: DRRN's number where it prints one, else the other papers'."""
     found = []
-    for name, experiment, kind, year, cited in YEARS:
+    for name, experiment, kind in METHODS:
         group = frame[frame.network == experiment]
         own = group[group["printed in"] == "DRRN"]
         found += [
-            {"method": name, "class": kind, "year": year, "cited as": cited} | row
+            {"method": name, "class": kind, "year": YEARS.get(experiment, OWN_YEAR)} | row
             for row in (own if len(own) else group)[["printed in", "where", "published", "ours", "share"]].to_dict("records")
         ]
     return pd.DataFrame(found)
@@ -255,8 +254,8 @@ show(figure, "fig-deep-shallow", pd.concat(years, names=["dataset"]).reset_index
 
 # %% tags=["hide-input"]
 rows = []
-for name, _, kind, year, cited in YEARS:
-    row = {"method": name, "class": kind, "year": year, "DRRN cites": cited}
+for name, experiment, kind in METHODS:
+    row = {"method": name, "class": kind, "year": YEARS.get(experiment, OWN_YEAR)}
     for dataset, frame in years.items():
         here = frame[frame.method == name]
         values = [f"{p:.2f} ({w})" for p, w in zip(here.published, here["printed in"], strict=True)]

@@ -8,7 +8,7 @@ import pandas as pd
 
 from srlib.figures import COLOURS
 from srlib.ledger import KINDS, VERDICTS, counts, ledger
-from srlib.ledger_pages import material, trained_networks
+from srlib.ledger_pages import trained_networks
 from srlib.models import MODELS, outline, params
 from srlib.pages import markdown_table
 from srlib.papers import PAPERS, TITLES, claims, get_experiment
@@ -22,7 +22,7 @@ PLOT = (34, 14, 472, 310)  # left, top, right and bottom of the area between the
 
 
 def standing() -> str:
-    """Where each paper stands, as a small Markdown table: its networks that are trained, its scores, contradictions."""
+    """Where each paper stands, as a small Markdown table: its networks that are trained, and its scores."""
     rows = []
     for paper in PAPERS:
         own = counts(row for row in ledger((paper,)) if row.kind == "measured")
@@ -31,9 +31,9 @@ def standing() -> str:
                 "": f"[{TITLES[paper]}]({paper}.md)",
                 "networks trained": trained_networks(paper),
                 "scores reached": f"{own['reached']} of {own.total()}",
-                "short of it": own["short of it"] + own["unfinished"],
+                "short of it": own["short of it"],
+                "unfin\u00adished": own["unfinished"],
                 "not run": own["not run"],
-                "material contra\u00addictions": len(material(paper)),
             }
         )
     return markdown_table(pd.DataFrame(rows))

@@ -192,7 +192,7 @@ def judge_order(identifier: str, source: Runs | None = None) -> dict[str, Any]:
 
 def describe(found: Evidence) -> str:
     """Size of the networks behind a verdict, and their share of the published training."""
-    return f"{found.size}, {percent(found.share)} of the published training"
+    return f"{found.size}, {percent(found.share)} of the training"
 
 
 def ledger(papers: Iterable[str] = PAPERS) -> list[Row]:

@@ -87,7 +87,11 @@ def so_far() -> str:
     text = f"**Of {own.total()} scores of the papers' own networks {own['reached'] or 'none'} {reached} reached so far**; "
     text += f"{own['short of it']} are short of it and {own['not run']} not run. "
     if full:
-        text += f"{len(full)} network{'s' * (len(full) != 1)} of a paper's size {'is' if len(full) == 1 else 'are'} trained, "
+        text += (
+            f"{len(full)} networks of a paper's size are trained, "
+            if full[1:]
+            else "One network of a paper's size is trained, "
+        )
         text += f"for at most {percent(most_training(full))} of the published training. "
     else:
         text += "No network of a paper's size is trained. "

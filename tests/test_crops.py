@@ -146,7 +146,7 @@ def test_methods_without_a_record_say_why(results, monkeypatch):
 
 
 def test_a_narrow_network_is_named_so_and_kept_to_its_scale(trained):
-    """By hand: its filters, its share of the published training (12,000 x 16 patches of 31 or 62 px, of 464,056 x 128)."""
+    """By hand: its filters, its share of the published training (12,000 x 4 patches of 62 px, of 464,056 x 128 of 31 px)."""
     trained("drrn_b1u3_w32", 31.0, weights=True)
     method = find_method("DRRN", "drrn_b1u3_w32", 3)
     assert method.note == "32 filters, 0.32 % of training"

@@ -161,7 +161,7 @@ def test_verdicts_of_order(trained, width, deep, shallow, said):
     found = judge_order("drrn.f1.order.b1u25")
     assert found["verdict"] == said
     assert found["detail"].startswith("16 filters, " if width else "the paper's size, ")
-    assert found["detail"].endswith(" % of the published training")
+    assert found["detail"].endswith(" % of the training")
     assert found["share"] == pytest.approx(found_share("drrn_b1u25" + width))
 
 
