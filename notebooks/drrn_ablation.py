@@ -215,7 +215,7 @@ for says, order in compared.items():
 display(Markdown(text))
 
 # %% [markdown]
-# * One run of each structure says little about the order of structures that close.
+# * The paper reports one number for each structure, which says little about the order of structures that close.
 # * Sharing trades weights for recursions. With 16 filters weights are what is scarce; with 128 filters and 291 images it may be the
 #   images, which is the paper's reason for sharing ("less prone to overfitting"). So a narrow network that loses by sharing says
 #   nothing against the paper's. Our runs do not even see their 91 images long enough to overfit.

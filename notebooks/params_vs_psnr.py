@@ -312,7 +312,7 @@ unsized_table(four, "Set5 ×4: methods with a printed PSNR whose size no text gi
 # %% [markdown]
 # ## What we learned
 #
-# * Sizes are exact and agree with the printed ones but for one ({doc}`/models`); PSNR is comparable only within one protocol and one training set.
+# * Sizes are exact and agree with the printed ones but for 784K, and 664K, which is cut off, not rounded ({doc}`/models`); PSNR is comparable only within one protocol and one training set.
 # * DRN was trained on 800 large images, DRRN and RL-CSC on 291 small ones, DSRN on 91: a plot of PSNR against size mixes data with
 #   architecture.
 # * Recursions cost no weights: RL-CSC prints 0.05 dB more for 48 than for 25, DRRN 0.10 dB more for 25 units than for 9. A plot against size does

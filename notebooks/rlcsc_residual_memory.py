@@ -154,8 +154,8 @@ display(Markdown(orders("rlcsc", ("Table 3", "Table 4", "Section 5.4"))))
 # %% [markdown]
 # ## What we learned
 #
-# * Table 3's lower row is the score of a black image. It shows that this one initialisation and rate killed the network, not that
-#   a network without residual cannot be trained.
+# * Table 3's lower row is the score of a black image, so the network was most likely dead. Why, the paper does not say. It does not show
+#   that no such network can be trained.
 # * In one framework RL-CSC keeps more for the backward pass than DRRN of 20 layers, not less: 256 maps in each recursion outweigh what batch
 #   normalisation keeps. The printed ratio compares PyTorch with Caffe. Of 52 layers DRRN keeps more than RL-CSC, as the paper says.
 #

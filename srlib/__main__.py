@@ -44,7 +44,7 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        "python -m srlib", description="Four super-resolution papers, replicated number by number."
+        "python -m srlib", description="A replication of four super-resolution papers, number by number."
     )
     parser.add_argument("--version", action="version", version=__version__)
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")

@@ -123,7 +123,13 @@ def scatter(name: str, key: tuple, cell: Cell, source: Runs | None = None) -> Sc
     source = source or runs()
     alike = (n for n in source.names(get_experiment(name).paper) if filters(n) == filters(name))
     near = (other for other in alike if like_depth(name, other))
-    return pooled([r.means[cell] for r in source.groups(other).get(key, ()) if cell in r.means] for other in near)
+    return pooled([r.means[cell] for r in _ended(source, other).get(key, ()) if cell in r.means] for other in near)
+
+
+def _ended(source: Runs, name: str) -> dict[tuple, list[Record]]:
+    """The records of one experiment whose runs have ended: an unfinished one has a length that nothing else has."""
+    groups = {key: [r for r in several if r.info.get("finished", True)] for key, several in source.groups(name).items()}
+    return {key: several for key, several in groups.items() if several}
 
 
 @lru_cache(8192)
@@ -170,8 +176,8 @@ def differences(
     together = len(pairs) * len(datasets) * max(len(scales), 1)
     for better, worse in ((form(a), form(b)) for a, b in pairs):
         trained = [name for name in (better, worse) if name != "bicubic"]
-        groups = [source.groups(name) for name in (better, worse)]
-        keys = set.intersection(*(set(source.groups(name)) for name in trained))
+        groups = [_ended(source, name) for name in (better, worse)]
+        keys = set.intersection(*(set(_ended(source, name)) for name in trained))
         # From scratch alone: what builds on another run has had more training than its own length says.
         keys = sorted((key for key in keys if not key[3]), key=lambda key: -_least_share(source, trained, key))
         if not keys:
@@ -191,7 +197,7 @@ def differences(
 
 
 def _least_share(source: Runs, names: Sequence[str], key: tuple) -> float:
-    return min(share(source.groups(name)[key][0]) for name in names)
+    return min(share(_ended(source, name)[key][0]) for name in names)
 
 
 def _any(group: dict[tuple, list[Record]]) -> list[Record]:

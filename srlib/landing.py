@@ -79,7 +79,7 @@ def picture() -> str:
         f'<figure class="srlib-standing"><svg viewBox="0 0 {SIZE[0]} {SIZE[1]}" role="img" aria-label="{escape(alt)}" '
         f'fill="currentColor" font-size="13">{"".join([*_axes(low), *lines, *marks, *names])}</svg>'
         "<figcaption>PSNR on Set5 ×3 against convolution weights. Hollow: what the papers print. Filled: what we have trained, "
-        "with a dotted line to the paper's network.</figcaption></figure>"
+        "most of it narrow and all of it briefly; dotted: from our best to the paper's network.</figcaption></figure>"
     )
 
 

@@ -40,7 +40,7 @@ def scoreboard() -> str:
         scored.append(
             {"paper": TITLES[paper], "networks of its size, trained": trained_networks(paper), "own scores": own.total()}
             | {verdict: own[verdict] for verdict in SHOWN}
-            | {"best gap": _best_gap(lines)}
+            | {"gaps of ours (dB)": _gaps(lines)}
         )
         orders = [row for row in lines if ORDERS.get(row.id, Order()).pairs]
         claimed.append(
@@ -57,12 +57,14 @@ def scoreboard() -> str:
         [
             "The scores that the papers measured on their own networks, against ours:",
             markdown_table(pd.DataFrame(scored)),
-            f"*Reached*: within {limits} of the printed number, under its protocol; a network that the paper puts forward may "
-            "be above. *Short of it*: further below, from a run that has ended. *Not run*: no network of ours has that score.",
+            f"*Reached*: within {limits} of the printed number (twice that at most, where our seeds "
+            "scatter); a network that the paper puts forward may be above. *Short of it*: further below, from a run that has "
+            "ended. *Not run*: no network of ours has that score.",
             "Claims that one network is better than another:",
             markdown_table(pd.DataFrame(claimed)),
-            "What scores are computed with is proven apart from training. Printed rows of bicubic interpolation that ours give "
-            f"to the last digit: {', '.join(proven)}. {_hours()}",
+            "The scoring is checked apart from training. Of the printed numbers of bicubic interpolation ours are the same to "
+            f"the last digit: {', '.join(proven)} (RL-CSC's are DRRN's own). How DRN scored its networks nothing proves.",
+            _hours(),
         ]
     )
 
@@ -83,9 +85,10 @@ def so_far() -> str:
     lines = ledger()
     own = counts(row for row in lines if row.kind == "measured")
     reached = "is" if own["reached"] == 1 else "are"
+    others = "".join(f", {own[v]} {v}" for v in SHOWN if own[v] and v not in ("reached", "short of it", "not run"))
     full = [name for paper in PAPERS for name in full_size(paper)]
     text = f"**Of {own.total()} scores of the papers' own networks {own['reached'] or 'none'} {reached} reached so far**; "
-    text += f"{own['short of it']} are short of it and {own['not run']} not run. "
+    text += f"{own['short of it']} are short of it, {own['not run']} not run{others}. "
     if full:
         text += (
             f"{len(full)} networks of a paper's size are trained, "
@@ -97,12 +100,13 @@ def so_far() -> str:
         text += "No network of a paper's size is trained. "
     orders = [row for row in lines if ORDERS.get(row.id, Order()).pairs]
     decided, narrow = (_outcomes(orders, size) for size in (True, False))
-    text += f"Of {len(orders)} claims that one network is better than another, networks of the paper's size support "
-    text += f"{decided['supported'] or 'none'} and contradict {decided['contradicted'] or 'none'}. "
+    text += f"Of {len(orders)} claims that training can decide, networks of the paper's size support "
+    text += f"{decided['supported'] or 'none'} and contradict {decided['contradicted'] or 'none'}; "
+    text += f"on {len(orders) - decided.total() - narrow.total()} of them nothing of ours bears yet. "
     if narrow:
         text += (
-            f"Narrow networks, briefly trained, support {narrow['supported']}, contradict {narrow['contradicted']} and leave "
-            f"{narrow['undecided']} undecided. They say how small networks behave, and neither prove nor refute a paper."
+            f"Narrow networks alone, briefly trained, support {narrow['supported']}, contradict {narrow['contradicted']} and "
+            f"leave {narrow['undecided']} undecided. They say how small networks behave, and neither prove nor refute a paper."
         )
     return text.strip()
 
@@ -137,11 +141,10 @@ def proven_rows(lines: Iterable[Row]) -> str:
     return f"{sum(claim(row.id).printed_alike(row.ours) for row in bicubic)} of {len(bicubic)}"
 
 
-def _best_gap(lines: Iterable[Row]) -> str:
-    """The best difference of our own trainings to a printed PSNR."""
-    own = [row for row in lines if row.kind == "measured" and row.gap is not None and row.metric == "psnr"]
-    best = max(own, key=lambda row: row.gap, default=None)
-    return f"{best.gap:+.2f} dB ({best.dataset} ×{best.scale})" if best else "–"
+def _gaps(lines: Iterable[Row]) -> str:
+    """From the best to the worst difference of our own trainings to a printed PSNR."""
+    gaps = [row.gap for row in lines if row.kind == "measured" and row.gap is not None and row.metric == "psnr"]
+    return f"{max(gaps):+.2f} to {min(gaps):+.2f}" if gaps else "–"
 
 
 def _hours() -> str:
@@ -194,15 +197,19 @@ def walk(paper: str) -> str:
 def ledger_text() -> str:
     """The whole ledger: the rule, the counts, a link to everything as CSV, and all but the quoted numbers, by paper."""
     everything = ledger()
-    summary_rows = []
-    for kind, meaning in KINDS.items():
-        by_verdict = counts(row for row in everything if row.kind == kind)
-        summary_rows.append({"claims": meaning} | {verdict: by_verdict[verdict] or "" for verdict in VERDICTS})
+    by_kind = {kind: counts(row for row in everything if row.kind == kind) for kind in KINDS}
+    summary_rows = [
+        {"verdict": f"{MARKS[v]} {v}"} | {kind: said[v] or "" for kind, said in by_kind.items()}
+        for v in VERDICTS
+        if any(said[v] for said in by_kind.values())
+    ]
+    meanings = "; ".join(f"*{kind}*: {meaning}" for kind, meaning in KINDS.items())
     rule = pd.DataFrame([{"": MARKS[v], "verdict": v, "means": meaning} for v, meaning in VERDICTS.items()])
     text = [
         "## Verdicts",
         markdown_table(rule),
         "## How many",
+        f"Claims by their kind. {meanings}.",
         _html(pd.DataFrame(summary_rows), "srlib-counts"),
         f"All of it: {download(rows_frame(everything), 'ledger.csv')}, or `python -m srlib ledger --json`.",
     ]
@@ -255,7 +262,11 @@ def left_open(paper: str) -> str:
         none = "" if graded else " We found none."
         text.append(f"### {grade.capitalize()} ({len(graded)})\n\n{meaning[0].upper()}{meaning[1:]}.{none}")
         for wrong in graded:
-            seen = "" if wrong.holds is None else f" *(computed: {'it is so' if wrong.holds() else 'it is no longer so'})*"
+            seen = (
+                ""
+                if wrong.holds is None
+                else f" *({'checked by computation' if wrong.holds() else 'computation says that it is no longer so'})*"
+            )
             text.append(f"“{plain(wrong.printed)}”\n: {wrong.wrong} {_line(wrong.source)}{seen}")
     return "\n\n".join(text)
 

@@ -98,5 +98,5 @@ def mean_in_words(found: Sequence[Difference]) -> str:
     """The mean of several differences on one set, with its intervals over seeds and over images."""
     psnr, half = mean_difference(found)
     low, high = mean_by_image(found)
-    seeds = f" ± {half:.2f}" if math.isfinite(half) else ""
+    seeds = (f" ± {half:.2f}" if math.isfinite(half) else "") + " IFC" * (found[0].metric == "ifc")
     return f"{psnr:+.2f}{seeds}" + (f" (images {low:+.2f} to {high:+.2f})" if math.isfinite(low) else "")

@@ -330,7 +330,7 @@ def _columns(recipe: str, found: Sequence[Difference], says: str, alike: bool) -
     """Mean difference and verdict by one recipe; of networks that are to be alike, the mean size of the differences."""
     mean = NONE
     if found and alike:
-        mean = f"{np.mean([abs(difference.psnr) for difference in found]):.2f} apart"
+        mean = f"{max(abs(difference.psnr) for difference in found):.2f} apart at most"
     elif found:
         psnr, half = mean_difference(found)
         mean = f"{psnr:+.2f} ± {half:.2f}" if math.isfinite(half) else f"{psnr:+.2f}"

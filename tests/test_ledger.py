@@ -178,6 +178,13 @@ def test_orders_compare_equal_lengths_only(trained):
     assert judge_order("drrn.f1.order.b1u25")["verdict"] == "not run"
 
 
+def test_unfinished_runs_take_no_part_in_orders(trained):
+    """A run of which half is done has another length than its budget says."""
+    trained("drrn_b1u25", 33.9)
+    trained("drrn_b1u9", 33.0, finished=False)
+    assert judge_order("drrn.f1.order.b1u25")["verdict"] == "not run"
+
+
 def test_a_smoke_run_says_nothing_beside_full_runs(trained):
     """By hand: -0.40 dB after 1 % of the recipe, +0.40 dB after all of it: the longest common length counts."""
     for seed in (0, 1):
