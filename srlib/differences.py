@@ -1,12 +1,14 @@
 """What our runs say about two experiments: the mean difference of their scores, as far as seeds and images allow to say it.
 
 Single trainings of one network differ by their seed. How much is estimated from networks of ours that were trained alike (same
-paper, width, recipe, length and data), have several seeds and are of like depth, for deep networks scatter more. Their
-variances are pooled, so that a difference has an interval from few seeds; where no network alike has two, it has none.
+paper, kind of network, width, recipe, length and data), have several seeds and are of like depth, for deep networks scatter
+more. Their variances are pooled, so that a difference has an interval from few seeds; but a network whose own seeds scatter
+more than that has its own. Where no network alike has two seeds there is no interval.
 A second interval says how much the difference depends on the choice of test images.
 """
 
 import math
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -15,9 +17,10 @@ from itertools import product
 import numpy as np
 from scipy.stats import bootstrap, t
 
+from srlib.lineage import pixels_seen
 from srlib.models import outline
 from srlib.papers import TOLERANCES, claims, filters, get_experiment, whole
-from srlib.papers.orders import ALIKE, BETTER, NOT_WORSE, Order
+from srlib.papers.orders import ALIKE, BETTER, NOT_BETTER, NOT_WORSE, Order
 from srlib.papers.standin import SUFFIX
 from srlib.records import Record, share
 from srlib.runs import Runs, runs
@@ -27,13 +30,15 @@ LIKE_DEPTH = 1.5  # the larger depth over the smaller, at most, for networks who
 SUPPORTED, CONTRADICTED, UNDECIDED = "supported", "contradicted", "undecided"
 Cell = tuple[str, int, str, str]  # dataset, scale, protocol, metric
 Scatter = tuple[float, int]  # standard deviation between seeds (dB) and its degrees of freedom
-INSTEAD = {"DIV2K_valid": "Set5"}  # the set that stands in where nothing was scored on the one that a sentence names
+INSTEAD = {"DIV2K_valid": "Set5"}  # on which narrow networks, trained on other images, are compared in place of another set
+MATURE = 0.05  # share of the published training from which networks of the paper's size speak for or against the paper
 
 
 def region(says: str, metric: str = "psnr") -> tuple[float, float]:
     """Where a claim has better minus worse. "Comparable" is within the tolerance of a score."""
     tolerance = TOLERANCES[metric]
-    return {BETTER: (0.0, math.inf), NOT_WORSE: (-tolerance, math.inf), ALIKE: (-tolerance, tolerance)}[says]
+    regions = {BETTER: (0.0, math.inf), NOT_WORSE: (-tolerance, math.inf), ALIKE: (-tolerance, tolerance)}
+    return (regions | {NOT_BETTER: (-math.inf, tolerance)})[says]
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,7 @@ class Difference:
         the interval is the one that holds for all pairs at once.
         """
         low, high = region(what, self.metric)
-        if self.psnr + self.together <= low or self.psnr - self.together >= high:
+        if self.psnr + self.together < low or self.psnr - self.together > high:
             return CONTRADICTED
         return SUPPORTED if self.psnr - self.margin > low and self.psnr + self.margin < high else UNDECIDED
 
@@ -119,11 +124,20 @@ def margin(scatters: Sequence[Scatter], counts: Sequence[int], together: int = 1
 
 
 def scatter(name: str, key: tuple, cell: Cell, source: Runs | None = None) -> Scatter:
-    """What seeds do to a cell: pooled over all networks of like depth that were trained like `name` at `key`."""
+    """What seeds do to a cell: pooled over all networks alike and trained like `name` at `key`, or its own, if that is more."""
     source = source or runs()
-    alike = (n for n in source.names(get_experiment(name).paper) if filters(n) == filters(name))
-    near = (other for other in alike if like_depth(name, other))
-    return pooled([r.means[cell] for r in _ended(source, other).get(key, ()) if cell in r.means] for other in near)
+    groups = {other: _ended(source, other).get(key, ()) for other in source.names(get_experiment(name).paper)}
+    scores = {other: [r.means[cell] for r in group if cell in r.means] for other, group in groups.items() if group}
+    own = pooled([scores.get(name, ())])
+    found = pooled(values for other, values in scores.items() if alike(name, other))
+    return own if own[1] and own[0] > found[0] else found
+
+
+def alike(one: str, other: str) -> bool:
+    """Whether two experiments are so alike that their scatter is pooled: in kind, width, depth and length."""
+    kinds = [(e.model, e.arguments.get("residual", True)) for e in map(get_experiment, (one, other))]
+    labels = [re.findall(r"_(?:epoch|iteration)\d+", name) for name in (one, other)]  # what was kept on the way is apart
+    return kinds[0] == kinds[1] and labels[0] == labels[1] and filters(one) == filters(other) and like_depth(one, other)
 
 
 def _ended(source: Runs, name: str) -> dict[tuple, list[Record]]:
@@ -177,27 +191,41 @@ def differences(
     for better, worse in ((form(a), form(b)) for a, b in pairs):
         trained = [name for name in (better, worse) if name != "bicubic"]
         groups = [_ended(source, name) for name in (better, worse)]
-        keys = set.intersection(*(set(_ended(source, name)) for name in trained))
-        # From scratch alone: what builds on another run has had more training than its own length says.
-        keys = sorted((key for key in keys if not key[3]), key=lambda key: -_least_share(source, trained, key))
-        if not keys:
+        key = _longest(source, trained)
+        if key is None:
             continue
         known = get_experiment(trained[0])
-        wanted = scales or ((3,) if 3 in known.recipe(keys[0][0]).scales else known.recipe(keys[0][0]).scales[:1])
+        wanted = scales or ((3,) if 3 in known.recipe(key[0]).scales else known.recipe(key[0]).scales[:1])
         for dataset, scale in product(datasets, wanted):
             cell = (dataset, scale, protocol or known.protocols[0], metric)
-            for key in keys:
-                records = [
-                    [r for r in (group.get(key, ()) if name in trained else _any(group)) if cell in r.means]
-                    for name, group in zip((better, worse), groups, strict=True)
-                ]
-                if all(records):
-                    yield _difference(better, worse, records, key, cell, together, source)
-                    break
+            records = [
+                [r for r in (group.get(key, ()) if name in trained else _any(group)) if cell in r.means]
+                for name, group in zip((better, worse), groups, strict=True)
+            ]
+            if all(records) and len({tuple(r.by_image[cell].index) for several in records for r in several}) == 1:
+                yield _difference(better, worse, _same_seeds(records), key, cell, together, source)
 
 
-def _least_share(source: Runs, names: Sequence[str], key: tuple) -> float:
-    return min(share(_ended(source, name)[key][0]) for name in names)
+def _longest(source: Runs, names: Sequence[str]) -> tuple | None:
+    """The recipe, length and data of the longest runs from scratch that all have in common and that are scored alike."""
+    groups = [_ended(source, name) for name in names]
+    found = {}
+    for key in set.intersection(*map(set, groups)):
+        firsts = [group[key][0] for group in groups]
+        seen = [pixels_seen(record.info) for record in firsts]
+        common = set.intersection(*(set(record.means) for record in firsts))
+        data_as_declared = all(key[2] == get_experiment(name).data for name in names)
+        # What builds on another run has had more training than its own length says. A recipe's name may hide another length.
+        if not key[3] and data_as_declared and common and max(seen) <= 1.01 * min(seen):
+            found[key] = min(map(share, firsts))
+    return max(found, key=lambda key: (found[key], str(key)), default=None)
+
+
+def _same_seeds(records: list[list[Record]]) -> list[list[Record]]:
+    """The records of the seeds that both have; all, where they have none in common. Runs of one seed share their luck."""
+    seeds = [{record.info.get("seed", 0) for record in several} for several in records]
+    common = seeds[0] & seeds[1]
+    return [[r for r in several if r.info.get("seed", 0) in common] for several in records] if common else records
 
 
 def _any(group: dict[tuple, list[Record]]) -> list[Record]:
@@ -228,9 +256,9 @@ def _difference(
 
 
 def _by_image(records: list[list[Record]], cell: Cell) -> list[float]:
-    """The difference on each image that all records share, of means over seeds."""
-    one, other = (np.mean([record.by_image[cell] for record in several], axis=0) for several in records)
-    return list(map(float, one - other)) if one.shape == other.shape else []
+    """The difference on each image, of means over seeds."""
+    one, other = (np.mean([record.by_image[cell].to_numpy() for record in several], axis=0) for several in records)
+    return list(map(float, one - other))
 
 
 def mean_difference(found: Sequence[Difference]) -> tuple[float, float]:
@@ -272,6 +300,7 @@ class Evidence:
     """What networks of one size say of a claim of order."""
 
     size: str  # in words
+    form: Callable[[str], str]  # the name of what was run in place of an experiment
     differences: tuple[Difference, ...]  # on the cells that the claim's sentence names
     outcome: str  # 'supported', 'contradicted' or 'undecided'
     complete: bool  # whether all pairs were run, on all cells
@@ -280,6 +309,11 @@ class Evidence:
     def full_size(self) -> bool:
         """Whether the networks are the paper's own, on its data."""
         return self.size == "the paper's size"
+
+    @property
+    def mature(self) -> bool:
+        """Whether it speaks for or against the paper: its own networks, not too briefly trained."""
+        return self.full_size and self.share >= MATURE
 
     @property
     def share(self) -> float:
@@ -293,19 +327,26 @@ def find_evidence(order: Order, source: Runs | None = None) -> list[Evidence]:
     options = {"scales": order.scales, "metric": order.metric, "source": source}
     for size, form in forms(source):
         several = tuple(differences(order.pairs, form, order.datasets, **options))
-        if not several and (instead := tuple(INSTEAD[name] for name in order.datasets if name in INSTEAD)):
+        if not several and form is not str and (instead := [INSTEAD[name] for name in order.datasets if name in INSTEAD]):
             several = tuple(differences(order.pairs, form, instead, **options))
+            size += f", on {' and '.join(instead)} in place of {' and '.join(order.datasets)}"
         if several:
             complete = len(several) == len(order.pairs) * len(order.datasets) * max(len(order.scales), 1)
-            found.append(Evidence(size, several, outcome(order, several, complete), complete))
+            found.append(Evidence(size, form, several, outcome(order, several, complete), complete))
     return found
 
 
 def evidence(order: Order, source: Runs | None = None) -> Evidence | None:
-    """The evidence that gives the verdict: of the paper's own networks if it decides, else that with the most pairs."""
+    """The evidence that gives the verdict.
+
+    That of the paper's own networks if they are trained for long enough and decide; else that with the most comparisons, of
+    equals the one with the most intervals, of equals the largest networks'.
+    """
     found = find_evidence(order, source)
-    own = [e for e in found if e.full_size and e.outcome != UNDECIDED]
-    return max(own or found, key=lambda e: len(e.differences), default=None)  # of equals the first, which is the largest
+    own = [e for e in found if e.mature and e.outcome != UNDECIDED]
+    return max(
+        own or found, key=lambda e: (len(e.differences), sum(math.isfinite(d.margin) for d in e.differences)), default=None
+    )
 
 
 def evidence_on(order: Order, dataset: str, source: Runs | None = None) -> list[Difference]:
@@ -313,8 +354,7 @@ def evidence_on(order: Order, dataset: str, source: Runs | None = None) -> list[
     found = evidence(order, source)
     if found is None:
         return []
-    form = dict(forms(source))[found.size]
-    return list(differences(order.pairs, form, (dataset,), order.scales, metric=order.metric, source=source))
+    return list(differences(order.pairs, found.form, (dataset,), order.scales, metric=order.metric, source=source))
 
 
 def outcome(order: Order, found: Sequence[Difference], complete: bool = True) -> str:

@@ -80,7 +80,7 @@ def protocols_of(claim: Claim) -> tuple[str, ...]:
 def find_ours(claim: Claim, protocol: str) -> Ours | None:
     """Our number for a measured or quoted claim; of the stand-in's training where there is no other."""
     cell = (claim.dataset, claim.scale, claim.metric, protocol)
-    for name in (claim.experiment, UNTRAINED.get(claim.experiment), claim.experiment + SUFFIX):
+    for name in (UNTRAINED.get(claim.experiment), claim.experiment, claim.experiment + SUFFIX):
         if name and (ours := runs().find(name, *cell)):
             return ours
     return None
@@ -125,7 +125,7 @@ def compare(claim: Claim, protocol: str) -> dict[str, Any]:
         return {"verdict": "not run"}
     name = ours.records[0].info["experiment"]
     found = {"experiment": name, "ours": ours.value, "gap": claim.gap(ours.value), "recipe": ours.recipe, "seeds": ours.seeds}
-    if name.endswith(SUFFIX):
+    if name.endswith(SUFFIX) or (ours.recipe and ours.records[0].info["data"] != get_experiment(name).data):
         return found | {"share": ours.share, "verdict": "not comparable", "detail": "other training images"}
     verdict, detail = judge_score(claim, ours)
     return found | {"share": ours.share, "verdict": verdict, "detail": detail}
@@ -134,11 +134,12 @@ def compare(claim: Claim, protocol: str) -> dict[str, Any]:
 def judge_score(claim: Claim, ours: Ours) -> tuple[str, str]:
     """The verdict on a score and what stands beside it.
 
-    The tolerance is that of the metric, and more by half the 95 % interval of our mean over seeds, by as much again at most.
+    The tolerance is that of the metric. With three seeds or more half the 95 % interval of our mean is added, by as much again
+    at most; two say too little of their scatter.
     What is above a network that the paper puts forward has reached it; for all else the rule is two-sided.
     """
     gap, tolerance = claim.gap(ours.value), TOLERANCES[claim.metric]
-    tolerance += min(margin([pooled([ours.values])], [len(ours.values)]), tolerance) if len(ours.values) > 1 else 0.0
+    tolerance += min(margin([pooled([ours.values])], [len(ours.values)]), tolerance) if len(ours.values) > 2 else 0.0
     above = f"above by {gap:.{2 if claim.metric == 'psnr' else 4 if claim.metric == 'ssim' else 3}f}"
     if gap > tolerance:
         return ("reached" if claim.kind == "measured" and claim.experiment in HEADLINE else "above"), above
@@ -192,7 +193,8 @@ def judge_order(identifier: str, source: Runs | None = None) -> dict[str, Any]:
 
 def describe(found: Evidence) -> str:
     """Size of the networks behind a verdict, and their share of the published training."""
-    return f"{found.size}, {percent(found.share)} of the training"
+    recipes = " and ".join(dict.fromkeys(difference.recipe for difference in found.differences))
+    return f"{found.size}, {recipes} recipe, {percent(found.share)} of the training"
 
 
 def ledger(papers: Iterable[str] = PAPERS) -> list[Row]:
@@ -205,12 +207,12 @@ def ledger(papers: Iterable[str] = PAPERS) -> list[Row]:
 
 
 def counts(rows: Iterable[Row]) -> Counter[str]:
-    """Claims by verdict. One with several candidate protocols counts by the least of its verdicts under those that were run."""
+    """Claims by verdict. One with several candidate protocols counts by the least of those under which it was judged."""
     order = list(VERDICTS)
     said: dict[str, set[str]] = {}
     for row in rows:
         said.setdefault(row.id, set()).add(row.verdict)
-    return Counter(max(verdicts - {"not run"} or verdicts, key=order.index) for verdicts in said.values())
+    return Counter(max(verdicts - {"not run", "not comparable"} or verdicts, key=order.index) for verdicts in said.values())
 
 
 def rows_frame(rows: Iterable[Row]) -> pd.DataFrame:

@@ -7,6 +7,7 @@ writes the scoreboard into the README between its markers.
 
 import argparse
 import html
+import re
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,11 +15,11 @@ from pathlib import Path
 import pandas as pd
 
 from srlib.checkpoint import write_atomically
-from srlib.differences import evidence
+from srlib.differences import MATURE, evidence
 from srlib.figures import download
 from srlib.ledger import KINDS, VERDICTS, Row, counts, ledger, rows_frame, say
 from srlib.pages import markdown_table
-from srlib.papers import PAPERS, TITLES, TOLERANCES, printed
+from srlib.papers import EXPERIMENTS, HEADLINE, PAPERS, TITLES, TOLERANCES, printed
 from srlib.papers.items import items
 from srlib.papers.orders import ORDERS, Order
 from srlib.papers.published import GRADES, Claim, Contradiction, claim, claims
@@ -45,10 +46,8 @@ def scoreboard() -> str:
         orders = [row for row in lines if ORDERS.get(row.id, Order()).pairs]
         claimed.append(
             {"paper": TITLES[paper], "claims that take training": len(orders)}
-            | {
-                words: _tally(orders, full)
-                for words, full in (("on networks of its size", True), ("on narrow ones alone", False))
-            }
+            | {f"on its own networks, {percent(MATURE)} trained or more": _tally(orders, True)}
+            | {"on narrow or briefly trained ones": _tally(orders, False)}
             | {"material contradictions in the text": len(material(paper))}
         )
         proven.append(f"{TITLES[paper]} {proven_rows(lines)}")
@@ -69,15 +68,15 @@ def scoreboard() -> str:
     )
 
 
-def _tally(orders: Iterable[Row], full: bool) -> str:
-    """What runs say of claims of order, by outcome: of networks of the paper's size, or of narrow ones alone."""
-    said = _outcomes(orders, full)
+def _tally(orders: Iterable[Row], mature: bool) -> str:
+    """What runs say of claims of order, by outcome: those that speak for or against the paper, or all others."""
+    said = _outcomes(orders, mature)
     return ", ".join(f"{said[word]} {word}" for word in ("supported", "contradicted", "undecided") if said[word]) or "–"
 
 
-def _outcomes(orders: Iterable[Row], full: bool) -> Counter[str]:
+def _outcomes(orders: Iterable[Row], mature: bool) -> Counter[str]:
     found = (evidence(ORDERS[row.id]) for row in orders)
-    return Counter(e.outcome for e in found if e and e.full_size == full)
+    return Counter(e.outcome for e in found if e and e.mature == mature)
 
 
 def so_far() -> str:
@@ -100,29 +99,33 @@ def so_far() -> str:
         text += "No network of a paper's size is trained. "
     orders = [row for row in lines if ORDERS.get(row.id, Order()).pairs]
     decided, narrow = (_outcomes(orders, size) for size in (True, False))
-    text += f"Of {len(orders)} claims that training can decide, networks of the paper's size support "
+    text += f"Of {len(orders)} claims that training can decide, networks of the paper's size and long enough training support "
     text += f"{decided['supported'] or 'none'} and contradict {decided['contradicted'] or 'none'}; "
     text += f"on {len(orders) - decided.total() - narrow.total()} of them nothing of ours bears yet. "
     if narrow:
         text += (
-            f"Narrow networks alone, briefly trained, support {narrow['supported']}, contradict {narrow['contradicted']} and "
-            f"leave {narrow['undecided']} undecided. They say how small networks behave, and neither prove nor refute a paper."
+            f"Narrow or briefly trained ones support {narrow['supported']}, contradict {narrow['contradicted']} and leave "
+            f"{narrow['undecided']} undecided. They say how such networks behave, and neither prove nor refute a paper."
         )
     return text.strip()
 
 
+def asked_networks(paper: str) -> set[str]:
+    """The experiments that a paper's own scores ask for; what a run is at an epoch on its way is none of its own."""
+    names = {c.experiment for c in claims(paper) if c.kind == "measured"}
+    return {name if name in EXPERIMENTS else re.sub(r"_epoch\d+$", "", name) for name in names}
+
+
 def full_size(paper: str) -> list[str]:
     """The experiments of one paper on its own networks and data that have a finished run and a printed score."""
-    asked = {c.experiment for c in claims(paper) if c.kind == "measured"}
-    groups = {name: runs().groups(name) for name in runs().names(paper) if name in asked}
+    groups = {name: runs().groups(name) for name in runs().names(paper) if name in asked_networks(paper)}
     return [n for n, found in groups.items() if any(r.info.get("finished") for several in found.values() for r in several)]
 
 
 def trained_networks(paper: str) -> str:
     """How many of one paper's networks are trained, and for how much of the published training at most."""
-    asked = {c.experiment for c in claims(paper) if c.kind == "measured"}
     names = full_size(paper)
-    return f"{len(names)} of {len(asked)}" + (f", for {percent(most_training(names))}" if names else "")
+    return f"{len(names)} of {len(asked_networks(paper))}" + (f", for {percent(most_training(names))}" if names else "")
 
 
 def most_training(names: Iterable[str]) -> float:
@@ -142,8 +145,9 @@ def proven_rows(lines: Iterable[Row]) -> str:
 
 
 def _gaps(lines: Iterable[Row]) -> str:
-    """From the best to the worst difference of our own trainings to a printed PSNR."""
-    gaps = [row.gap for row in lines if row.kind == "measured" and row.gap is not None and row.metric == "psnr"]
+    """From the best to the worst difference to a printed PSNR, of networks that the paper puts forward."""
+    own = [row for row in lines if row.kind == "measured" and row.metric == "psnr" and claim(row.id).experiment in HEADLINE]
+    gaps = [row.gap for row in own if row.verdict in ("reached", "short of it")]
     return f"{max(gaps):+.2f} to {min(gaps):+.2f}" if gaps else "–"
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 
 from srlib.differences import (
     CONTRADICTED,
+    MATURE,
     SUPPORTED,
     UNDECIDED,
     Difference,
@@ -20,7 +21,7 @@ from srlib.ledger import Row, ledger, say
 from srlib.ledger_pages import plain
 from srlib.pages import markdown_table
 from srlib.papers.orders import ALIKE, ORDERS, Order
-from srlib.runs import runs
+from srlib.runs import percent, runs
 from srlib.tables import MARKS
 
 SETS = ("Set5", "Set14", "BSD100", "Urban100")
@@ -45,8 +46,9 @@ def trained_orders(paper: str) -> str:
     records = [record for name in names for group in runs().groups(name).values() for record in group]
     sizes = dict.fromkeys(size.size for row in asked for size in found[row.id])
     text += f" They are {len(records)} runs of {len(names)} networks: {', '.join(sizes)}."
-    if not any(size.full_size for row in asked for size in found[row.id]):
-        text += " None is of the paper's size, so they say how small networks behave, and neither prove nor refute the paper."
+    if not any(size.mature for row in asked for size in found[row.id]):
+        text += f" None is of the paper's size and has {percent(MATURE)} of its training or more, "
+        text += "so they neither prove nor refute the paper."
     return f"{text}\n\n{_table(asked)}\n\n{LEGEND}"
 
 

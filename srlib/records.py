@@ -59,7 +59,7 @@ class Record:
         path = self.folder / "record.json"
         try:
             info = json.loads(path.read_text())
-            _ = info["experiment"], info["commit"]  # what every record has
+            _ = info["experiment"], info["commit"], info["kind"]  # what every record has
             return info
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(f"{path} is missing or damaged ({error}): restore it from version control.") from None
@@ -78,14 +78,14 @@ class Record:
         return pd.read_csv(self.folder / "curve.csv")
 
     @cached_property
-    def by_image(self) -> dict[tuple[str, int, str, str], np.ndarray]:
-        """Scores in the order of the images' names by (dataset, scale, protocol, metric), where every image has the score."""
+    def by_image(self) -> dict[tuple[str, int, str, str], pd.Series]:
+        """Scores by image, and all by (dataset, scale, protocol, metric), where every image has a finite one."""
         try:
-            sets = self.scores.sort_values("image").groupby(["dataset", "scale", "protocol"])
-            tables = {(*key, metric): part[metric].to_numpy(float) for key, part in sets for metric in METRICS}
+            sets = self.scores.set_index("image").sort_index().groupby(["dataset", "scale", "protocol"])
+            tables = {(*key, metric): part[metric].astype(float) for key, part in sets for metric in METRICS}
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"{self.folder / 'scores.csv'} is damaged ({error}): restore it from version control.") from None
-        return {cell: values for cell, values in tables.items() if not np.isnan(values).any()}
+        return {cell: values for cell, values in tables.items() if np.isfinite(values).all()}
 
     @cached_property
     def means(self) -> dict[tuple[str, int, str, str], float]:
@@ -144,7 +144,7 @@ def _fault(folder: Path, stamp: tuple) -> str:
     """What is wrong with a record as it was at `stamp`; empty if nothing is."""
     record = Record(folder)
     try:
-        _ = record.info, record.means
+        _ = record.means, get_experiment(record.info["experiment"]) if record.info["kind"] == "training" else None
         if (folder / "weights.safetensors").exists():
             record.check()
     except InputError as error:

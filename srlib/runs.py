@@ -59,12 +59,12 @@ class Runs:
             info = record.info
             if info.get("recipe", {}).get("name", "") not in recipes:
                 continue
-            line = tuple(ancestor["weights_sha256"] for ancestor in info.get("ancestors", ()))
+            line = tuple((ancestor["experiment"], ancestor["pixels"]) for ancestor in info.get("ancestors", ()))
             key = (info.get("recipe", {}).get("name", ""), info.get("budget", 1.0), info.get("data", ""), line)
             self._groups[info["experiment"]][key].append(record)
 
     def groups(self, experiment: str) -> dict[tuple, list[Record]]:
-        """Records of one experiment by (recipe, budget, data, ancestors' weights), a list of seeds each."""
+        """Records of one experiment by (recipe, budget, data, its ancestors and their pixels), a list of seeds each."""
         return self._groups.get(experiment, {})
 
     def names(self, paper: str = "") -> list[str]:
@@ -72,14 +72,15 @@ class Runs:
         return [n for n, groups in self._groups.items() if paper in ("", next(iter(groups.values()))[0].folder.parts[-3])]
 
     def find(self, experiment: str, dataset: str, scale: int | None, metric: str, protocol: str) -> Ours | None:
-        """Our number for one cell: that of the longest runs that were scored so."""
+        """Our number for one cell: that of the longest runs that were scored so; of unfinished ones where none has ended."""
         found = []
         for records in self.groups(experiment).values():
             scored = [(record.means.get((dataset, scale, protocol, metric)), record) for record in records]
-            scored = [(value, record) for value, record in scored if value is not None]
+            scored = [(value, record) for value, record in scored if value is not None and "diverged" not in record.info]
+            scored = [(value, record) for value, record in scored if record.info.get("finished", True)] or scored
             if scored:
                 found.append(Ours(*(tuple(column) for column in zip(*scored, strict=True))))
-        return max(found, key=lambda ours: ours.share, default=None)
+        return max(found, key=lambda ours: (ours.finished, ours.share), default=None)
 
 
 def percent(share: float) -> str:

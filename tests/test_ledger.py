@@ -96,14 +96,14 @@ def test_verdicts_of_scores(trained, name, identifier, psnr, finished, said):
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ((33.855, 33.845), "reached"),
-        ((33.82, 33.84), "short of it"),
-        ((33.70, 33.90), "short of it"),
-        ((33.85,), "short of it"),
+        ((33.84, 33.86, 33.88), "reached"),
+        ((33.82, 33.83, 33.84), "short of it"),
+        ((33.70, 33.80, 33.90), "short of it"),
+        ((33.845, 33.855), "short of it"),
     ],
 )
-def test_seeds_widen_the_tolerance_by_as_much_again_at_most(trained, values, said):
-    """By hand: 0.08 dB below is within 0.05 and an interval of 0.06; 0.10 below and 0.13 below with noisy seeds are not."""
+def test_three_seeds_widen_the_tolerance_by_as_much_again_at_most(trained, values, said):
+    """By hand: 0.07 dB below is within 0.05 + 0.05; 0.10 within 0.05 + 0.02, 0.13, and 0.08 of two seeds are not."""
     for seed, psnr in enumerate(values):
         trained("drrn_b1u9", psnr, seed)
     (row,) = rows_of(claim(B1U9))
@@ -160,7 +160,7 @@ def test_verdicts_of_order(trained, width, deep, shallow, said):
             trained(name + width, psnr, seed)
     found = judge_order("drrn.f1.order.b1u25")
     assert found["verdict"] == said
-    assert found["detail"].startswith("16 filters, " if width else "the paper's size, ")
+    assert found["detail"].startswith("16 filters, fast recipe, " if width else "the paper's size, fast recipe, ")
     assert found["detail"].endswith(" % of the training")
     assert found["share"] == pytest.approx(found_share("drrn_b1u25" + width))
 

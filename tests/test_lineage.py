@@ -196,7 +196,9 @@ def test_kept_epochs_become_records_that_the_claims_name(train, tmp_path):
     assert fifth.info["iterations_done"] == round(36 * 5 / 35)
     assert fifth.info["snapshot_of"] == "rlcsc_k15_w4"
     assert fifth.folder == record_folder(get_experiment("rlcsc_k15_epoch5_w4"), 0, budget=0.003, root=tmp_path)
-    assert share(fifth) == pytest.approx(share(record) * 5 / 36)
+    assert share(fifth) == pytest.approx(
+        share(record) * 35 / 36
+    )  # of the paper's first five epochs, too, so much has been seen
     fifth.model()  # checked against its record
     assert fifth.curve.iteration.max() <= 5
     assert not list(record.folder.glob("weights_*"))

@@ -30,8 +30,8 @@ def test_nothing_trained_is_said(results):
 def test_the_chapter_says_what_was_trained(grid):
     """Identity: every claim that two networks decide; that they are narrow, and their share of the published training."""
     text = trained_orders("drrn")
-    assert "they say how small networks behave, and neither prove nor refute the paper" in text
-    assert "(16 filters, 0.057 % of the training)" in text
+    assert "so they neither prove nor refute the paper" in text
+    assert "(16 filters, fast recipe, 0.057 % of the training)" in text
     decided = [row for row in ledger(("drrn",)) if row.id in ORDERS and evidence(ORDERS[row.id])]
     assert len(text.splitlines()) == 6 + len(decided)
     assert trained_orders("drn").endswith("our runs bear on 0 of them.")

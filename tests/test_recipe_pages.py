@@ -197,5 +197,5 @@ def test_the_outcome_is_the_ledgers(results, lead):
             found = evidence(order)
             assert (found.outcome if found else "not run") == judge_order(identifier)["verdict"]
     order = ORDERS["drrn.f1.order.b1u25"]
-    assert evidence(order, Runs(("fast",))) == evidence(order)
+    assert evidence(order, Runs(("fast",))).differences == evidence(order).differences
     assert not evidence(order, Runs(("first",)))

@@ -83,11 +83,15 @@ def test_a_cycle_that_was_stopped_goes_on_first(flagship, tmp_path):
     assert cycle.begun
     wanted = "rlcsc_k25 --recipe core --seed 0 --fit 45 --start-from"
     assert cycle.arguments == (*wanted.split(), str(parent))
-    (folder / "record.json").write_text(json.dumps({"experiment": "rlcsc_k25", "commit": "c", "diverged": "so"}))
+    (folder / "record.json").write_text(
+        json.dumps({"kind": "training", "experiment": "rlcsc_k25", "commit": "c", "diverged": "so"})
+    )
     assert next_cycle(tmp_path, 30).arguments[0] == "dsrn_t7_x3"
     diverged = record_folder(get_experiment("dsrn_t7_x3"), 0, "core", fit=30, root=tmp_path)
     diverged.mkdir(parents=True)
-    (diverged / "record.json").write_text(json.dumps({"experiment": "dsrn_t7_x3", "commit": "c", "diverged": "so"}))
+    (diverged / "record.json").write_text(
+        json.dumps({"kind": "training", "experiment": "dsrn_t7_x3", "commit": "c", "diverged": "so"})
+    )
     assert next_cycle(tmp_path, 40).arguments[0] == "drrn_b1u9"  # each network has its turn
     (folder / "checkpoint.safetensors").write_bytes(b"damaged")
     (folder / "record.json").unlink()

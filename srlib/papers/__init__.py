@@ -62,6 +62,9 @@ def published_run(name: str) -> Recipe:
     A network of ours that is not the paper's is measured by its largest; a baseline, for which no paper here gives a recipe, by
     our `fast` one.
     """
+    if (match := re.search(r"_epoch(\d+)", name)) and whole(name) not in EXPERIMENTS:  # an epoch of a longer run
+        run = published_run(name.replace(match[0], ""))
+        return replace(run, iterations=run.iterations * int(match[1]) // run.epochs) if run.epochs else run
     experiment = get_experiment(whole(name))
     recipes = {recipe.name: recipe for recipe in experiment.recipes}
     if "published" not in recipes and experiment.paper in _LARGEST:

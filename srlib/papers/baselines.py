@@ -9,13 +9,14 @@ from dataclasses import replace
 
 from srlib import models
 from srlib.experiment import Experiment, Recipe
+from srlib.papers import drrn
 
 VDSR = Recipe(
     "fast",
     optimiser="muon",
     lr=0.02,
     adam_lr=1e-3,
-    iterations=120_000,
+    iterations=0,  # as many pixels as DRRN: see `_as_long_as`
     batch=64,
     patch=41,  # its receptive field, without overlap
     stride=41,
@@ -30,20 +31,25 @@ SRCNN = replace(
     optimiser="adam",
     lr=1e-3,
     adam_lr=0.0,
-    iterations=200_000,
     batch=128,
     patch=33,
     stride=21,  # its authors take 14; a mixture of scales needs fewer
     last_gain=1.0,  # no residual, and its weights are drawn small
 )
 # DRCN weighs its sixteen intermediate predictions high at first and only the average of them at the end.
-DRCN = replace(VDSR, iterations=60_000, supervision=1.0)
+DRCN = replace(VDSR, supervision=1.0)
+
+
+def _as_long_as(other: Recipe, recipe: Recipe) -> Recipe:
+    """The recipe with as many pixels of patches as another one, to compare at equal length."""
+    return replace(recipe, iterations=round(other.iterations * other.batch * other.patch**2 / (recipe.batch * recipe.patch**2)))
 
 
 def _experiment(name: str, recipe: Recipe) -> Experiment:
     architecture, arguments = models.PUBLISHED[name]
-    core = replace(recipe, name="core", iterations=40_000, batch=16)  # the same for one processor core
-    return Experiment(name, "baselines", architecture, arguments, "T291", (recipe, core))
+    core = replace(recipe, name="core", batch=16)  # the same for one processor core
+    recipes = (_as_long_as(drrn.FAST, recipe), _as_long_as(drrn.CORE, core))
+    return Experiment(name, "baselines", architecture, arguments, "T291", recipes)
 
 
 EXPERIMENTS = (
