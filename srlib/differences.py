@@ -3,7 +3,7 @@
 Single trainings of one network differ by their seed. How much is estimated from networks of ours that were trained alike (same
 paper, kind of network, width, recipe, length and data), have several seeds and are of like depth, for deep networks scatter
 more. Their variances are pooled, so that a difference has an interval from few seeds; but a network whose own seeds scatter
-more than that has its own. Where no network alike has two seeds there is no interval.
+significantly more than the others' has its own. Where no network alike has two seeds there is no interval.
 A second interval says how much the difference depends on the choice of test images.
 """
 
@@ -15,7 +15,7 @@ from functools import lru_cache, partial
 from itertools import product
 
 import numpy as np
-from scipy.stats import bootstrap, t
+from scipy.stats import bootstrap, f, t
 
 from srlib.lineage import pixels_seen
 from srlib.models import outline
@@ -124,13 +124,19 @@ def margin(scatters: Sequence[Scatter], counts: Sequence[int], together: int = 1
 
 
 def scatter(name: str, key: tuple, cell: Cell, source: Runs | None = None) -> Scatter:
-    """What seeds do to a cell: pooled over all networks alike and trained like `name` at `key`, or its own, if that is more."""
+    """What seeds do to a cell: pooled over all networks alike and trained like `name` at `key`.
+
+    If its own seeds scatter more than the others' by an F test at 5 %, they stand alone.
+    """
     source = source or runs()
     groups = {other: _ended(source, other).get(key, ()) for other in source.names(get_experiment(name).paper)}
     scores = {other: [r.means[cell] for r in group if cell in r.means] for other, group in groups.items() if group}
-    own = pooled([scores.get(name, ())])
-    found = pooled(values for other, values in scores.items() if alike(name, other))
-    return own if own[1] and own[0] > found[0] else found
+    own = scores.pop(name, [])
+    others = [values for other, values in scores.items() if alike(name, other)]
+    (one, freedom), (rest, more) = pooled([own]), pooled(others)
+    if freedom and more and one**2 > f.ppf(LEVEL, freedom, more) * rest**2:
+        return one, freedom
+    return pooled([own, *others])
 
 
 def alike(one: str, other: str) -> bool:

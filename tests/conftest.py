@@ -114,13 +114,14 @@ def trained(results) -> Callable[..., Record]:
         weights=False,
         finished=True,
         offsets=(0.0,),
+        data="",
     ):
         experiment = get_experiment(name)
         how = next((r for r in experiment.recipes if r.name == recipe), experiment.recipes[0])
         done, arguments = round(budget * how.iterations), experiment.arguments
         info = {"kind": "training", "experiment": name, "model": experiment.model, "arguments": arguments, "seed": seed}
         info |= {"recipe": vars(how) | {"name": recipe}, "budget": budget, "iterations": done, "iterations_done": done}
-        info |= {"data": experiment.data, "precision": "fp32", "finished": finished, "seconds": 60.0, "device": "a CPU"}
+        info |= {"data": data or experiment.data, "precision": "fp32", "finished": finished, "seconds": 60.0, "device": "a CPU"}
         info["params"] = params(outline(experiment.make))
         folder = results / experiment.paper / name / f"seed{seed}_{recipe}_{budget:g}"
         folder.mkdir(parents=True, exist_ok=True)

@@ -103,6 +103,29 @@ def test_the_scatter_of_our_narrow_networks_is_that_of_networks_alike(grid):
     assert freedom == 4
 
 
+def test_a_network_that_scatters_more_than_its_like_has_its_own_scatter(trained):
+    """By hand: seeds 1 dB apart have a deviation of 0.71 dB and one degree of freedom; the others' is 0.007, of three."""
+    for name, apart in (("drrn_b1u9", 0.01), ("drrn_b3u2", 0.01), ("drrn_b2u3", 0.01), ("drrn_b3u3", 1.0)):
+        for seed in (0, 1):
+            trained(name, 33.0 + apart * seed, seed)
+    key = ("fast", 1.0, "T291", ())
+    assert scatter("drrn_b3u3", key, CELL) == (pytest.approx(math.sqrt(0.5)), 1)
+    shared, freedom = scatter("drrn_b3u4", key, CELL)
+    assert (shared, freedom) == (
+        pytest.approx(math.sqrt((0.01**2 + 1) / 2 / 2)),
+        2,
+    )  # of B1U9 and B3U3; the others have half the depth
+
+
+def test_what_was_kept_on_the_way_scatters_apart(trained):
+    """Snapshots of one training are no networks of their own."""
+    for seed in (0, 1):
+        trained("rlcsc_k25", 33.0 + 0.01 * seed, seed)
+        trained("rlcsc_k25_epoch5", 32.0 + 0.5 * seed, seed)
+    key = ("fast", 1.0, "T291", ())
+    assert scatter("rlcsc_k20", key, CELL) == (pytest.approx(0.01 / math.sqrt(2)), 1)
+
+
 def test_the_interval_over_images_is_of_the_paired_difference(trained):
     """By hand: one network is 0.1 dB better on each of three images, another by 0, 0.3 and 0 dB."""
     for name, offsets in (

@@ -6,6 +6,7 @@ import shutil
 import pandas as pd
 import pytest
 
+from srlib.differences import evidence
 from srlib.ledger import VERDICTS, counts, judge_order, ledger, protocols_of, rows_of, say
 from srlib.ledger_pages import left_open, scoreboard, walk
 from srlib.papers import PAPERS, claim, claims, get_experiment, published
@@ -183,6 +184,63 @@ def test_unfinished_runs_take_no_part_in_orders(trained):
     trained("drrn_b1u25", 33.9)
     trained("drrn_b1u9", 33.0, finished=False)
     assert judge_order("drrn.f1.order.b1u25")["verdict"] == "not run"
+
+
+def test_networks_that_saw_unlike_amounts_are_not_compared(trained):
+    """Published, B1U25 is trained for 660,136 iterations and B1U9 for 464,056."""
+    for seed in (0, 1):
+        trained("drrn_b1u25", 34.03 + 0.001 * seed, seed, recipe="published")
+        trained("drrn_b1u9", 33.93 + 0.001 * seed, seed, recipe="published")
+    assert judge_order("drrn.f1.order.b1u25")["verdict"] == "not run"
+
+
+def test_other_training_images_than_the_papers_are_not_comparable(trained):
+    """B1U9 and B1U25 of full size on T91 in place of T291: neither a score of the paper's nor a claim."""
+    for seed in (0, 1):
+        trained("drrn_b1u25", 34.03 + 0.001 * seed, seed, data="T91")
+        trained("drrn_b1u9", 33.93 + 0.001 * seed, seed, data="T91")
+    assert judge_order("drrn.f1.order.b1u25")["verdict"] == "not run"
+    (row,) = rows_of(claim(B1U9))
+    assert say(row) == "not comparable (other training images)"
+
+
+@pytest.mark.parametrize(("budget", "mature"), [(1.0, True), (0.01, False)])
+def test_short_runs_of_full_size_speak_for_no_paper(trained, budget, mature):
+    """By hand: the fast recipe sees 12 % of the published pixels; a hundredth of it 0.12 %."""
+    for seed in (0, 1):
+        trained("drrn_b1u25", 34.03 + 0.001 * seed, seed, budget)
+        trained("drrn_b1u9", 33.93 + 0.001 * seed, seed, budget)
+    found = evidence(ORDERS["drrn.f1.order.b1u25"])
+    assert (found.outcome, found.full_size, found.mature) == ("supported", True, mature)
+
+
+def test_a_baseline_beside_bicubic_interpolation_is_judged(trained, results):
+    """The folder of the baselines holds records that nothing was trained for."""
+    scores = pd.DataFrame([["Set5", 3, "a", "drrn", 30.39, 0.8682, 3.6]])
+    scores.columns = ["dataset", "scale", "image", "protocol", "psnr", "ssim", "ifc"]
+    write_record(results / "baselines" / "bicubic" / "seed0", {"kind": "evaluation", "experiment": "bicubic"}, scores)
+    for seed in (0, 1):
+        for name, psnr in (("drrn_b1u9", 34.0), ("vdsr", 33.0), ("drcn", 33.0)):
+            trained(name, psnr + 0.001 * seed, seed)
+    assert judge_order("drrn.f1.order.b1u9")["verdict"] == "supported"
+
+
+def test_an_experiment_that_is_no_more_is_damaged(trained):
+    """A record under a name that nothing spells: it is named, and the rest stands."""
+    record = trained("drrn_b1u9", 33.93)
+    info = json.loads((record.folder / "record.json").read_text())
+    (record.folder / "record.json").write_text(json.dumps(info | {"experiment": "drrn_old_w16"}))
+    runs.cache_clear()
+    assert [row.verdict for row in ledger(("drrn",)) if row.id == str(record.folder)] == ["damaged"]
+
+
+def test_seeds_that_both_have_are_compared(trained):
+    """By hand: with seed 0 alone in common, 33.0 against 32.9; seed 1 of the one is left out."""
+    trained("drrn_b1u25", 33.0)
+    trained("drrn_b1u25", 35.0, 1)
+    trained("drrn_b1u9", 32.9)
+    (found,) = evidence(ORDERS["drrn.f1.order.b1u25"]).differences
+    assert (found.psnr, found.seeds) == (pytest.approx(0.1), ((0,), (0,)))
 
 
 def test_a_smoke_run_says_nothing_beside_full_runs(trained):
