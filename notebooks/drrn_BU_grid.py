@@ -106,7 +106,7 @@ show(grid_figure(mean, {panel: panel for panel in shown}), "fig-bu-grid", points
 
 # %% [markdown]
 # Depth against PSNR shows the same points along one line: if only depth counts, the three curves fall on each other.
-# Small dashes are single seeds. Bars are 95 % intervals of the means over seeds, from the scatter of all seeds of a panel.
+# Small dashes are single seeds. Bars are 95 % intervals of the means over seeds, from the scatter of the seeds of a panel's networks of like depth.
 
 # %% tags=["hide-input"]
 CURVES = {

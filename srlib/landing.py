@@ -27,16 +27,12 @@ def standing() -> str:
     for paper in PAPERS:
         own = counts(row for row in ledger((paper,)) if row.kind == "measured")
         rows.append(
-            {
-                "": f"[{TITLES[paper]}]({paper}.md)",
-                "networks trained": trained_networks(paper),
-                "scores reached": f"{own['reached']} of {own.total()}",
-                "short of it": own["short of it"],
-                "unfin\u00adished": own["unfinished"],
-                "not run": own["not run"],
-            }
+            {"": f"[{TITLES[paper]}]({paper}.md)", "networks trained": trained_networks(paper)}
+            | {"scores reached": f"{own['reached']} of {own.total()}"}
+            | {word: own[word] for word in ("short of it", "unfinished", "not run")}
         )
-    return markdown_table(pd.DataFrame(rows))
+    frame = pd.DataFrame(rows)
+    return markdown_table(frame if frame.unfinished.any() else frame.drop(columns="unfinished"))
 
 
 def claims_of(paper: str) -> str:
@@ -94,6 +90,8 @@ def _ours(paper: str) -> Iterable[Point]:
     """Networks of that paper that we have trained, under its first protocol."""
     for name in runs().names(paper):
         experiment = get_experiment(name)
+        if any("snapshot_of" in record.info for several in runs().groups(name).values() for record in several):
+            continue  # what a network was on its way
         if ours := runs().find(name, *CELL, experiment.protocols[0]):
             yield paper, params(outline(experiment.make)), ours.value, name
 

@@ -125,7 +125,7 @@ def full_size(paper: str) -> list[str]:
 def trained_networks(paper: str) -> str:
     """How many of one paper's networks are trained, and for how much of the published training at most."""
     names = full_size(paper)
-    return f"{len(names)} of {len(asked_networks(paper))}" + (f", for {percent(most_training(names))}" if names else "")
+    return f"{len(names)} of {len(asked_networks(paper))}" + (f" ({percent(most_training(names))})" if names else "")
 
 
 def most_training(names: Iterable[str]) -> float:

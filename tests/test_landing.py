@@ -20,7 +20,8 @@ def test_each_paper_stands_in_the_table_with_its_counts():
         assert name == f"[{TITLES[paper]}]({paper}.md)"
         assert reached.endswith(f"of {sum(c.kind == 'measured' for c in claims(paper))}")
         own = counts(row for row in ledger((paper,)) if row.kind == "measured")
-        assert [int(n) for n in others] == [own["short of it"], own["unfinished"], own["not run"]]
+        wanted = [own["short of it"], own["unfinished"], own["not run"]]
+        assert [int(n) for n in others] in (wanted, [wanted[0], wanted[2]])  # a column of noughts is left out
 
 
 def test_the_first_screen_says_what_has_been_confirmed_and_refuted(trained):
