@@ -173,13 +173,23 @@ def summary(rows: Iterable[Row]) -> str:
     return text
 
 
+def _listed(rows: Iterable[Row]) -> str:
+    """How many claims have which verdict; of those of order it is said if no network of the paper's size decides them."""
+    rows = list(rows)
+    said = counts(rows)
+    orders = [row for row in rows if row.verdict in ("supported", "contradicted", "undecided")]
+    narrow = orders and not any(_outcomes(orders, mature=True))
+    brief = {word: " by narrow or brief runs" * bool(narrow) for word in ("supported", "contradicted")}
+    return ", ".join(f"{said[verdict]} {verdict}{brief.get(verdict, '')}" for verdict in VERDICTS if said[verdict])
+
+
 def walk(paper: str) -> str:
     """Each table and figure of one paper, in its order, with the page that regenerates it, as Markdown."""
     lines = ledger((paper,))
     rows = []
     for item in items(paper):
-        here = counts(row for row in lines if row.where == item.name and row.kind not in ("quoted", "image-only"))
-        said = ", ".join(f"{here[verdict]} {verdict}" for verdict in VERDICTS if here[verdict])
+        here = [row for row in lines if row.where == item.name and row.kind not in ("quoted", "image-only")]
+        said = _listed(here)
         rows.append(
             {
                 "in the paper": item.name,
@@ -187,12 +197,12 @@ def walk(paper: str) -> str:
                 "claims": said or "no number in the text",
             }
         )
-    prose = counts(row for row in lines if row.where.startswith(("Section", "Abstract")) and row.kind != "quoted")
+    prose = [row for row in lines if row.where.startswith(("Section", "Abstract")) and row.kind != "quoted"]
     rows.append(
         {
             "in the paper": "its sentences",
             "shows": "[every number and claim in prose](ledger)",
-            "claims": ", ".join(f"{prose[verdict]} {verdict}" for verdict in VERDICTS if prose[verdict]),
+            "claims": _listed(prose),
         }
     )
     return markdown_table(pd.DataFrame(rows))
