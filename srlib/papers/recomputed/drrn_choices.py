@@ -100,8 +100,8 @@ CHOICES = (
         "the VDSR re-implementation also uses BN and ReLU as the activation functions",
         "It is DRRN with U = 0: normalisation and ReLU before each convolution; 64 filters in Table 3, 128 in Table 4.",
         "The text gives neither their order nor the filters of Table 3. The [authors' repository]"
-        "(https://github.com/tyshiwo/DRRN_CVPR17) does: it holds `caffe_files/VDSR_20C64/VDSR_20C64_PreBN_deploy.prototxt`, so 20 "
-        "layers, 64 filters, all three steps in that order, at the input too. Neither is the VDSR of [13] and Table 2: that "
+        "(https://github.com/tyshiwo/DRRN_CVPR17) does: it holds `caffe_files/VDSR_20C64/VDSR_20C64_PreBN_deploy.prototxt`, so "
+        "20 layers, 64 filters, all three steps in that order, at the input too. Neither is the VDSR of [13] and Table 2: that "
         "one does not normalise. NS_C differs from Table 4's in local residuals alone.",
     ),
     Choice(
