@@ -77,6 +77,7 @@ ORDER = [
     "order_pages",
     "landing",
     "training_pages",
+    "compute_pages",
     "recipe_pages",
     "rerun_pages",
     "commands",

@@ -10,7 +10,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from srlib import landing, ledger_pages, order_pages, pages, recipe_pages, record_pages, replication_pages, training_pages
+from srlib import compute_pages, landing, ledger_pages, order_pages, pages, recipe_pages, record_pages, replication_pages, training_pages
 from srlib.papers import PAPERS
 
 PAGES = {
@@ -40,6 +40,7 @@ PAGES = {
     "precisions": training_pages.precisions,
     "cost": training_pages.cost,
     "dark": recipe_pages.dark,
+    "equal-compute": compute_pages.equal_compute,
     "trials": recipe_pages.trials,
     "trials-drrn": partial(recipe_pages.trials, "drrn"),
     "changed": recipe_pages.changed,

@@ -1,0 +1,74 @@
+"""Text of the book about depth at equal compute: what a deep DRRN gains over a shallow one that may train longer."""
+
+import numpy as np
+import pandas as pd
+
+from srlib.differences import narrow_form
+from srlib.lineage import pixels_seen
+from srlib.models import macs_per_pixel, outline
+from srlib.pages import markdown_table
+from srlib.papers import get_experiment
+from srlib.records import Record
+from srlib.runs import runs
+
+RECURSIONS = ("drrn_b1u25", "drrn_b1u9", "drrn_b1u3")  # one block of 25, 9 and 3 units: as many weights in each
+WIDTH = 16
+CLOSE = 0.02  # relative difference up to which two lengths, or two amounts of operations, count as equal
+SCALE, SETS = 3, ("Set5", "Set14")
+
+
+def equal_compute() -> str:
+    """Narrow DRRNs of three depths beside the deepest: at equal iterations, and at equal operations, as Markdown."""
+    deepest, *others = (narrow_form(name, WIDTH) for name in RECURSIONS)
+    trained = min(_trained(deepest), key=_operations, default=None)
+    if trained is None:
+        return f"`{deepest}` has not been trained yet."
+    rows = [_row("the deepest network", trained)]
+    for title, amount in (("equal iterations", _iterations), ("equal operations", _operations)):
+        for name in others:
+            equal = [records for records in _trained(name) if abs(amount(records) / amount(trained) - 1) <= CLOSE]
+            missing = [{"beside it, at": title, "network": f"`{name}`: not run"}]
+            rows += [_row(title, records, trained) for records in equal] or missing
+    return markdown_table(pd.DataFrame(rows).fillna(""))
+
+
+def _trained(name: str) -> list[list[Record]]:
+    """Finished trainings from scratch by the recipe `fast`: those of one length together, a seed each."""
+    return [
+        [record for record in records if record.info.get("finished", True) and record.means]
+        for (recipe, _, data, ancestors), records in runs().groups(name).items()
+        if recipe == "fast" and data == get_experiment(name).data and not ancestors
+    ]
+
+
+def _iterations(records: list[Record]) -> int:
+    return records[0].info["iterations_done"]
+
+
+def _operations(records: list[Record]) -> float:
+    """Multiplications of a whole training: a step costs three times the forward pass."""
+    experiment = get_experiment(records[0].info["experiment"])
+    return 3 * macs_per_pixel(experiment.make, SCALE) * pixels_seen(records[0].info)
+
+
+def _row(title: str, records: list[Record], deepest: list[Record] | None = None) -> dict[str, str]:
+    """One network at one length; with the deepest beside it, the difference of the mean scores."""
+    name = records[0].info["experiment"]
+    row = {
+        "beside it, at": title,
+        "network": f"`{name}`",
+        "layers": str(outline(get_experiment(name).make).depth),
+        "iterations": f"{_iterations(records):,}",
+        "operations": f"{_operations(records) / 1e12:,.1f} · 10¹²",
+    }
+    for dataset in SETS:
+        values = _scores(records, dataset)
+        row[f"{dataset} ×{SCALE} (dB), by seed"] = ", ".join(f"{value:.2f}" for value in values)
+        if deepest and values and (reference := _scores(deepest, dataset)):
+            row[f"the deepest minus it, {dataset}"] = f"{np.mean(reference) - np.mean(values):+.2f}"
+    return row
+
+
+def _scores(records: list[Record], dataset: str) -> list[float]:
+    scores = [record.mean(dataset, SCALE, "psnr", "drrn") for record in sorted(records, key=lambda r: r.info["seed"])]
+    return [score for score in scores if score is not None]
