@@ -49,7 +49,8 @@ def record(tmp_path):
     def write(**info):
         folder = tmp_path / "results" / "runs" / "drrn" / "drrn_b1u3_w32" / "seed0"
         folder.mkdir(parents=True)
-        (folder / "record.json").write_text(json.dumps({"experiment": "drrn_b1u3_w32", "kind": "training", "commit": "", **info}))
+        info = {"experiment": "drrn_b1u3_w32", "kind": "training", "commit": "", **info}
+        (folder / "record.json").write_text(json.dumps(info))
         (folder / "scores.csv").touch()
 
     return write

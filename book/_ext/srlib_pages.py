@@ -10,7 +10,17 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from srlib import compute_pages, landing, ledger_pages, order_pages, pages, recipe_pages, record_pages, replication_pages, training_pages
+from srlib import (
+    compute_pages,
+    landing,
+    ledger_pages,
+    order_pages,
+    pages,
+    recipe_pages,
+    record_pages,
+    replication_pages,
+    training_pages,
+)
 from srlib.papers import PAPERS
 
 PAGES = {
