@@ -87,10 +87,10 @@ def _ablation(scale: int) -> tuple[str, ...]:
 # pairs (one seed is one start and one order of patches). Lengths are such that most runs take 2 to 15 minutes of one core.
 ORDERS = (
     Group("drrn narrow grid", "DRRN Figure 6 with 16 filters", _narrow(GRID), 0.15, (0, 1)),
+    Group("drrn narrow components", "DRRN Table 4 and Figure 8 with 16 filters", _narrow(COMPONENTS), 0.15, (0, 1)),
     # As many operations as B1U25 has in the grid: 52 layers against 20 and 8.
     Group("drrn narrow B1U9, longer", "DRRN's depth at equal compute", _narrow(("drrn_b1u9",)), 0.415, (0, 1)),
     Group("drrn narrow B1U3, longer", "DRRN's depth at equal compute", _narrow(("drrn_b1u3",)), 1.23, (0, 1)),
-    Group("drrn narrow components", "DRRN Table 4 and Figure 8 with 16 filters", _narrow(COMPONENTS), 0.15, (0, 1)),
     Group("narrow baselines", "VDSR, with normalisation and without, and DRCN beside DRRN, with 16 filters",
           _narrow(("vdsr", "vdsr_bn", "drcn")), 0.15, (0, 1)),
     Group("rlcsc narrow recursions", "RL-CSC Figures 7 and 8 with 16 filters",
