@@ -47,7 +47,8 @@ def sweep(
     -------
     pandas.DataFrame
         Columns `panel` (the paper's size, or so many filters), `source` ('published', 'record', 'this run'), `series`, `x`,
-        `psnr` (dB), `seed`, `budget`, `iterations`, `recipe`, `experiment`.
+        `psnr` (dB), `seed`, `budget`, `iterations`, `recipe`, `experiment`. Of each panel and recipe the records are of one
+        length, that which most networks have, so that they can be compared.
     """
     points = [
         (FULL, "published", series, x, value, "", 1.0, 0, "", experiments.get((series, x), ""))
@@ -73,7 +74,16 @@ def sweep(
                 psnr = record.mean(fresh.test_set, scale, "psnr", protocol)
                 known = (record.info[key] for key in ("seed", "budget", "iterations_done"))
                 points.append((panel, "this run", series, x, psnr, *known, record.info["recipe"]["name"], spelt))
-    return pd.DataFrame(points, columns=COLUMNS)
+    return _at_one_length(pd.DataFrame(points, columns=COLUMNS))
+
+
+def _at_one_length(points: pd.DataFrame) -> pd.DataFrame:
+    """The points without records of another length than most networks of their panel and recipe have; of equals the longest."""
+    records = points[points.source == "record"]
+    networks = records.groupby(["panel", "recipe", "budget"]).experiment.nunique().reset_index()
+    common = networks.sort_values(["experiment", "budget"]).groupby(["panel", "recipe"]).budget.last()
+    lengths = [common.get((point.panel, point.recipe), point.budget) for point in points.itertuples()]
+    return points[(points.source != "record") | (points.budget == lengths)].reset_index(drop=True)
 
 
 def sweep_figure(

@@ -25,6 +25,14 @@ def test_a_sweep_holds_printed_numbers_and_narrow_records(points):
     assert set(narrow.experiment) == {"drrn_b3u2_w16", "drrn_b3u3_w16", "drrn_b3u4_w16"}
 
 
+def test_a_longer_run_of_one_network_is_left_out(grid, trained):
+    """Figure 6 compares networks trained alike: one that was trained for longer is no point of it."""
+    trained("drrn_b3u2_w16", 39.0, budget=1.2)
+    points = sweep(GRID, {}, "Set5", 3, "drrn")
+    assert len(points) == 9
+    assert set(points.budget) == {0.15}
+
+
 def test_the_table_gives_mean_interval_and_budget(points):
     """Identity: mean and seeds; the interval is `margin`'s, from all records of the panel."""
     rows = sweep_table(points, "depth")
