@@ -24,6 +24,7 @@ from srlib.papers.items import items
 from srlib.papers.orders import ORDERS, Order
 from srlib.papers.published import GRADES, Claim, Contradiction, claim, claims
 from srlib.papers.recomputed import choices, contradictions
+from srlib.protocol import METRICS
 from srlib.records import find_record, share, trainings
 from srlib.runs import percent, runs
 from srlib.tables import MARKS, made_by
@@ -82,11 +83,15 @@ def _outcomes(orders: Iterable[Row], mature: bool) -> Counter[str]:
 def so_far() -> str:
     """What has been confirmed or refuted so far, in plain sentences, computed from the ledger."""
     lines = ledger()
-    own = counts(row for row in lines if row.kind == "measured")
+    scores = [row for row in lines if row.kind == "measured"]
+    own = counts(scores)
+    by_metric = {m.upper(): counts(row for row in scores if row.metric == m)["reached"] for m in METRICS}
+    which = ", ".join(f"{n} {metric}" for metric, n in by_metric.items() if n)
     reached = "is" if own["reached"] == 1 else "are"
     others = "".join(f", {own[v]} {v}" for v in SHOWN if own[v] and v not in ("reached", "short of it", "not run"))
     full = [name for paper in PAPERS for name in full_size(paper)]
-    text = f"**Of {own.total()} scores of the papers' own networks {own['reached'] or 'none'} {reached} reached so far**; "
+    text = f"**Of {own.total()} scores of the papers' own networks {own['reached'] or 'none'} {reached} reached so far**"
+    text += f" ({which}); " if which else "; "
     text += f"{own['short of it']} are short of it, {own['not run']} not run{others}. "
     if full:
         text += (

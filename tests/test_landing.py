@@ -36,7 +36,7 @@ def test_the_first_screen_says_what_has_been_confirmed_and_refuted(trained):
     assert so_far().startswith(none)
     assert "No network of a paper's size is trained." in so_far()
     trained("drrn_b1u9", 33.93, recipe="published")
-    assert so_far().startswith(f"**Of {own} scores of the papers' own networks 1 is reached so far**; ")
+    assert so_far().startswith(f"**Of {own} scores of the papers' own networks 1 is reached so far** (1 PSNR); ")
     assert "One network of a paper's size is trained, for at most 100 % of the published training." in so_far()
 
 
