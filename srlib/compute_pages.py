@@ -23,11 +23,11 @@ def equal_compute() -> str:
     trained = min(_trained(deepest), key=_operations, default=None)
     if trained is None:
         return f"`{deepest}` has not been trained yet."
-    rows = [_row("the deepest network", trained)]
+    rows = [_row("itself", trained)]
     for title, amount in (("equal iterations", _iterations), ("equal operations", _operations)):
         for name in others:
             equal = [records for records in _trained(name) if abs(amount(records) / amount(trained) - 1) <= CLOSE]
-            missing = [{"beside it, at": title, "network": f"`{name}`: not run"}]
+            missing = [{"compared at": title, "network": _short(name), "iterations": "not run"}]
             rows += [_row(title, records, trained) for records in equal] or missing
     return markdown_table(pd.DataFrame(rows).fillna(""))
 
@@ -52,21 +52,26 @@ def _operations(records: list[Record]) -> float:
 
 
 def _row(title: str, records: list[Record], deepest: list[Record] | None = None) -> dict[str, str]:
-    """One network at one length; with the deepest beside it, the difference of the mean scores."""
+    """One network at one length; with the deepest beside it, how far that is ahead in the mean."""
     name = records[0].info["experiment"]
     row = {
-        "beside it, at": title,
-        "network": f"`{name}`",
+        "compared at": title,
+        "network": _short(name),
         "layers": str(outline(get_experiment(name).make).depth),
         "iterations": f"{_iterations(records):,}",
-        "operations": f"{_operations(records) / 1e12:,.1f} · 10¹²",
+        "10¹² operations": f"{_operations(records) / 1e12:,.1f}",
     }
     for dataset in SETS:
         values = _scores(records, dataset)
-        row[f"{dataset} ×{SCALE} (dB), by seed"] = ", ".join(f"{value:.2f}" for value in values)
-        if deepest and values and (reference := _scores(deepest, dataset)):
-            row[f"the deepest minus it, {dataset}"] = f"{np.mean(reference) - np.mean(values):+.2f}"
+        row[dataset] = ", ".join(f"{value:.2f}" for value in values)
+        reference = _scores(deepest, dataset) if deepest else []
+        row[f"lead, {dataset}"] = f"{np.mean(reference) - np.mean(values):+.2f}" if values and reference else ""
     return row
+
+
+def _short(name: str) -> str:
+    """B1U25 for `drrn_b1u25_w16`."""
+    return name.split("_")[1].upper()
 
 
 def _scores(records: list[Record], dataset: str) -> list[float]:
