@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 
 from srlib.differences import narrow_form
-from srlib.lineage import pixels_seen
-from srlib.models import macs_per_pixel, outline
+from srlib.meter import work_per_image
+from srlib.models import outline
 from srlib.pages import markdown_table
 from srlib.papers import get_experiment
 from srlib.records import Record
@@ -34,11 +34,12 @@ def equal_compute() -> str:
 
 def _trained(name: str) -> list[list[Record]]:
     """Finished trainings from scratch by the recipe `fast`: those of one length together, a seed each."""
-    return [
-        [record for record in records if record.info.get("finished", True) and record.means]
+    groups = [
+        [record for record in records if record.info["finished"] and record.means]
         for (recipe, _, data, ancestors), records in runs().groups(name).items()
         if recipe == "fast" and data == get_experiment(name).data and not ancestors
     ]
+    return [records for records in groups if records]
 
 
 def _iterations(records: list[Record]) -> int:
@@ -46,9 +47,10 @@ def _iterations(records: list[Record]) -> int:
 
 
 def _operations(records: list[Record]) -> float:
-    """Multiplications of a whole training: a step costs three times the forward pass."""
+    """Floating-point operations of a whole training, as the page of costs counts them."""
     experiment = get_experiment(records[0].info["experiment"])
-    return 3 * macs_per_pixel(experiment.make, SCALE) * pixels_seen(records[0].info)
+    recipe = experiment.recipe("fast")
+    return _iterations(records) * recipe.batch * work_per_image(experiment, recipe)
 
 
 def _row(title: str, records: list[Record], deepest: list[Record] | None = None) -> dict[str, str]:

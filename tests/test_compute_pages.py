@@ -40,6 +40,12 @@ def test_each_network_is_compared_at_its_length(trained):
     ]
 
 
+def test_a_run_that_has_not_ended_is_left_out(trained):
+    """Alone it is as if there were none."""
+    trained("drrn_b1u25_w16", 32.5, budget=0.15, dataset=SETS, finished=False)
+    assert "has not been trained yet" in equal_compute()
+
+
 @pytest.mark.parametrize("name", [f"{name}_w16" for name in RECURSIONS])
 def test_the_campaign_trains_as_many_operations(name):
     """Identity: iterations times operations an iteration are those of B1U25 in the grid."""

@@ -366,7 +366,7 @@ def test_the_explorer_lives_in_jupyterlab(lab, open_page):
     page.set_default_timeout(90_000)
     page.get_by_text("| Idle").wait_for()
     picture, small, began = page.locator(".srlib-pick"), page.locator(".srlib-pick img"), time.monotonic()
-    while not picture.count():  # lost if it comes before the page knows its kernel and its widgets
+    while not picture.count():  # the command is lost if it comes before the notebook knows its kernel
         assert time.monotonic() - began < 150, "JupyterLab did not show the explorer"
         page.evaluate("void window.jupyterapp.commands.execute('notebook:run-all-cells')")
         with suppress(NotThereError):
