@@ -33,7 +33,7 @@ notebooks: .venv/ready  ## write each notebook from its .py, without outputs
 	$(BIN)/jupyter nbconvert --log-level ERROR --clear-output --inplace notebooks/*.ipynb
 
 scoreboard: .venv/ready  ## refresh the README's table from the records
-	$(BIN)/python -m srlib.ledger_pages README.md
+	PYTHONPATH=book/_ext $(BIN)/python -m pages.ledger README.md
 
 lint: .venv/ready
 	$(BIN)/ruff check .

@@ -75,7 +75,7 @@ def words(key):
 
 def gpus(wildcards):
     """One for a network of a paper's size, unless the CPU is asked for."""
-    from srlib.calibration import NARROW
+    from srlib.records.calibration import NARROW
     from srlib.papers import EXPERIMENTS
 
     return int(config.get("device") != "cpu" and wildcards.experiment in EXPERIMENTS.keys() - set(NARROW))
@@ -83,7 +83,7 @@ def gpus(wildcards):
 
 def train_options(wildcards, output):
     """What the name of a record's folder says, and what --config says."""
-    from srlib.campaign import CPU_GROUPS
+    from srlib.records.plan import CPU_GROUPS
     from srlib.papers import get_experiment
 
     seed, recipe, budget = (wildcards.run.removeprefix("seed").split("_") + ["fast", "1"])[:3]
@@ -100,10 +100,10 @@ def train_options(wildcards, output):
 @cache
 def missing_records():
     """What the chosen runs lack: the finished ones stay out of Snakemake's sight, so that nothing makes it train them again."""
-    from srlib.campaign import CPU_GROUPS, GROUPS, PROFILE, runs
+    from srlib.records.plan import CPU_GROUPS, GROUPS, PROFILE, runs
     from srlib.datasets import at_hand
     from srlib.papers import get_experiment
-    from srlib.records import Record, record_folder
+    from srlib.records.record import Record, record_folder
     from torch import cuda
 
     known = {"group", "experiments", "budget", "seeds", "device", "precision", "data", "out", "score", "gpus"}

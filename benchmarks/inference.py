@@ -26,16 +26,17 @@ import numpy as np
 import torch
 from torch import nn
 
-from srlib.checkpoint import load_weights, write_atomically
 from srlib.datasets import at_hand, open_images
-from srlib.hardware import device_name, has_bf16, peak_flops
-from srlib.inference import as_method
+from srlib.files import write_atomically
+from srlib.inference.enlarge import as_method
+from srlib.inference.onnx import openvino, to_onnx
+from srlib.inference.tiling import run_network, steady_memory, to_tensor
 from srlib.models import MODELS, VDSR, macs_per_pixel, outline, run
 from srlib.protocol import PROTOCOLS, SCALES
-from srlib.provenance import ROOT, commit, environment
-from srlib.records import find_records
-from srlib.runtimes import openvino, to_onnx
-from srlib.tiles import run_network, steady_memory, to_tensor
+from srlib.records.provenance import ROOT, commit, environment
+from srlib.records.record import find_records
+from srlib.training.checkpoint import load_weights
+from srlib.training.devices import device_name, has_bf16, peak_flops
 
 NAMES = ("srcnn_955", "srcnn_915", "vdsr", "drrn_b1u9", "drrn_b1u25", "dsrn_t7_x2", "dsrn_t7_x4", "rlcsc_k25", "drn_x3")
 LARGE = ("vdsr", "drrn_b1u9", "dsrn_t7_x2", "drn_x3")  # at 1024 the others take minutes a call

@@ -24,17 +24,17 @@ from typing import Any
 import torch
 from training import TOTAL, circumstances, compare, peak
 
-from srlib.checkpoint import write_atomically
 from srlib.datasets import ImageSet, at_hand, open_images
-from srlib.experiment import Experiment, Recipe
-from srlib.hardware import choose_device, choose_precision
-from srlib.meter import work_per_image
+from srlib.files import write_atomically
 from srlib.papers import get_experiment
-from srlib.patches import make_patches
-from srlib.provenance import ROOT
-from srlib.state import start
-from srlib.step import Step
-from srlib.validation import VALIDATION, held_out, validation
+from srlib.records.provenance import ROOT
+from srlib.training.devices import choose_device, choose_precision
+from srlib.training.patches import make_patches
+from srlib.training.progress import work_per_image
+from srlib.training.recipe import Experiment, Recipe
+from srlib.training.state import start
+from srlib.training.step import Step
+from srlib.training.validation import VALIDATION, held_out, validation
 
 OLD = {"drrn_b1u9_w16": "first", "rlcsc_k15_w16": "adam"}  # experiment: its recipe before the present `fast`
 THROUGHPUT = {"drrn_b1u9_w16": "fast", "rlcsc_k15_w16": "fast", "drrn_b1u9": "core", "dsrn_t7_x3": "core"}
@@ -44,7 +44,7 @@ TRIAL = 1 / 15  # share of the seconds in which the speed is measured beforehand
 
 
 def training_images(experiment: Experiment) -> ImageSet:
-    """The images that `srlib.training` would train on."""
+    """The images that `srlib.training.loop` would train on."""
     return held_out(open_images(experiment.data))
 
 

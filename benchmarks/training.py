@@ -5,7 +5,7 @@
     OMP_NUM_THREADS=1 python benchmarks/training.py    # where others compute, too: compare processor times then
 
 The plain loop is eager PyTorch in fp32 and NCHW: a `DataLoader` shuffles and stacks patches, cut and turned beforehand, and the
-loss is read at each step. The same network, recipe, batch and patch go through `srlib.step.Step` as `srlib.training` calls it:
+loss is read at each step. The same network, recipe, batch and patch go through `srlib.training.step.Step` as the loop calls it:
 `srlib` is fp32 on a CPU, bf16 and a graph on a GPU; each other row changes one thing. The plain loop knows Adam alone, so all
 rows train by Adam; what Muon and bf16 bring is measured by `benchmarks/recipes.py`. Images are made up.
 
@@ -40,16 +40,16 @@ from torch.nn import functional as F
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.data import DataLoader, RandomSampler, TensorDataset
 
-from srlib.calibration import FULL, NARROW
-from srlib.checkpoint import write_atomically
-from srlib.experiment import Experiment, Recipe
-from srlib.hardware import choose_device, device_name, has_bf16, peak_flops, peak_memory
-from srlib.meter import work_per_image
+from srlib.files import write_atomically
 from srlib.papers import get_experiment
-from srlib.patches import Patches, make_patches
-from srlib.provenance import ROOT, commit, environment
-from srlib.state import start
-from srlib.step import Step
+from srlib.records.calibration import FULL, NARROW
+from srlib.records.provenance import ROOT, commit, environment
+from srlib.training.devices import choose_device, device_name, has_bf16, peak_flops, peak_memory
+from srlib.training.patches import Patches, make_patches
+from srlib.training.progress import work_per_image
+from srlib.training.recipe import Experiment, Recipe
+from srlib.training.state import start
+from srlib.training.step import Step
 
 TOTAL = 20_000  # iterations of the schedules; no turn lasts as long
 SIDE = {"cpu": 384, "cuda": 1024}  # of the made-up image: more than a few iterations a pass

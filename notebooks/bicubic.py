@@ -26,7 +26,7 @@ datasets: list[str] = ["Set5"]  # to score here; the others come from the record
 vdsr_weights: str = ""  # VDSR's .npz; default: SRLIB_VDSR_WEIGHTS
 
 # %%
-from srlib.parameters import check_parameters
+from srlib.figures.parameters import check_parameters
 
 check_parameters(globals())
 
@@ -39,12 +39,12 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown, display
 
-from srlib.baselines import VDSR_PROTOCOLS, score_bicubic, score_vdsr
 from srlib.datasets import at_hand, data_folder, get_dataset
-from srlib.figures import COLOURS, comparison, notes, show, table, use_style
+from srlib.figures.style import COLOURS, comparison, notes, show, table, use_style
 from srlib.papers import TITLES, claims
 from srlib.protocol import SCALES
-from srlib.records import find_record
+from srlib.records.baselines import VDSR_PROTOCOLS, score_bicubic, score_vdsr
+from srlib.records.record import find_record
 
 use_style()
 

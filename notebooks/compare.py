@@ -26,7 +26,7 @@ experiments: list[str] = []  # networks to show; default: of each paper the one 
 live: bool = False  # show the explorer also where a live front end is not noticed by itself
 
 # %%
-from srlib.parameters import check_parameters
+from srlib.figures.parameters import check_parameters
 
 check_parameters(globals())
 
@@ -35,11 +35,11 @@ import os
 
 from IPython.display import Markdown, display
 
-from srlib.crops import describe, view
-from srlib.explorer_choices import leading
-from srlib.hardware import choose_device
-from srlib.regions import Region
-from srlib.viewer import compare
+from srlib.figures.crops import describe, view
+from srlib.figures.regions import Region
+from srlib.training.devices import choose_device
+from srlib.widgets.explorer_choices import leading
+from srlib.widgets.viewer import compare
 
 # %% [markdown]
 # ## Method
@@ -87,7 +87,7 @@ display(Markdown(describe(outputs)))
 # It needs a kernel to talk to, so it is live where this notebook is: **run this page in JupyterLab (`make lab`)**.
 
 # %%
-from srlib.explorer import explore
+from srlib.widgets.explorer import explore
 
 if live or "JPY_SESSION_NAME" in os.environ:  # set by the server of JupyterLab
     display(explore(device))
@@ -100,8 +100,8 @@ if live or "JPY_SESSION_NAME" in os.environ:  # set by the server of JupyterLab
 
 # %%
 from srlib.images import imresize
-from srlib.inference import super_resolve
-from srlib.records import trained_model
+from srlib.inference.enlarge import super_resolve
+from srlib.records.record import trained_model
 
 small = imresize(outputs.scene.hr, 1 / scale)[:60, :60]  # or Image.open("your.png")
 models = {"Bicubic": None} | {name: trained_model(name, scale) for name in chosen[:1]}

@@ -30,7 +30,7 @@ data: str = ""  # training set or folder; default: the experiment's
 runs: str = ""  # records of this run; default: below results/runs
 
 # %%
-from srlib.parameters import check_parameters
+from srlib.figures.parameters import check_parameters
 
 check_parameters(globals())
 
@@ -38,18 +38,18 @@ check_parameters(globals())
 import matplotlib.pyplot as plt
 import pandas as pd
 from IPython.display import Markdown, display
+from pages.orderings import orders
 
 from srlib.datasets import at_hand
-from srlib.figures import COLOURS, show, table, use_style
-from srlib.ledger import ledger
-from srlib.ledger_pages import summary
+from srlib.figures.style import COLOURS, show, table, use_style
+from srlib.figures.tables import results_table
+from srlib.figures.text import summary
+from srlib.ledger.rows import ledger
 from srlib.models import outline, params
-from srlib.order_pages import orders
 from srlib.papers import EXPERIMENTS
 from srlib.papers.standin import SUFFIX
-from srlib.rerun import rerun
-from srlib.runs import runs as committed
-from srlib.tables import results_table
+from srlib.records.rerun import rerun
+from srlib.records.scores import runs as committed
 
 use_style()
 rows = ledger(("drn",))

@@ -28,7 +28,7 @@ G: int = 3  # groups drawn; the paper has 6
 K: int = 3  # blocks a group drawn; the paper has 9
 
 # %%
-from srlib.parameters import check_parameters
+from srlib.figures.parameters import check_parameters
 
 check_parameters(globals())
 
@@ -39,13 +39,13 @@ import torch
 from IPython.display import Markdown, display
 from torch import nn
 
-from srlib.figures import table, use_style
+from srlib.figures.style import table, use_style
+from srlib.graphs.draw_structure import Drawing, figure
+from srlib.graphs.structure import Structure
+from srlib.graphs.trace import trace
 from srlib.models import MODELS, params_total
 from srlib.models.drn import DRN, ResidualDistilling
-from srlib.models.operations import Structure
-from srlib.models.trace import trace
 from srlib.papers import printed
-from srlib.structures import Drawing, figure
 
 use_style()
 tiny = torch.zeros(1, 3, 4, 4)
@@ -53,7 +53,7 @@ tiny = torch.zeros(1, 3, 4, 4)
 # %% [markdown]
 # ## Method
 #
-# `srlib.models.trace` turns a forward pass into a graph of operations with the channels of each value.
+# `srlib.graphs.trace` turns a forward pass into a graph of operations with the channels of each value.
 # A group, then a block, is collapsed to a box or cut out of the graph.
 # The drawings have fewer groups and blocks than the paper's network (6 and 9) to be legible; the tables are of the full one.
 #

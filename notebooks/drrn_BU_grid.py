@@ -30,7 +30,7 @@ data: str = ""  # training set or folder; default: the experiment's
 runs: str = ""  # records of this run; default: below results/runs
 
 # %%
-from srlib.parameters import check_parameters
+from srlib.figures.parameters import check_parameters
 
 check_parameters(globals())
 
@@ -39,17 +39,17 @@ from itertools import product
 
 import pandas as pd
 from IPython.display import Markdown, display
+from pages.orderings import orders
 
-from srlib.difference_figures import difference_figure, difference_table
-from srlib.differences import evidence_on, margin, whole
-from srlib.figures import COLOURS, grid_figure, show, table, use_style
+from srlib.figures.differences import difference_figure, difference_table
+from srlib.figures.style import COLOURS, grid_figure, show, table, use_style
+from srlib.figures.sweeps import FULL, depth_of, sweep, sweep_figure, sweep_table
+from srlib.ledger.comparisons import evidence_on, margin, whole
 from srlib.models import params
-from srlib.order_pages import orders
 from srlib.papers import claims, get_experiment
 from srlib.papers.drrn import GRID, experiment
-from srlib.papers.orders import ORDERS
-from srlib.rerun import rerun
-from srlib.sweeps import FULL, depth_of, sweep, sweep_figure, sweep_table
+from srlib.papers.orderings import ORDERS
+from srlib.records.rerun import rerun
 
 use_style()
 

@@ -30,26 +30,26 @@ data: str = ""  # training set or folder; default: the experiment's
 runs: str = ""  # records of this run; default: below results/runs
 
 # %%
-from srlib.parameters import check_parameters
+from srlib.figures.parameters import check_parameters
 
 check_parameters(globals())
 
 # %% tags=["hide-input"]
 import pandas as pd
 from IPython.display import Markdown, display
+from pages.orderings import orders
 
-from srlib.curves import curve_figure, curves
-from srlib.difference_figures import difference_figure, difference_table
-from srlib.differences import evidence_on, mean_difference, whole
-from srlib.figures import COLOURS, show, table, use_style
-from srlib.ledger import ledger
-from srlib.ledger_pages import summary
+from srlib.figures.curves import curve_figure, curves
+from srlib.figures.differences import difference_figure, difference_table
+from srlib.figures.style import COLOURS, show, table, use_style
+from srlib.figures.sweeps import depth_of, sweep, sweep_figure, sweep_table
+from srlib.figures.tables import cells, results_table
+from srlib.figures.text import summary
+from srlib.ledger.comparisons import evidence_on, mean_difference, whole
+from srlib.ledger.rows import ledger
 from srlib.models import MODELS, outline, params
-from srlib.order_pages import orders
-from srlib.papers.orders import ORDERS, Order
-from srlib.rerun import rerun
-from srlib.sweeps import depth_of, sweep, sweep_figure, sweep_table
-from srlib.tables import cells, results_table
+from srlib.papers.orderings import ORDERS, Order
+from srlib.records.rerun import rerun
 
 use_style()
 rows = ledger(("drrn",))

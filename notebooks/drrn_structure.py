@@ -27,7 +27,7 @@ U: int = 3  # residual units a block of Figure 5, 1 or more
 width: int = 4  # filters of every network; the structure does not depend on them
 
 # %%
-from srlib.parameters import check_parameters
+from srlib.figures.parameters import check_parameters
 
 check_parameters(globals())
 
@@ -40,12 +40,12 @@ import torch
 from IPython.display import Markdown, display
 from torch import nn
 
-from srlib.figures import table, use_style
+from srlib.figures.style import table, use_style
+from srlib.graphs.draw_structure import BLOCK, LAYER, UNIT, Drawing, Frame, figure
+from srlib.graphs.trace import trace
 from srlib.models.drcn import DRCN
 from srlib.models.drrn import DRRN, VARIANTS
-from srlib.models.trace import trace
 from srlib.models.vdsr import VDSR
-from srlib.structures import BLOCK, LAYER, UNIT, Drawing, Frame, figure
 
 torch.manual_seed(seed)
 torch.set_grad_enabled(False)
@@ -55,9 +55,9 @@ tiny = torch.zeros(1, 1, 4, 4)
 # %% [markdown]
 # ## Method
 #
-# `srlib.models.trace` turns a forward pass into a graph of operations, each with the values it takes and the weight tensor it uses.
+# `srlib.graphs.trace` turns a forward pass into a graph of operations, each with the values it takes and the weight tensor it uses.
 # Two convolutions share their weights if they use one tensor, so sharing is found and not asserted.
-# `srlib.structures` draws the graph.
+# `srlib.graphs.draw_structure` draws the graph.
 # Convolutions are numbered by tensor: one number and one colour is one tensor, and white is a tensor that is used once.
 # As in the paper, batch normalisation and ReLU are omitted "for clarity", and the outputs that are supervised are light blue.
 #

@@ -24,7 +24,7 @@ device: str = "auto"  # cpu, cuda or auto
 others: list[str] = []  # further experiments to show where they have a record, such as rlcsc_k25
 
 # %%
-from srlib.parameters import check_parameters
+from srlib.figures.parameters import check_parameters
 
 check_parameters(globals())
 
@@ -32,11 +32,11 @@ check_parameters(globals())
 import matplotlib.pyplot as plt
 from IPython.display import Markdown, display
 
-from srlib.crops import crop_figure, describe, least_errors, scores_table, view
-from srlib.figures import table, use_style
-from srlib.hardware import choose_device
-from srlib.regions import REGIONS, around
-from srlib.viewer import compare
+from srlib.figures.crops import crop_figure, describe, least_errors, scores_table, view
+from srlib.figures.regions import REGIONS, around
+from srlib.figures.style import table, use_style
+from srlib.training.devices import choose_device
+from srlib.widgets.viewer import compare
 
 use_style()
 

@@ -26,7 +26,7 @@ experiment: str = ""  # the DSRN to look into, such as dsrn_t7_x3; default: the 
 data: str = ""  # test set or folder of images; default: Set5, or photographs that stand in
 
 # %%
-from srlib.parameters import check_parameters
+from srlib.figures.parameters import check_parameters
 
 check_parameters(globals())
 
@@ -43,16 +43,16 @@ from IPython.display import Markdown, display
 from torch import nn
 
 from srlib import models
-from srlib.crops import scene
 from srlib.datasets import first_at_hand, open_images
-from srlib.figures import COLOURS, show, table, use_style
-from srlib.hardware import choose_device
-from srlib.methods import training
+from srlib.figures.crops import scene
+from srlib.figures.regions import REGIONS
+from srlib.figures.style import COLOURS, show, table, use_style
+from srlib.inference.tiling import to_tensor
 from srlib.protocol import PROTOCOLS
-from srlib.records import Record, find_record, find_records
-from srlib.regions import REGIONS
-from srlib.states import show_states, unrolled
-from srlib.tiles import to_tensor
+from srlib.records.methods import training
+from srlib.records.record import Record, find_record, find_records
+from srlib.training.devices import choose_device
+from srlib.widgets.states import show_states, unrolled
 
 use_style()
 device = choose_device(device)
@@ -82,7 +82,7 @@ device = choose_device(device)
 # %% [markdown]
 # ## Code
 #
-# `srlib.states.unrolled` yields every state of a network together with the prediction that is made of it.
+# `srlib.widgets.states.unrolled` yields every state of a network together with the prediction that is made of it.
 # This is its source, without the docstring; `energy` is the mean of the squares.
 
 # %% tags=["hide-input"]
@@ -356,8 +356,8 @@ if not seen:
 # ```python
 # from srlib.images import modcrop, read_image
 # from srlib.protocol import PROTOCOLS
-# from srlib.records import find_record
-# from srlib.states import show_states
+# from srlib.records.record import find_record
+# from srlib.widgets.states import show_states
 #
 # hr = modcrop(read_image("butterfly.png"), 3)  # sides that are multiples of the scale
 # lr = PROTOCOLS["drrn"].degrade(hr, 3)

@@ -30,21 +30,21 @@ data: str = ""  # training set or folder; default: the experiment's
 runs: str = ""  # records of this run; default: below results/runs
 
 # %%
-from srlib.parameters import check_parameters
+from srlib.figures.parameters import check_parameters
 
 check_parameters(globals())
 
 # %% tags=["hide-input"]
 import pandas as pd
 from IPython.display import Markdown, display
+from pages.orderings import orders
 
-from srlib.figures import COLOURS, show, table, use_style
+from srlib.figures.style import COLOURS, show, table, use_style
+from srlib.figures.sweeps import sweep, sweep_figure, sweep_table
 from srlib.models import MODELS, macs_per_pixel, outline, params
-from srlib.order_pages import orders
 from srlib.papers import printed
 from srlib.papers.dsrn import UNROLLINGS
-from srlib.rerun import rerun
-from srlib.sweeps import sweep, sweep_figure, sweep_table
+from srlib.records.rerun import rerun
 
 use_style()
 

@@ -23,7 +23,7 @@ seed: int = 0  # unused here
 device: str = "auto"  # unused here
 
 # %%
-from srlib.parameters import check_parameters
+from srlib.figures.parameters import check_parameters
 
 check_parameters(globals())
 
@@ -33,14 +33,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.lines import Line2D
 
-from srlib.figures import COLOURS, label_points, show, table, use_style
-from srlib.ledger import find_ours, protocols_of
+from srlib.figures.style import COLOURS, label_points, show, table, use_style
+from srlib.figures.tables import NAMES
+from srlib.ledger.rows import find_ours, protocols_of
 from srlib.models import MODELS, outline, params
 from srlib.papers import EXPERIMENTS, PAPERS, TITLES, claims, printed
-from srlib.papers.recomputed.drn_contradictions import edsr_x4
-from srlib.papers.recomputed.drrn import RED30
-from srlib.runs import percent, runs
-from srlib.tables import NAMES
+from srlib.papers.checks.drn_contradictions import edsr_x4
+from srlib.papers.checks.drrn import RED30
+from srlib.records.scores import percent, runs
 
 use_style()
 

@@ -28,7 +28,7 @@ scale: int = 2  # of DSRN: 2, 3 or 4
 width: int = 16  # filters of every network; the papers have 64 to 256
 
 # %%
-from srlib.parameters import check_parameters
+from srlib.figures.parameters import check_parameters
 
 check_parameters(globals())
 
@@ -41,13 +41,13 @@ import torch
 from IPython.display import Markdown, Math, display
 from torch import nn
 
-from srlib.diagrams import draw_folded, draw_functions, draw_unrolled, equations
-from srlib.figures import COLOURS, show, table, use_style
+from srlib.figures.style import COLOURS, show, table, use_style
+from srlib.graphs.draw_recurrence import draw_folded, draw_functions, draw_unrolled, equations
+from srlib.graphs.recurrence import Unrolled, depth, drcn, drrn, dsrn, resnet, single_state, unroll
 from srlib.models import params
 from srlib.models.drcn import DRCN
 from srlib.models.drrn import DRRN
 from srlib.models.dsrn import DSRN, Residual, SingleState
-from srlib.models.recurrence import Unrolled, depth, drcn, drrn, dsrn, resnet, single_state, unroll
 
 torch.manual_seed(seed)
 torch.set_grad_enabled(False)
@@ -66,7 +66,7 @@ use_style()
 # s_l^t &= f_\mathrm{input}(x^t) + f_\mathrm{lr}(s_l^{t-1}) + f_\mathrm{down}(s_h^{t-1}). \end{aligned}$$
 #
 # In all of them $f_\mathrm{input}(x^t) = 0$ (Eq. 3): the image enters once, through $s^0$.
-# `srlib.models.recurrence` holds such a system as states and links.
+# `srlib.graphs.recurrence` holds such a system as states and links.
 # A link has a source, a target, a function and a delay: 1 for the black square of Figure 1, 0 within a step.
 # Five functions build the graph of a model out of *its own layers*, so that both have the same weights.
 

@@ -26,22 +26,22 @@ data: str = ""  # training set or folder; default: the experiment's
 runs: str = ""  # records of this run; default: below results/runs
 
 # %%
-from srlib.parameters import check_parameters
+from srlib.figures.parameters import check_parameters
 
 check_parameters(globals())
 
 # %% tags=["hide-input"]
 import pandas as pd
 from IPython.display import Markdown, display
+from pages.orderings import orders
 
-from srlib.curves import curve_figure, curves
-from srlib.figures import COLOURS, show, table, use_style
-from srlib.ledger import ledger
-from srlib.ledger_pages import summary
+from srlib.figures.curves import curve_figure, curves
+from srlib.figures.style import COLOURS, show, table, use_style
+from srlib.figures.sweeps import sweep, sweep_figure, sweep_table
+from srlib.figures.text import summary
+from srlib.ledger.rows import ledger
 from srlib.models import MODELS, outline, params
-from srlib.order_pages import orders
-from srlib.rerun import rerun
-from srlib.sweeps import sweep, sweep_figure, sweep_table
+from srlib.records.rerun import rerun
 
 use_style()
 rows = ledger(("rlcsc",))

@@ -24,7 +24,7 @@ data: str = ""  # training set or folder; default: the experiment's
 runs: str = ""  # records of this run; default: below results/runs
 
 # %%
-from srlib.parameters import check_parameters
+from srlib.figures.parameters import check_parameters
 
 check_parameters(globals())
 
@@ -32,15 +32,15 @@ check_parameters(globals())
 import pandas as pd
 import torch
 from IPython.display import Markdown, display
+from pages.orderings import orders
 
-from srlib.figures import table, use_style
-from srlib.ledger import ledger
+from srlib.figures.style import table, use_style
+from srlib.figures.tables import cells, results_table
+from srlib.ledger.rows import ledger
 from srlib.models import MODELS, params_total
-from srlib.order_pages import orders
 from srlib.papers import printed
-from srlib.records import find_record
-from srlib.rerun import rerun
-from srlib.tables import cells, results_table
+from srlib.records.record import find_record
+from srlib.records.rerun import rerun
 
 use_style()
 rows = ledger(("rlcsc",))

@@ -30,7 +30,7 @@ K: list[int] = [1, 2, 4, 8, 16]  # recursions; one LISTA is trained for each
 runs: str = ""  # unused here: nothing is recorded
 
 # %%
-from srlib.parameters import check_parameters
+from srlib.figures.parameters import check_parameters
 
 check_parameters(globals())
 
@@ -42,11 +42,8 @@ import torch
 from IPython.display import Markdown, display
 from torch.nn import functional as F
 
-from srlib.figures import COLOURS, show, table, use_style
-from srlib.models import params
-from srlib.models.drrn import RecursiveBlock
-from srlib.models.rlcsc import RLCSC
-from srlib.models.sparse_coding import (
+from srlib.figures.style import COLOURS, show, table, use_style
+from srlib.graphs.sparse_coding import (
     LISTA,
     fista,
     ista,
@@ -57,6 +54,9 @@ from srlib.models.sparse_coding import (
     soft_threshold_plus,
     synthesis,
 )
+from srlib.models import params
+from srlib.models.drrn import RecursiveBlock
+from srlib.models.rlcsc import RLCSC
 
 use_style()
 torch.manual_seed(seed)
@@ -83,7 +83,7 @@ ISTA, FISTA, LEARNED, TRUE, OTHER = "0.15", "0.55", COLOURS["rlcsc"], "0.35", "C
 # $$
 #
 # With filters for atoms, $W_e$ and $G$ become the convolutions $W_1$ and $S$ (Eq. 9), and ReLU takes the place of $h_\theta$.
-# `srlib.models.sparse_coding` is these equations; `tests/test_sparse_coding.py` holds them to closed forms, to an outside
+# `srlib.graphs.sparse_coding` is these equations; `tests/graphs/test_sparse_coding.py` holds them to closed forms, to an outside
 # optimiser and to the published bounds.
 #
 # ### ReLU is a soft threshold

@@ -29,7 +29,7 @@ T: int = 16  # recursions of DRCN, 2 or more
 stages: int = 3  # steps of LISTA in SCN's place, 3 or more
 
 # %%
-from srlib.parameters import check_parameters
+from srlib.figures.parameters import check_parameters
 
 check_parameters(globals())
 
@@ -40,15 +40,15 @@ import torch
 from IPython.display import Markdown, display
 from torch import nn
 
-from srlib.figures import table, use_style
+from srlib.figures.style import table, use_style
+from srlib.graphs.draw_structure import LAYER, Drawing, Frame, figure
+from srlib.graphs.sparse_coding import LISTA, soft_threshold
+from srlib.graphs.structure import Structure
+from srlib.graphs.trace import trace
 from srlib.models import params
 from srlib.models.drcn import DRCN
 from srlib.models.drrn import DRRN
-from srlib.models.operations import Structure
 from srlib.models.rlcsc import RLCSC, VARIANTS
-from srlib.models.sparse_coding import LISTA, soft_threshold
-from srlib.models.trace import trace
-from srlib.structures import LAYER, Drawing, Frame, figure
 
 use_style()
 tiny = torch.zeros(1, 1, 4, 4)
@@ -56,7 +56,7 @@ tiny = torch.zeros(1, 1, 4, 4)
 # %% [markdown]
 # ## Method
 #
-# `srlib.models.trace` turns a forward pass into a graph of operations, and its `folded` finds the recursion: the longest stretch
+# `srlib.graphs.trace` turns a forward pass into a graph of operations, and its `folded` finds the recursion: the longest stretch
 # of operations that repeats itself with the same weight tensors.
 # The names of the convolutions in Figure 2 are those of the model's attributes in `srlib.models.rlcsc`, which are the paper's.
 #
@@ -112,7 +112,7 @@ display(
 # ## Result: Figure 3, four recursions
 #
 # DRRN, DRCN and RL-CSC are this project's models, with a block of one.
-# **SCN we do not have.** In its place stands the sparse coding at its heart: `srlib.models.sparse_coding.LISTA` with matrices and a
+# **SCN we do not have.** In its place stands the sparse coding at its heart: `srlib.graphs.sparse_coding.LISTA` with matrices and a
 # soft threshold, from a signal $y$ to its code $z$. What SCN has before and after it is missing here, and so is its number of recursions.
 
 

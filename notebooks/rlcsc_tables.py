@@ -25,18 +25,18 @@ data: str = ""  # training set or folder; default: the experiment's
 runs: str = ""  # records of this run; default: below results/runs
 
 # %%
-from srlib.parameters import check_parameters
+from srlib.figures.parameters import check_parameters
 
 check_parameters(globals())
 
 # %% tags=["hide-input"]
 from IPython.display import Markdown, display
 
-from srlib.figures import table, use_style
-from srlib.ledger import ledger
-from srlib.ledger_pages import summary
-from srlib.rerun import rerun
-from srlib.tables import cells, compared, image_scores, method_of, other_runs, results_table
+from srlib.figures.style import table, use_style
+from srlib.figures.tables import cells, compared, image_scores, method_of, other_runs, results_table
+from srlib.figures.text import summary
+from srlib.ledger.rows import ledger
+from srlib.records.rerun import rerun
 
 use_style()
 rows = ledger(("rlcsc",))

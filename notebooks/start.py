@@ -22,7 +22,7 @@ seed: int = 0  # unused here
 device: str = "auto"  # of the networks below: cpu, cuda or auto
 
 # %%
-from srlib.parameters import check_parameters
+from srlib.figures.parameters import check_parameters
 
 check_parameters(globals())
 
@@ -34,14 +34,14 @@ import pandas as pd
 from IPython.display import Markdown, display
 
 from srlib.datasets import DATASETS, at_hand, data_folder, open_images
-from srlib.explorer import explore
-from srlib.hardware import choose_device
+from srlib.figures.text import markdown_table
 from srlib.images import imresize
-from srlib.inference import super_resolve
-from srlib.pages import markdown_table
-from srlib.provenance import ROOT
-from srlib.records import find_record, find_records, trained_model
-from srlib.viewer import compare
+from srlib.inference.enlarge import super_resolve
+from srlib.records.provenance import ROOT
+from srlib.records.record import find_record, find_records, trained_model
+from srlib.training.devices import choose_device
+from srlib.widgets.explorer import explore
+from srlib.widgets.viewer import compare
 
 # %% [markdown]
 # ## The notebooks

@@ -9,14 +9,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from srlib import __version__, commands, training_commands
+from srlib import __version__
+from srlib.cli import commands, training_commands
 from srlib.datasets import DATASETS
 from srlib.errors import InputError
-from srlib.inference import BACKENDS, PRECISIONS
-from srlib.ledger import KINDS, VERDICTS
+from srlib.inference.enlarge import BACKENDS, PRECISIONS
+from srlib.inference.tiling import steady_memory
+from srlib.ledger.rows import KINDS, VERDICTS
 from srlib.papers import PAPERS
 from srlib.protocol import METRICS, PROTOCOLS, SCALES
-from srlib.tiles import steady_memory
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -14,12 +14,18 @@ here, with three functions: `degrade` makes the LR image, `interpolate` the bicu
 ====================  ==============================================================================================
 """
 
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import pandas as pd
+from tqdm import tqdm
 
+if TYPE_CHECKING:
+    from srlib.datasets import ImageSet
 from srlib.errors import InputError
 from srlib.images import imresize, modcrop, rgb_to_luma, round_uint8, shave, to_float
 from srlib.metrics import ifc, psnr, ssim
@@ -193,3 +199,48 @@ def get_protocol(name: str) -> Protocol:
     if name not in PROTOCOLS:
         raise InputError(f"Protocol {name!r} is unknown: choose one of {', '.join(PROTOCOLS)}.")
     return PROTOCOLS[name]
+
+
+COLUMNS = ["dataset", "scale", "image", "protocol", "psnr", "ssim", "ifc"]
+
+
+def score_images(
+    images: "ImageSet",
+    scale: int,
+    protocol: Protocol,
+    method: Method | None = None,
+    metrics: tuple[str, ...] = METRICS,
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Score a method on every image of a set.
+
+    Parameters
+    ----------
+    images : ImageSet
+        From `srlib.datasets.open_images`.
+    scale : int
+        2, 3 or 4.
+    protocol : Protocol
+        One of `PROTOCOLS`.
+    method : callable, optional
+        `method(lr, ilr, scale) -> sr`; bicubic if omitted, several images at once.
+    metrics : tuple of str
+        Among 'psnr', 'ssim', 'ifc'; the others are NaN.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The columns of `scores.csv`.
+    """
+
+    def row(index: int) -> list[Any]:
+        name, image = images.name_of(index), images.read(index)
+        try:
+            return [images.name, scale, name, protocol.name, *protocol.evaluate(image, scale, method, metrics)]
+        except InputError as error:
+            raise InputError(f"{images.paths[index]}: {error}") from None
+
+    with ThreadPoolExecutor(1 if method else os.cpu_count()) as pool:
+        title = f"{images.name} x{scale} {protocol.name}"
+        rows = list(tqdm(pool.map(row, range(len(images))), total=len(images), desc=title, leave=False, disable=not progress))
+    return pd.DataFrame(rows, columns=COLUMNS)

@@ -13,13 +13,14 @@ import pandas as pd
 import pytest
 import skimage.data
 
-from srlib.checkpoint import save_weights
 from srlib.datasets import ImageSet, at_hand, open_images
 from srlib.models import outline, params
 from srlib.papers import drrn, get_experiment
-from srlib.records import COLUMNS, Record, write_record
-from srlib.runs import runs
-from srlib.state import start
+from srlib.protocol import COLUMNS
+from srlib.records.record import Record, write_record
+from srlib.records.scores import runs
+from srlib.training.checkpoint import save_weights
+from srlib.training.state import start
 
 
 def pytest_addoption(parser):

@@ -7,83 +7,13 @@ import tomllib
 
 import pytest
 import yaml
+from importlinter.cli import lint_imports
 
 import srlib
-from srlib.provenance import ROOT
+from srlib.records.provenance import ROOT
 
 PINS = dict(re.findall(r"^([\w.-]+)==(\S+)$", (ROOT / "constraints.txt").read_text(), re.MULTILINE))
 PINS = {name.lower().replace("_", "-"): version for name, version in PINS.items()}
-# Lowest first; a module imports only from those before it.
-ORDER = [
-    "errors",
-    "images",
-    "metrics",
-    "protocol",
-    "datasets",
-    "models",
-    "hardware",
-    "checkpoint",
-    "formats",
-    "pictures",
-    "runtimes",
-    "tiles",
-    "inference",
-    "upscale",
-    "experiment",
-    "muon",
-    "patches",
-    "state",
-    "lineage",
-    "step",
-    "meter",
-    "validation",
-    "training",
-    "provenance",
-    "papers",
-    "records",
-    "runs",
-    "rerun",
-    "differences",
-    "ledger",
-    "calibration",
-    "campaign",
-    "flagships",
-    "work",
-    "merge",
-    "baselines",
-    "verify",
-    "parameters",
-    "figures",
-    "tables",
-    "sweeps",
-    "difference_figures",
-    "curves",
-    "regions",
-    "methods",
-    "elements",
-    "crops",
-    "viewer",
-    "states",
-    "explorer_choices",
-    "explorer_run",
-    "explorer",
-    "diagrams",
-    "pen",
-    "structures",
-    "pages",
-    "record_pages",
-    "replication_pages",
-    "ledger_pages",
-    "order_pages",
-    "landing",
-    "training_pages",
-    "compute_pages",
-    "recipe_pages",
-    "rerun_pages",
-    "commands",
-    "training_commands",
-    "__main__",
-]
 
 
 def test_conda_wraps_the_same_pins():
@@ -119,8 +49,8 @@ def test_versions_agree():
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "srlib").rglob("*.py")), ids=lambda p: str(p.relative_to(ROOT)))
-def test_modules_are_documented_short_and_import_downwards(path):
-    """A module docstring, docstrings on what is public, at most 400 lines, and no import from above."""
+def test_modules_are_documented_and_short(path):
+    """A module docstring, docstrings on what is public and at most 400 lines."""
     text = path.read_text()
     tree = ast.parse(text)
     assert ast.get_docstring(tree)
@@ -129,15 +59,11 @@ def test_modules_are_documented_short_and_import_downwards(path):
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_"):
             nested = any(node in ast.walk(f) for f in ast.walk(tree) if isinstance(f, ast.FunctionDef) and f is not node)
             assert nested or ast.get_docstring(node), f"{path.name}: {node.name} has no docstring"
-    noun = path.relative_to(ROOT / "srlib").parts[0].removesuffix(".py")
-    imported = {
-        node.module.split(".")[1]
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("srlib.")
-    }
-    if noun != "__init__":
-        above = {name for name in imported - {noun} if ORDER.index(name) >= ORDER.index(noun)}
-        assert not above, f"{noun} imports from above: {above}"
+
+
+def test_rooms_import_only_from_those_below():
+    """The layers of pyproject.toml, held by import-linter."""
+    assert lint_imports(str(ROOT / "pyproject.toml"), no_cache=True, no_logo=True) == 0
 
 
 def test_the_book_lists_pages_that_exist_and_all_of_them():

@@ -9,16 +9,7 @@ import skimage.color
 from PIL import Image
 
 from srlib.errors import InputError
-from srlib.images import (
-    imresize,
-    modcrop,
-    read_image,
-    rgb_to_luma,
-    rgb_to_ycbcr,
-    round_uint8,
-    shave,
-    ycbcr_to_rgb,
-)
+from srlib.images import imresize, modcrop, read_image, rgb_to_luma, rgb_to_ycbcr, round_uint8, shave, ycbcr_to_rgb
 
 
 @pytest.mark.parametrize("name", ["Set5", "Set14"])

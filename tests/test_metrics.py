@@ -10,8 +10,7 @@ import skimage.metrics
 from srlib.errors import InputError
 from srlib.images import imresize, rgb_to_luma
 from srlib.metrics import _subbands, ifc, psnr, ssim
-from srlib.protocol import PROTOCOLS
-from srlib.records import score_images
+from srlib.protocol import PROTOCOLS, score_images
 
 
 @pytest.fixture

@@ -3,14 +3,13 @@
 import numpy as np
 import pytest
 
-from srlib.checkpoint import load_weights
 from srlib.errors import InputError
 from srlib.images import imresize, modcrop, rgb_to_luma, round_uint8
-from srlib.inference import as_method
+from srlib.inference.enlarge import as_method
 from srlib.models import VDSR
 from srlib.papers import PAPERS, claims
-from srlib.protocol import PROTOCOLS, get_protocol
-from srlib.records import score_images
+from srlib.protocol import PROTOCOLS, get_protocol, score_images
+from srlib.training.checkpoint import load_weights
 
 SLOW = [("Set5", 3), ("Set5", 4), ("Set14", 2), ("Set14", 3), ("Set14", 4)]
 BICUBIC = [c for paper in PAPERS for c in claims(paper) if c.experiment == "bicubic" and c.dataset != "Manga109"]

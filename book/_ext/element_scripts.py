@@ -1,7 +1,7 @@
 """Page elements in the book: their scripts are taken out of the pages' HTML and loaded as files, where a page needs them.
 
-`srlib.elements` puts an element's script beside it, for notebooks. Here one file serves all pages, and none lies inline, so
-that a strict content-security policy lets it run.
+`srlib.widgets.elements` puts an element's script beside it, for notebooks. Here one file serves all pages, and none lies
+inline, so that a strict content-security policy lets it run.
 """
 
 import re

@@ -4,9 +4,8 @@ import json
 import math
 from typing import Any
 
+from pages.rerun import box
 from sphinx.application import Sphinx
-
-from srlib.rerun_pages import box
 
 
 def prepare(app: Sphinx, page: str, source: list[str]) -> None:

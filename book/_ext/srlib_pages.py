@@ -7,26 +7,25 @@
 from functools import partial
 
 from docutils import nodes
+from pages import compute as compute_pages
+from pages import landing
+from pages import ledger as ledger_pages
+from pages import networks as pages
+from pages import orderings as order_pages
+from pages import recipes as recipe_pages
+from pages import records as record_pages
+from pages import replications as replication_pages
+from pages import training as training_pages
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from srlib import (
-    compute_pages,
-    landing,
-    ledger_pages,
-    order_pages,
-    pages,
-    recipe_pages,
-    record_pages,
-    replication_pages,
-    training_pages,
-)
+from srlib.figures.text import mixed_protocols
 from srlib.papers import PAPERS
 
 PAGES = {
     "scoreboard": ledger_pages.scoreboard,
     "ledger": ledger_pages.ledger_text,
-    "mixed-protocols": ledger_pages.mixed_protocols,
+    "mixed-protocols": mixed_protocols,
     "quotations": ledger_pages.quotations,
     **{f"walk-{paper}": partial(ledger_pages.walk, paper) for paper in PAPERS},
     **{f"open-{paper}": partial(ledger_pages.left_open, paper) for paper in PAPERS},

@@ -11,13 +11,13 @@ from hashlib import sha256
 from pathlib import Path
 
 from docutils import nodes
+from pages.records import anchor
 from sphinx.application import Sphinx
 from sphinx.builders.html._assets import _JavaScript
 
-from srlib.hardware import device_name
-from srlib.provenance import commit, environment
-from srlib.record_pages import anchor
-from srlib.records import find_records
+from srlib.records.provenance import commit, environment
+from srlib.records.record import find_records
+from srlib.training.devices import device_name
 
 RECORD = re.compile(r'<span class="srlib-ours" data-record="(\w+)">(.*?)</span>', re.DOTALL)
 # What others write and a screen reader or a strict policy minds: heads without words, roles of old, styles inline.

@@ -9,10 +9,10 @@ from dataclasses import replace
 from difflib import get_close_matches
 
 from srlib.errors import InputError
-from srlib.experiment import Experiment, Recipe
 from srlib.papers import baselines, drn, drrn, dsrn, rlcsc
-from srlib.papers.narrow import parse
 from srlib.papers.published import PAPERS, TITLES, Claim, claim, claims, printed
+from srlib.papers.variants import parse
+from srlib.training.recipe import Experiment, Recipe
 
 __all__ = [
     "EXPERIMENTS",

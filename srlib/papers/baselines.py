@@ -8,8 +8,8 @@ is ours.
 from dataclasses import replace
 
 from srlib import models
-from srlib.experiment import Experiment, Recipe
 from srlib.papers import drrn
+from srlib.training.recipe import Experiment, Recipe
 
 VDSR = Recipe(
     "fast",

@@ -9,8 +9,8 @@ smaller patches that one processor core wants. `adam` is what `fast` was compare
 from dataclasses import replace
 
 from srlib import models
-from srlib.experiment import Experiment, Recipe
 from srlib.papers.standin import standin
+from srlib.training.recipe import Experiment, Recipe
 
 EPOCH = 1_000  # iterations: see above
 SCALES = (2, 3, 4)

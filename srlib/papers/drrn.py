@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from srlib import models
 from srlib.errors import InputError
-from srlib.experiment import Experiment, Recipe
+from srlib.training.recipe import Experiment, Recipe
 
 PUBLISHED = Recipe(
     "published",

@@ -9,8 +9,8 @@ optimiser and schedule; `core` is the same in the small batches of smaller patch
 from dataclasses import replace
 
 from srlib import models
-from srlib.experiment import Experiment, Recipe
 from srlib.papers.standin import standin
+from srlib.training.recipe import Experiment, Recipe
 
 SCALES = (2, 3, 4)
 UNROLLINGS = (1, 2, 3, 5, 7, 9)  # Figure 3, whose values are in the image only; 7 is the paper's model

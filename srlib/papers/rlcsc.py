@@ -9,7 +9,7 @@ processor core wants. `adam` is what `fast` was compared with, and no claim is j
 from dataclasses import replace
 
 from srlib import models
-from srlib.experiment import REFLECTIONS, ROTATIONS, Experiment, Recipe
+from srlib.training.recipe import REFLECTIONS, ROTATIONS, Experiment, Recipe
 
 PROTOCOLS = ("drrn", "vdsr")  # how its own PSNR and SSIM came about it does not say: as DRRN's code scores, or as VDSR's
 EPOCH = 15_076  # iterations: 1,929,728 pairs in batches of 128, without remainder

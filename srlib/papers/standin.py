@@ -7,7 +7,7 @@ a published one only with this said.
 
 from dataclasses import replace
 
-from srlib.experiment import Experiment
+from srlib.training.recipe import Experiment
 
 DATA = "T91+BSDS200+BSDS500_test"
 SUFFIX = "_standin"

@@ -1,0 +1,81 @@
+"""Text of the book about depth at equal compute: what a deep DRRN gains over a shallow one that may train longer."""
+
+import numpy as np
+import pandas as pd
+
+from srlib.figures.text import markdown_table
+from srlib.ledger.comparisons import narrow_form
+from srlib.models import outline
+from srlib.papers import get_experiment
+from srlib.records.record import Record
+from srlib.records.scores import runs
+from srlib.training.progress import work_per_image
+
+RECURSIONS = ("drrn_b1u25", "drrn_b1u9", "drrn_b1u3")  # one block of 25, 9 and 3 units: as many weights in each
+WIDTH = 16
+CLOSE = 0.02  # relative difference up to which two lengths, or two amounts of operations, count as equal
+SCALE, SETS = 3, ("Set5", "Set14")
+
+
+def equal_compute() -> str:
+    """Narrow DRRNs of three depths beside the deepest: at equal iterations, and at equal operations, as Markdown."""
+    deepest, *others = (narrow_form(name, WIDTH) for name in RECURSIONS)
+    trained = min(_trained(deepest), key=_operations, default=None)
+    if trained is None:
+        return f"`{deepest}` has not been trained yet."
+    rows = [_row("itself", trained)]
+    for title, amount in (("equal iterations", _iterations), ("equal operations", _operations)):
+        for name in others:
+            equal = [records for records in _trained(name) if abs(amount(records) / amount(trained) - 1) <= CLOSE]
+            missing = [{"compared at": title, "network": _short(name), "iterations": "not run"}]
+            rows += [_row(title, records, trained) for records in equal] or missing
+    return markdown_table(pd.DataFrame(rows).fillna(""))
+
+
+def _trained(name: str) -> list[list[Record]]:
+    """Finished trainings from scratch by the recipe `fast`: those of one length together, a seed each."""
+    groups = [
+        [record for record in records if record.info["finished"] and record.means]
+        for (recipe, _, data, ancestors), records in runs().groups(name).items()
+        if recipe == "fast" and data == get_experiment(name).data and not ancestors
+    ]
+    return [records for records in groups if records]
+
+
+def _iterations(records: list[Record]) -> int:
+    return records[0].info["iterations_done"]
+
+
+def _operations(records: list[Record]) -> float:
+    """Floating-point operations of a whole training, as the page of costs counts them."""
+    experiment = get_experiment(records[0].info["experiment"])
+    recipe = experiment.recipe("fast")
+    return _iterations(records) * recipe.batch * work_per_image(experiment, recipe)
+
+
+def _row(title: str, records: list[Record], deepest: list[Record] | None = None) -> dict[str, str]:
+    """One network at one length; with the deepest beside it, how far that is ahead in the mean."""
+    name = records[0].info["experiment"]
+    row = {
+        "compared at": title,
+        "network": _short(name),
+        "layers": str(outline(get_experiment(name).make).depth),
+        "iterations": f"{_iterations(records):,}",
+        "10¹² operations": f"{_operations(records) / 1e12:,.1f}",
+    }
+    for dataset in SETS:
+        values = _scores(records, dataset)
+        row[dataset] = ", ".join(f"{value:.2f}" for value in values)
+        reference = _scores(deepest, dataset) if deepest else []
+        row[f"lead, {dataset}"] = f"{np.mean(reference) - np.mean(values):+.2f}" if values and reference else ""
+    return row
+
+
+def _short(name: str) -> str:
+    """B1U25 for `drrn_b1u25_w16`."""
+    return name.split("_")[1].upper()
+
+
+def _scores(records: list[Record], dataset: str) -> list[float]:
+    scores = [record.mean(dataset, SCALE, "psnr", "drrn") for record in sorted(records, key=lambda r: r.info["seed"])]
+    return [score for score in scores if score is not None]

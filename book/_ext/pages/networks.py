@@ -1,0 +1,199 @@
+"""Text of the book that is computed, never typed: networks, speed, protocols, status."""
+
+import json
+import platform
+from importlib.metadata import PackageNotFoundError, version
+
+import pandas as pd
+
+from srlib.datasets import DATASETS, at_hand
+from srlib.figures.text import markdown_table
+from srlib.models import MODELS, PUBLISHED, macs_per_pixel, outline, params, params_total
+from srlib.papers import PAPERS, Claim, claims
+from srlib.papers.checks import recomputed
+from srlib.protocol import PROTOCOLS
+from srlib.records.provenance import commit
+from srlib.records.record import results_folder
+from srlib.training.devices import device_name
+
+PACKAGES = (
+    "torch",
+    "numpy",
+    "scipy",
+    "scikit-image",
+    "pandas",
+    "matplotlib",
+    "papermill",
+    "jupyter-book",
+    "sphinx",
+    "jupyterlab",
+)
+
+
+# One of each kind; the ablations differ in what their name says.
+SHOWN = (
+    "srcnn_955", "srcnn_915", "vdsr", "vdsr_bn_d28_w128", "drcn", "drrn_b1u9", "drrn_b1u25", "drrn_b2u3", "drrn_b3u2",
+    "drrn_b3u8", "drrn_b17u1", "drrn_ns_b3u4", "dsrn_t7_x2", "dsrn_t7_x3", "dsrn_t7_x4", "dsrn_untied_x2",
+    "dsrn_no_feedback_x2", "dsrn_single_state", "rlcsc_k15", "rlcsc_k15_m128", "rlcsc_k25", "rlcsc_k48", "drn_x2", "drn_x3",
+    "drn_x4", "drn_plus_x3", "drn_plus_x4",
+)  # fmt: skip
+
+
+def printed_sizes(*metrics: str) -> list[Claim]:
+    """What the papers print about the size or speed of networks of ours."""
+    return [c for paper in PAPERS for c in claims(paper) if c.metric in metrics and c.experiment in MODELS]
+
+
+def models(family: str = "") -> str:
+    """The networks' sizes, ours beside the printed ones, as a Markdown table; of one family, say `drrn`, or of all."""
+    rows, notes, sizes = [], [], printed_sizes("params", "depth", "receptive_field")
+    listed = {PUBLISHED[name][0] for name in SHOWN}
+    others = [name for name, (architecture, _) in PUBLISHED.items() if architecture not in listed]  # a new one shows itself
+    for name in (name for name in (*SHOWN, *others) if family in ("", name.split("_")[0])):
+        model = outline(MODELS[name])
+        counts = {"params": params(model), "depth": model.depth, "receptive_field": 2 * model.radius + 1}
+        shown = {key: f"{value:,}" for key, value in counts.items()}
+        for claim in (c for c in sizes if c.experiment == name):
+            ours = recomputed(claim.id)  # of what the words mean, which may be a part of the network
+            if claim.printed_alike(counts[claim.metric]):
+                shown[claim.metric] = f"{counts[claim.metric]:,} ({claim.value})"
+            elif ours is None or not claim.printed_alike(ours):
+                shown[claim.metric] = f"{counts[claim.metric]:,} ≠ {claim.value}"
+                notes.append(f"* `{name}`, printed {claim.value}: {claim.note}.")
+        scale = getattr(model, "scale", 3)
+        rows.append(
+            {
+                "model": f"`{name}`",
+                "input": model.domain + (" RGB" if model.colour == "rgb" else ""),
+                "weights": shown["params"],
+                "all parameters": f"{params_total(model):,}",
+                "depth": shown["depth"],
+                "receptive field": shown["receptive_field"],
+                "MACs a pixel": f"{macs_per_pixel(MODELS[name], scale):,.0f}",
+            }
+        )
+    return "\n\n".join([markdown_table(pd.DataFrame(rows)), "\n".join(notes)]).strip()
+
+
+BENCHMARK = "benchmarks/inference.json"
+WAYS = {
+    "plain": "plain PyTorch",
+    "srlib": "**srlib**",
+    "onnxruntime": "ONNX Runtime",
+    "openvino": "OpenVINO",
+    "plain bf16": "plain, bf16",
+    "srlib bf16": "srlib, bf16",
+    "openvino bf16": "OpenVINO, bf16",
+}
+
+
+def speed() -> str:
+    """The benchmark of inference as Markdown: times, share of the peak, memory, cost of precision, the papers' own times."""
+    path = results_folder() / BENCHMARK
+    if not path.exists():
+        return "Not measured yet: `python benchmarks/inference.py`."
+    report = json.loads(path.read_text())
+    commits = ", ".join(dict.fromkeys(f"`{row.get('commit', report['commit'])[:12]}`" for row in report["rows"]))
+    text = [
+        "## The machine",
+        f"Measured on {report['device']}, commit {commits}, {report['date'][:10]}, torch "
+        f"{report['environment']['torch']}. *Of the peak*: of the best rate of a single convolution in the same turn; "
+        "in brackets, where it was noted, that of the best turn in the best peak of all turns.",
+    ]
+    if not report["bf16_in_hardware"]:
+        text.append("This processor has no bf16 arithmetic, so the speed of bf16 was not measured.")
+    for size in sorted({row["size"] for row in report["rows"]}):
+        rows = []
+        for row in (r for r in report["rows"] if r["size"] == size):
+            best = f" ({row['best_of_peak']:.0%})" if "best_of_peak" in row else ""
+            rows.append(
+                {
+                    "network": f"`{row['model']}`",
+                    "computed by": WAYS[row["way"]],
+                    "seconds": f"{row['seconds']:.3g} ({row['fastest']:.3g} to {row['slowest']:.3g})",
+                    "faster than plain": f"{row['times_plain']:.2f} ×",
+                    "of the peak (GFLOP/s)": f"{row['of_peak']:.0%}{best} of {row['peak_gflops']:.0f}",
+                    "page faults": f"{row['page_faults']:,}",
+                    "peak memory": f"{row['peak_mib']:,} MiB",
+                    "largest difference": f"{row['difference']:.1e}",
+                }
+            )
+        turns = next(r["turns"] for r in report["rows"] if r["size"] == size)
+        text += [
+            f"## {size} × {size} pixels",
+            f"Median of {turns} turns; differences in grey levels.",
+            markdown_table(pd.DataFrame(rows)),
+        ]
+    if report["precision"]:
+        rows = [
+            {
+                "network": f"{r['model']}",
+                "scale": f"×{r['scale']}",
+                "fp32 (dB)": f"{r['fp32']:.3f}",
+                "bf16 (dB)": f"{r['bf16']:.3f}",
+            }
+            | {"difference (dB)": f"{r['bf16'] - r['fp32']:+.3f}"}
+            for r in report["precision"]
+        ]
+        text += [
+            "## What bf16 costs",
+            "PSNR on Set5 under `drrn`, networks with trained weights.",
+            markdown_table(pd.DataFrame(rows)),
+        ]
+    ours = {r["model"]: r for r in report["rows"] if r["size"] == 288 and r["way"] == "srlib"}
+    rows = [
+        {
+            "network": f"`{c.experiment}`",
+            "printed": f"{c.value} s, {c.note}",
+            "here, on the CPU": f"{ours[c.experiment]['seconds']:.2f} s",
+        }
+        for c in printed_sizes("seconds")
+        if c.experiment in ours
+    ]
+    if rows:
+        text += ["## The papers' own times", "For 288 × 288 pixels.", markdown_table(pd.DataFrame(rows))]
+    return "\n\n".join(text)
+
+
+def protocols() -> str:
+    """The named protocols and what they do, as a Markdown table."""
+    names = {"luma": "Y", "rgb": "RGB"}
+    rows = [
+        {
+            "protocol": f"`{p.name}`",
+            "used for": p.used_for,
+            "resized": f"{names[p.colour]}, {'8 bit' if p.lr_uint8 else 'not rounded'}, {p.border} border",
+            "scored on": {"Y8": "rounded Y", "Y": "Y, not rounded", "rgb": "RGB"}[p.score_on]
+            + ("; IFC on Y/255, not rounded, symmetric border" if p.ifc_variant else ""),
+            "shave": "scale" + (f" + {p.extra_shave}" if p.extra_shave else ""),
+            "SSIM map": {"valid": "valid", "replicate": "full (built-in `ssim`)"}[p.ssim_border],
+        }
+        for p in PROTOCOLS.values()
+    ]
+    return markdown_table(pd.DataFrame(rows))
+
+
+def status() -> str:
+    """Where this book was built, with what and with which data, as Markdown."""
+    versions = []
+    for name in PACKAGES:
+        try:
+            versions.append({"package": name, "version": version(name)})
+        except PackageNotFoundError:
+            versions.append({"package": name, "version": "not installed"})
+    data = [
+        {"dataset": d.name, "images": d.count, "role": d.role, "here": "yes" if at_hand(d.name) else "no", "source": d.source}
+        for d in DATASETS.values()
+    ]
+    machine = f"Python {platform.python_version()} on {platform.system()} {platform.machine()}, {device_name('cpu')}"
+    return "\n\n".join(
+        [
+            "## Build",
+            f"Commit `{commit()}`; {machine}.",
+            "## Software",
+            markdown_table(pd.DataFrame(versions)),
+            "## Data on the building machine",
+            markdown_table(pd.DataFrame(data)),
+            "What our numbers come from, record by record: {doc}`records`.",
+        ]
+    )

@@ -1,0 +1,336 @@
+"""Text of the book about what a recipe changed: DRRN's dark pixels, the trials of recipes, claims that turned."""
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache, partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from torch import nn
+
+from srlib.figures.text import markdown_table, plain
+from srlib.ledger.comparisons import (
+    CONTRADICTED,
+    SUPPORTED,
+    UNDECIDED,
+    Difference,
+    differences,
+    evidence,
+    mean_difference,
+    narrow_form,
+    outcome,
+)
+from srlib.models import outline
+from srlib.models.drrn import dark_below
+from srlib.papers import claim, claims, filters, get_experiment
+from srlib.papers.orderings import ALIKE, ORDERS
+from srlib.records.record import Record, find_records
+from srlib.records.scores import Runs
+
+FAST, FIRST, ADAM = "fast", "first", "adam"
+BLACK = 16  # of 255: luma in studio range has nothing below it
+NONE = "–"
+OPTIMISERS = {"muon": "Muon {lr:g}, AdamW {adam_lr:g}", "adam": "Adam {lr:g}", "sgd": "SGD {lr:g}"}
+OUTCOMES = (SUPPORTED, UNDECIDED, CONTRADICTED, "not run")
+Groups = dict[tuple[str, float, str], dict[str, list[Record]]]  # (experiment, budget, data) to recipe to records, a seed each
+
+
+def _by_recipe(wanted: Callable[[Record], bool]) -> Groups:
+    """Finished trainings by what they share, then by recipe."""
+    groups: Groups = defaultdict(lambda: defaultdict(list))
+    for record in find_records():
+        info = record.info
+        if info["kind"] == "training" and info.get("finished", True) and not info.get("ancestors") and wanted(record):
+            key = (info["experiment"], info["budget"], info["data"])
+            groups[key][info["recipe"]["name"]].append(record)
+    return groups
+
+
+def _scale(record: Record) -> int:
+    """The scale at which networks are compared: 3 if it was trained for that."""
+    scales = record.info["recipe"]["scales"]
+    return 3 if 3 in scales else scales[0]
+
+
+def _set5(record: Record) -> float | None:
+    """PSNR (dB) on Set5, under `drrn` where the network was scored so, else under its experiment's first protocol."""
+    for protocol in ("drrn", get_experiment(record.info["experiment"]).protocols[0]):
+        if (psnr := record.mean("Set5", _scale(record), "psnr", protocol)) is not None:
+            return psnr
+    return None
+
+
+def _mean(values: Iterable[float | None]) -> float:
+    """The mean of those that are there; NaN without any."""
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else math.nan
+
+
+def _db(value: float, sign: str = "") -> str:
+    return NONE if math.isnan(value) else f"{value:{sign}.2f}"
+
+
+# What DRRN's first ReLU cuts off
+
+
+def dark() -> str:
+    """What narrow DRRNs and VDSRs with normalisation cut off at the end of training, and their scores, as Markdown.
+
+    Recipe `first` starts the shift of the input's normalisation at 0, `fast` at 3.
+    """
+    lines = [
+        {"experiment": experiment, "depth": _depth(experiment)} | _both(recipes)
+        for (experiment, _, _), recipes in _by_recipe(_normalises_input).items()
+        if recipes.keys() & {FIRST, FAST}
+    ]
+    if not lines:
+        return "No narrow DRRN has been trained yet."
+    # Most is lost at the top; what has no record of `first` stands at the end.
+    lines.sort(key=lambda line: (-np.nan_to_num(line["first"], nan=-1), line["depth"], line["experiment"]))
+    table = pd.DataFrame(
+        {
+            "network": f"`{line['experiment']}`",
+            "layers": line["depth"],
+            "iterations": f"{line['iterations']:,}",
+            "`first`: zero below luma": _luma(line["first"]),
+            "`fast`: zero below luma": _luma(line["fast"]),
+            "`first`: Set5 ×3 (dB), seeds": _scored(line, FIRST),
+            "`fast`: Set5 ×3 (dB), seeds": _scored(line, FAST),
+            "gain (dB)": _db(line["gain"], "+"),
+        }
+        for line in lines
+    )
+    return f"{_lost(lines)}\n\n{markdown_table(table)}\n\n{_gained(lines)}"
+
+
+def _normalises_input(record: Record) -> bool:
+    """Whether it is of a narrow network that begins with normalisation and ReLU on the image."""
+    info = record.info
+    return bool(filters(info["experiment"])) and (info["model"] == "drrn" or info["arguments"].get("bn", False))
+
+
+@lru_cache(None)
+def _depth(experiment: str) -> int:
+    return outline(get_experiment(experiment).make).depth
+
+
+def _both(recipes: dict[str, list[Record]]) -> dict[str, float]:
+    """Iterations; limit before and after, score and number of seeds, with each of the two recipes; the gain (dB)."""
+    line: dict[str, float] = {"iterations": next(iter(recipes.values()))[0].info["iterations_done"]}
+    for name in (FIRST, FAST):
+        records = recipes.get(name, [])
+        limits = [_limits(r.folder, r.info["weights_sha256"]) for r in records if (r.folder / "weights.safetensors").exists()]
+        line |= {f"{name}_start": _mean(start for start, _ in limits), name: _mean(end for _, end in limits)}
+        line |= {f"{name}_seeds": len(records), f"{name}_psnr": _mean(map(_set5, records))}
+    return line | {"gain": line["fast_psnr"] - line["first_psnr"]}
+
+
+@lru_cache(None)
+def _limits(folder: Path, weights_sha256: str) -> tuple[float, float]:
+    """Luma (0..1) below which the input becomes zero, before and after training; the hash makes new weights a new entry."""
+    record = Record(folder)
+    norm = next(module for module in record.model().modules() if isinstance(module, nn.BatchNorm2d))
+    end = dark_below(norm)
+    nn.init.ones_(norm.weight)
+    nn.init.constant_(norm.bias, record.info["recipe"].get("first_shift", 0.0))  # records without it are older than it
+    return dark_below(norm), end
+
+
+def _scored(line: dict, recipe: str) -> str:
+    psnr, seeds = line[f"{recipe}_psnr"], line[f"{recipe}_seeds"]
+    return NONE if math.isnan(psnr) else f"{psnr:.2f}, {seeds}"
+
+
+def _luma(limit: float) -> str:
+    return NONE if math.isnan(limit) else f"{limit:.3f} ({255 * limit:.0f} of 255)"
+
+
+def _lost(lines: Sequence[dict]) -> str:
+    """Which luma is lost before training, and in how many networks after it."""
+    text = [f"Black is {BLACK} of 255, so a network whose limit is at most that loses nothing."]
+    for name in (FIRST, FAST):
+        trained = [line for line in lines if not math.isnan(line[name])]
+        if not trained:
+            text.append(f"No network of recipe `{name}` is at hand.")
+            continue
+        start = _mean(line[f"{name}_start"] for line in trained)
+        text.append(f"With `{name}` training starts at a limit of {_luma(start)}; at its end")
+        blind = sorted((line for line in trained if 255 * line[name] > BLACK), key=lambda line: line[name])
+        lost = [f"all below {_luma(line[name])} in `{line['experiment']}`" for line in blind]
+        if not blind:
+            text[-1] += f" none of {_networks(len(trained))} loses pixels."
+        elif len(blind) == 1:
+            text[-1] += f" 1 of {_networks(len(trained))} loses pixels: {lost[0]}."
+        else:
+            text[-1] += f" {len(blind)} of {_networks(len(trained))} lose pixels, from {lost[0]} to {lost[-1]}."
+    return " ".join(text)
+
+
+def _networks(count: int) -> str:
+    return f"{count} network{'s' * (count != 1)}"
+
+
+def _gained(lines: Sequence[dict]) -> str:
+    """The largest and the smallest gain."""
+    lines = [line for line in lines if not math.isnan(line["gain"])]
+    if not lines:
+        return "No network has been trained with both recipes at one budget yet, so there is no gain to name."
+    ordered = sorted(lines, key=lambda line: line["gain"])
+    least, most = ordered[0], ordered[-1]
+    if len(lines) == 1:
+        return f"One network has been trained with both recipes: the gain is {most['gain']:+.2f} dB."
+    blind = [line["gain"] for line in lines if 255 * line["first"] > BLACK]
+    others = [line["gain"] for line in lines if 255 * line["first"] <= BLACK]
+    text = (
+        f"Of {len(lines)} networks with both recipes, `{most['experiment']}` gains most, {most['gain']:+.2f} dB, and "
+        f"`{least['experiment']}` least, {least['gain']:+.2f} dB."
+    )
+    if blind and others:
+        text += (
+            f" Those that lost pixels ({len(blind)}) gain {np.mean(blind):+.2f} dB in the mean, those that lost none "
+            f"({len(others)}) {np.mean(others):+.2f} dB."
+        )
+    return text
+
+
+# Which recipe learns most
+
+
+def trials(paper: str = "") -> str:
+    """The recipes that were tried on narrow networks, of one paper or of all, as Markdown."""
+    groups = _by_recipe(lambda record: paper in ("", record.folder.parts[-3]))
+    # `first` and `fast` alone differ in several settings at once and choose nothing: DRRN's chapter lists them.
+    groups = {key: recipes for key, recipes in groups.items() if len(recipes) > 1 and recipes.keys() - {FAST, FIRST}}
+    if not groups:
+        return "No two recipes have been tried on one network at equal budget yet."
+    rows, leads = [], []
+    for (experiment, _, _), recipes in groups.items():
+        names = sorted(recipes, key=lambda name: (name != FAST, name != ADAM, name))
+        for name in names:
+            fast = recipes.get(FAST, []) if name != FAST else []
+            used = _sharing_seeds(recipes[name], [fast] if fast else [recipes[other] for other in names if other != name])
+            network = {"network": f"`{experiment}`" if name == names[0] else ""}
+            rows.append(network | _settings(used[0]) | _reached(used, fast))
+            if name == ADAM:
+                leads.append(-_compare(used, fast)[0])
+    text = (
+        "The choice between recipes is by the PSNR on the validation pool, which is in no training set. Set5, a test set, is "
+        f"shown for information and decides nothing.{_ahead([lead for lead in leads if not math.isnan(lead)])}"
+    )
+    note = (
+        "*Pool* is the held-out PSNR after the last iteration; a network's runs have equally many iterations, of equally many "
+        "pixels. Means are over the seeds named, differences over the seeds that both recipes have; *other seeds* marks a "
+        "difference between recipes that share none."
+    )
+    return f"{text}\n\n{markdown_table(pd.DataFrame(rows))}\n\n{note}"
+
+
+def _ahead(leads: Sequence[float]) -> str:
+    """On how many networks `fast` ends above `adam`, from the differences (dB)."""
+    if not leads:
+        return ""
+    if len(leads) == 1:
+        return f" On the one network tried, `fast` minus `adam` is {leads[0]:+.2f} dB on the validation pool."
+    return (
+        f" On the validation pool `fast` ends above `adam` on {sum(lead > 0 for lead in leads)} of {_networks(len(leads))}: "
+        f"the differences are {min(leads):+.2f} to {max(leads):+.2f} dB."
+    )
+
+
+def _seed(record: Record) -> int:
+    return record.info["seed"]
+
+
+def _sharing_seeds(records: Sequence[Record], others: Iterable[Sequence[Record]]) -> list[Record]:
+    """Those whose seed one of the others has too, in the order of seeds; all, where none does."""
+    seeds = {_seed(record) for several in others for record in several}
+    records = sorted(records, key=_seed)
+    return [record for record in records if _seed(record) in seeds] or records
+
+
+def _settings(record: Record) -> dict[str, str]:
+    """The recipe as the record has it: what was added to recipes later was 0 then."""
+    recipe = record.info["recipe"]
+    shift = f", shift {recipe['first_shift']:g}" if recipe.get("first_shift") else ""
+    return {
+        "recipe": f"`{recipe['name']}`",
+        "optimiser, rate": OPTIMISERS[recipe["optimiser"]].format_map(recipe) + shift,
+        "patch": f"{recipe['patch']}, {record.info['precision']}",
+    }
+
+
+def _reached(records: Sequence[Record], fast: Sequence[Record]) -> dict[str, str]:
+    """Where the runs ended, and how far from those of `fast`."""
+    difference, paired = _compare(records, fast)
+    return {
+        "seeds": ", ".join(str(_seed(record)) for record in records),
+        "pool (dB)": _db(_mean(map(_validation, records))),
+        "to `fast` (dB)": _db(difference, "+") + ", other seeds" * (not paired and not math.isnan(difference)),
+        "Set5 (dB)": f"{_db(_mean(map(_set5, records)))} (×{_scale(records[0])})",
+    }
+
+
+def _compare(records: Sequence[Record], fast: Sequence[Record]) -> tuple[float, bool]:
+    """Validation PSNR minus that of `fast` (dB), and whether it is over common seeds; NaN where one of them is missing."""
+    one, other = ({_seed(r): psnr for r in several if (psnr := _validation(r)) is not None} for several in (records, fast))
+    if common := one.keys() & other.keys():
+        return float(np.mean([one[seed] - other[seed] for seed in common])), True
+    return _mean(one.values()) - _mean(other.values()), False
+
+
+def _validation(record: Record) -> float | None:
+    """PSNR (dB) on the validation pool after the last iteration; `None` without a curve."""
+    if not (record.folder / "curve.csv").exists() or record.curve.empty:
+        return None
+    return float(record.curve.psnr.iloc[-1])
+
+
+# Claims that turned
+
+
+def changed(paper: str = "drrn") -> str:
+    """The claims of order that runs with recipe `first` or `fast` contradict, with what both say, as Markdown.
+
+    The same pairs of networks are compared at the same width and budget, so that nothing but the recipe differs.
+    """
+    before, now = Runs((FIRST,)), Runs((FAST,))
+    asked = [c.id for c in claims(paper) if c.id in ORDERS and ORDERS[c.id].pairs]
+    rows, said = [], []
+    for identifier in asked:
+        order = ORDERS[identifier]
+        if not (old := evidence(order, before)):
+            continue
+        form = partial(narrow_form, width=filters(old.differences[0].better))
+        pairs = differences(order.pairs, form, order.datasets, order.scales, metric=order.metric, source=now)
+        lengths = {round(difference.share, 9) for difference in old.differences}
+        new = [difference for difference in pairs if round(difference.share, 9) in lengths]
+        said.append((old.outcome, outcome(order, new, old.complete) if new else "not run"))
+        if CONTRADICTED in said[-1]:
+            rows.append(
+                {"the paper says": f"“{plain(claim(identifier).value)}” ({claim(identifier).where})"}
+                | _columns(FIRST, old.differences, said[-1][0], order.says == ALIKE)
+                | _columns(FAST, new, said[-1][1], order.says == ALIKE)
+            )
+    if not said:
+        return "No two networks have been trained with the recipe `first`."
+    contrary = Counter(new for old, new in said if old == CONTRADICTED)
+    text = f"Runs with recipe `first` bear on {len(said)} claims of order and contradict {contrary.total()}."
+    if contrary.total():
+        tally = ", ".join(f"{contrary[word]} {word}" for word in OUTCOMES if contrary[word])
+        text += f" By the same pairs of networks, at the same width and budget, with recipe `fast` these are: {tally}."
+    if turned := sum(old != CONTRADICTED == new for old, new in said):
+        text += f" {turned} more {'are' if turned > 1 else 'is'} contradicted with `fast` alone."
+    return f"{text}\n\n{markdown_table(pd.DataFrame(rows))}" if rows else text
+
+
+def _columns(recipe: str, found: Sequence[Difference], says: str, alike: bool) -> dict[str, str]:
+    """Mean difference and verdict by one recipe; of networks that are to be alike, the mean size of the differences."""
+    mean = NONE
+    if found and alike:
+        mean = f"{max(abs(difference.psnr) for difference in found):.2f} apart at most"
+    elif found:
+        psnr, half = mean_difference(found)
+        mean = f"{psnr:+.2f} ± {half:.2f}" if math.isfinite(half) else f"{psnr:+.2f}"
+    return {f"`{recipe}` (dB)": mean, f"`{recipe}`: verdict": says}

@@ -1,0 +1,109 @@
+"""The page of all records: for each number of ours, the command that makes it again and the files that hold it."""
+
+import os
+import re
+from itertools import groupby
+from pathlib import Path
+
+import pandas as pd
+
+from srlib.figures.text import markdown_table
+from srlib.papers import TITLES, get_experiment
+from srlib.records.flagships import FLAGSHIPS, cycles
+from srlib.records.provenance import ROOT
+from srlib.records.record import Record, find_records, share
+
+FILES = ("record.json", "scores.csv", "curve.csv")
+AGAIN = "results/runs/again"  # beside the committed records: where they lie, `train` has nothing left to do
+
+
+def anchor(experiment: str) -> str:
+    """The label of an experiment's records on the page: `record-drrn-b1u9`."""
+    return f"record-{experiment}".replace("_", "-")
+
+
+def command(record: Record) -> str:
+    """What makes a record again, for a terminal in the project's folder."""
+    info = record.info
+    if info["kind"] != "training":
+        weights = " --vdsr-weights FILE.npz" if info["experiment"].startswith("vdsr") else ""
+        return f"python -m srlib.records.baselines{weights}"
+    name = info.get("snapshot_of", info["experiment"])
+    options = {"recipe": info["recipe"]["name"], "budget": f"{info['budget']:g}", "seed": info["seed"]}
+    usual = {"recipe": "fast", "budget": "1", "seed": 0}
+    options = {name: value for name, value in options.items() if value != usual[name]}
+    if info["data"] != get_experiment(info["experiment"]).data:
+        options["data"] = info["data"]
+    if "snapshot_of" in info:
+        options["keep"] = re.search(r"_(?:epoch|iteration)(\d+)", info["experiment"])[1]
+    if ancestors := info.get("ancestors"):
+        options["start-from"] = _folder_of(ancestors[-1]["weights_sha256"])
+    options |= {"device": "cuda" if info.get("gpu_seconds") else "cpu", "precision": info["precision"], "out": AGAIN}
+    sets = record.scores.dataset.unique()
+    score = f" --score {' '.join(sets)}" if len(sets) else ""
+    return f"python -m srlib train {name}" + "".join(f" --{k} {v}" for k, v in options.items()) + score
+
+
+def _folder_of(weights_sha256: str) -> str:
+    """Where the record of some weights lies, for a terminal in the project's folder."""
+    found = (record.folder for record in find_records() if record.info.get("weights_sha256") == weights_sha256)
+    return next((os.path.relpath(folder, ROOT) for folder in found), f"RECORD_{weights_sha256[:8]}")
+
+
+def records() -> str:
+    """All records by paper and experiment, as Markdown: facts, files to download, commands to copy."""
+    text, papers = [], groupby(find_records(), lambda record: record.folder.parts[-3])
+    for paper, of_paper in papers:
+        text.append(f"## {TITLES.get(paper, paper.capitalize())}")
+        for experiment, group in groupby(of_paper, lambda record: record.folder.parts[-2]):
+            found = list(group)
+            commands = "\n".join(dict.fromkeys(command(record) for record in found))
+            text += [
+                f"({anchor(experiment)})=\n### `{experiment}`",
+                markdown_table(pd.DataFrame([_facts(record) for record in found])),
+                f"```bash\n{commands}\n```",
+            ]
+    return "\n\n".join(text) or "There is no record yet."
+
+
+def flagships() -> str:
+    """How far the networks of the papers' own sizes are trained, as Markdown."""
+    rows = []
+    for flagship in FLAGSHIPS:
+        done = cycles(flagship.experiment, (None,))
+        row = {"network": f"`{flagship.experiment}`", "cycles": len(done)} | dict.fromkeys(
+            ("share of the published training", "hours", "Set5 (dB)"), "–"
+        )
+        if done:
+            last, experiment = done[-1], get_experiment(flagship.experiment)
+            scores = [(s, last.mean("Set5", s, "psnr", experiment.protocols[0])) for s in last.info["recipe"]["scales"]]
+            row["share of the published training"] = f"{100 * share(last):.2g} %"
+            row["hours"] = f"{sum(record.info['seconds'] for record in done) / 3600:.1f}, {last.info['device']}"
+            row["Set5 (dB)"] = ", ".join(f"×{s}: {psnr:.2f}" for s, psnr in scores if psnr is not None) or "–"
+        rows.append(row)
+    return markdown_table(pd.DataFrame(rows))
+
+
+def _facts(record: Record) -> dict[str, str]:
+    """One line of an experiment's table."""
+    info, made = record.info, {"data": ", ".join(record.scores.dataset.unique())}
+    if info["kind"] == "training":
+        took = f"{info['iterations_done']:,} iterations in {info['seconds']:,.0f} s on {info['device']}"
+        if "diverged" in info:
+            took = f"diverged by iteration {info['iterations_done']:,}"
+        if ancestors := info.get("ancestors"):
+            took += ", after " + ", ".join(f"{a['iterations']:,} as `{a['experiment']}`" for a in ancestors)
+            took += "; it builds on others, so it decides no claim of order"
+        made = {"training": took, "data": info["data"]}
+    return {
+        "record": record.folder.name,
+        **made,
+        "commit": f"`{info['commit'][:8]}`",
+        "date": info["date"][:10],
+        "files": ", ".join(_link(record.folder / name) for name in FILES if (record.folder / name).exists()),
+    }
+
+
+def _link(path: Path) -> str:
+    """A download, for a page that lies in the folder of the book."""
+    return f"{{download}}`{path.name} <{os.path.relpath(path, ROOT / 'book')}>`"

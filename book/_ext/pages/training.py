@@ -1,0 +1,380 @@
+"""Text of the book about training that is computed, never typed: recipes, the CPU profile, costs, speed."""
+
+import base64
+import json
+import math
+from collections.abc import Iterable
+from functools import lru_cache, partial
+from io import StringIO
+from typing import Any
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.figure import Figure
+
+from srlib.figures.style import COLOURS, download, plotted, use_style
+from srlib.figures.text import markdown_table
+from srlib.models import make_model, outline, params_total
+from srlib.papers import EXPERIMENTS, PAPERS, TITLES, get_experiment
+from srlib.papers.standin import SUFFIX
+from srlib.records.calibration import NARROW, estimated_minutes, find_calibrations
+from srlib.records.plan import CPU_GROUPS, GROUPS, Group
+from srlib.records.record import find_record, results_folder, trainings
+from srlib.training.progress import work_per_image
+from srlib.training.recipe import Experiment, Recipe
+
+BENCHMARK = "benchmarks/training.json"
+RECIPES = "benchmarks/recipes.json"
+WAYS = {"plain": "plain loop", "srlib, low memory": "srlib, `--memory low`", "srlib, compiled": "srlib, `--compile`"}
+
+
+def recipes() -> str:
+    """Each paper's own recipe beside ours, as a Markdown table."""
+    rows = []
+    for name in ("drrn_b1u9", "dsrn_t7_x2", "rlcsc_k25", "drn_x3"):
+        for recipe in EXPERIMENTS[name].recipes:
+            rows.append({"experiment": f"`{name}`", "recipe": recipe.name} | _words(recipe))
+    return markdown_table(pd.DataFrame(rows))
+
+
+def _words(recipe: Recipe) -> dict[str, str]:
+    optimisers = {"sgd": f"SGD, momentum {recipe.momentum:g}", "adam": "Adam", "muon": f"Muon, AdamW at {recipe.adam_lr:g}"}
+    optimiser = optimisers[recipe.optimiser]
+    if recipe.weight_decay:
+        optimiser += f", weight decay {recipe.weight_decay:g}"
+    if recipe.ema:
+        optimiser += f", average {recipe.ema:g}"
+    schedule = f"× {recipe.decay:g} every {recipe.decay_every:,}" if recipe.decay_every else "cosine"
+    clip = f"{recipe.clip:g}{' / rate' * recipe.clip_over_lr}, {recipe.clip_by}" if recipe.clip else "none"
+    return {
+        "optimiser": optimiser,
+        "rate": f"{recipe.lr:g}, {schedule}",
+        "iterations": f"{recipe.iterations:,}",
+        "batch, patch, stride": f"{recipe.batch}, {recipe.patch}, {recipe.stride}",
+        "clip": clip,
+        "loss": f"{recipe.loss}, {'mean' if recipe.pixel_mean else 'sum'}",
+    }
+
+
+EXAMPLES = {"drrn": "drrn_b1u9", "dsrn": "dsrn_t7_x3", "rlcsc": "rlcsc_k25", "drn": "drn_x3"}
+SETTINGS = {
+    "optimiser": "optimiser",
+    "lr": "largest rate (of Muon: spectral norm of an update)",
+    "adam_lr": "largest rate of AdamW beside Muon",
+    "decay_every": "iterations between halvings or the like (0: cosine to zero)",
+    "warmup": "share of the iterations in which the rate rises",
+    "iterations": "iterations at budget 1",
+    "batch": "batch",
+    "patch": "patch, in HR pixels",
+    "stride": "stride, in HR pixels",
+    "scales": "scales",
+    "momentum": "momentum",
+    "weight_decay": "weight decay",
+    "bias_lr": "rate of biases, times the others'",
+    "clip": "clip of the gradient",
+    "clip_over_lr": "clip divided by the rate",
+    "clip_by": "clipped",
+    "loss": "loss",
+    "pixel_mean": "mean over pixels, not sum",
+    "loss_factor": "factor of the loss",
+    "sizes": "sizes of the training images",
+    "ema": "decay of the weights' average (0: none)",
+    "bn_momentum": "momentum of running statistics",
+    "last_gain": "factor on the last layer's initial weights",
+    "first_shift": "initial shift of the input's normalisation",
+}
+
+
+def settings(paper: str, filters: int = 16) -> str:
+    """Where the recipes of one paper differ, published, fast, core and narrow, as a Markdown table."""
+    name = EXAMPLES[paper]
+    whole, narrow = get_experiment(name), get_experiment(f"{name}_w{filters}")
+    columns = {recipe.name: (whole, recipe) for recipe in whole.recipes} | {"fast, narrow": (narrow, narrow.recipe("fast"))}
+    rows = [
+        {"": "network"} | {title: f"`{experiment.name}`" for title, (experiment, _) in columns.items()},
+        {"": "training images"} | {title: experiment.data for title, (experiment, _) in columns.items()},
+    ]
+    for key, words in SETTINGS.items():
+        values = {title: _plain(getattr(recipe, key)) for title, (_, recipe) in columns.items()}
+        rows.append({"": words} | values)
+    rows.append({"": "patches seen at budget 1"} | {title: f"{r.iterations * r.batch:,}" for title, (_, r) in columns.items()})
+    return markdown_table(pd.DataFrame([row for row in rows if len(set(list(row.values())[1:])) > 1]))
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value is None:
+        return "the model's"
+    if isinstance(value, tuple):
+        return ", ".join(f"{part:g}" for part in value)
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def cpu_profile() -> str:
+    """What the CPU's networks reach, beside bicubic, as Markdown."""
+    rows = []
+    for name in NARROW:
+        record = find_record(name)
+        if record is None:
+            rows.append({"experiment": f"`{name}`", "trained": "not run"})
+            continue
+        info, experiment = record.info, EXPERIMENTS[name]
+        protocol = "lapsrn" if "lapsrn" in experiment.protocols else "drrn"
+        row = {
+            "experiment": f"`{name}`",
+            "paper": TITLES[experiment.paper],
+            "weights": f"{info['params']:,}",
+            "trained": f"{info['iterations_done']:,} iterations, seed {info['seed']}, {info['seconds'] / 60:.0f} min",
+            "recipe": f"`{info['recipe']['name']}`",
+            "protocol": f"`{protocol}`",
+        }
+        for dataset in ("Set5", "Set14", "BSD100"):
+            ours, bicubic = record.mean(dataset, 3, "psnr", protocol), find_record("bicubic")
+            base = bicubic and bicubic.mean(dataset, 3, "psnr", protocol)
+            row[f"{dataset} ×3 (dB)"] = "–" if ours is None else f"{ours:.2f}" + (f" ({ours - base:+.2f})" if base else "")
+        rows.append(row)
+    devices = dict.fromkeys(record.info["device"] for name in NARROW if (record := find_record(name)))
+    text = markdown_table(pd.DataFrame(rows).fillna("–"))
+    where = ", ".join(devices) or "nothing yet"
+    return f"{text}\n\nIn brackets the gain over bicubic under the same protocol. Trained on {where}."
+
+
+def cost() -> str:
+    """Operations, time and storage of the whole campaign, by group, and of the papers' own schedules, as Markdown."""
+    calibrations = find_calibrations()
+    text = [
+        "## Our campaign",
+        "The `fast` recipe, at each group's budget; DIV2K's stand-ins count once more where they are needed.",
+    ]
+    rows = [_cost_row(group.fills, _fast_runs(group), calibrations) for group in (*GROUPS, *CPU_GROUPS)]
+    everything = [run for group in (*GROUPS, *CPU_GROUPS) for run in _fast_runs(group)]
+    text.append(markdown_table(pd.DataFrame([*rows, _cost_row("**all**", everything, calibrations)])))
+    text += ["## The papers' own schedules, once each", "The `published` recipes at budget 1: what nobody has to repeat."]
+    rows, everything = [], []
+    for paper in PAPERS:
+        own = [e for e in EXPERIMENTS.values() if e.paper == paper and not e.name.endswith(SUFFIX) and e.name not in NARROW]
+        runs = [(e, e.recipe("published"), 1.0) for e in own]
+        rows.append(_cost_row(TITLES[paper], runs, calibrations))
+        everything += runs
+    text.append(markdown_table(pd.DataFrame([*rows, _cost_row("**all**", everything, calibrations)])))
+    measured = "; ".join(f"{c['device']} ({c['date'][:10]}, commit `{c['commit'][:12]}`)" for c in calibrations)
+    text.append(f"Hours follow from throughput measured by `python -m srlib calibrate` on {measured or 'no device yet'}.")
+    if not any(c["gpu"] for c in calibrations):
+        text.append("No GPU has been measured yet, so no GPU-hours are given.")
+    spent = [r.info for r in trainings()]
+    gpu, all_seconds = sum(i.get("gpu_seconds", 0) for i in spent), sum(i["seconds"] for i in spent)
+    text.append(
+        f"Spent so far on the {len(spent)} committed trainings: {gpu / 3600:.1f} GPU-hours and "
+        f"{(all_seconds - gpu) / 3600:.1f} hours on CPUs."
+    )
+    return "\n\n".join(text)
+
+
+def _fast_runs(group: Group) -> list[tuple[Experiment, Recipe, float]]:
+    experiments = [get_experiment(name) for name in group.experiments]
+    return [(e, e.recipe("fast"), group.budget) for _ in group.seeds for e in experiments]
+
+
+def _cost_row(title: str, runs: Iterable[tuple[Experiment, Recipe, float]], calibrations: list[dict]) -> dict[str, str]:
+    runs = list(runs)
+    work = sum(budget * recipe.iterations * recipe.batch * work_per_image(e, recipe) for e, recipe, budget in runs)
+    stored = sum(2 * _params_total(e.model, tuple(e.arguments.items())) for e, _, _ in runs)
+    row = {"fills": title, "runs": str(len(runs)), "PFLOP": f"{work / 1e15:,.0f}" if work > 1e15 else f"{work / 1e15:.2f}"}
+    for calibration in calibrations:
+        minutes = sum(estimated_minutes(calibration, *run) for run in runs)
+        row[f"hours on {calibration['device'].split(',')[0]}"] = "–" if math.isnan(minutes) else f"{minutes / 60:,.1f}"
+    return row | {"weights kept": f"{stored / 1e6:,.1f} MB"}
+
+
+@lru_cache(None)
+def _params_total(model: str, arguments: tuple[tuple[str, Any], ...]) -> int:
+    return params_total(outline(partial(make_model, model, dict(arguments))))
+
+
+def training_speed() -> str:
+    """The benchmark of training as Markdown: images a second against a plain loop, utilisation, memory."""
+    path = results_folder() / BENCHMARK
+    if not path.exists():
+        return "Not measured yet: `python benchmarks/training.py`."
+    report = json.loads(path.read_text())
+    rows = []
+    for row in report["rows"]:
+        shown = {"network": f"`{row['model']}`", "batch": row["batch"], "computed by": WAYS.get(row["way"], row["way"])}
+        if "error" in row:
+            rows.append(shown | {"images/s": row["error"]})
+            continue
+        rows.append(
+            shown
+            | {
+                "images/s": f"{row['images_per_second']:,.4g} ({row['slowest']:,.4g} to {row['fastest']:,.4g})",
+                "faster than plain": f"{row['times_plain']:.2f} ×",
+                "processor time": f"{1 / row['times_plain_processor']:.2f} of plain",
+                "of the peak": f"{row['of_peak']:.0%} of {row['peak_gflops']:,.0f} GFLOP/s",
+                "more memory": f"{row['memory_mb']:,.0f} MB",
+            }
+        )
+    text = [
+        f"`python benchmarks/training.py` on {report['device']}, commit `{report['commit'][:12]}`, {report['date'][:10]}, "
+        f"torch {report['environment']['torch']}, load at the start {report['load']:.1f}. *Plain* is the loop that such papers "
+        "come with: eager, fp32, patches cut beforehand, a loader, the loss read at each step. Medians of turns.",
+        markdown_table(pd.DataFrame(rows).fillna("–")),
+    ]
+    if table := report.get("table_4"):
+        text += ["## Memory of training: RL-CSC's Table 4", _memory(table)]
+    return "\n\n".join(text)
+
+
+def recipe_curves() -> str:
+    """The benchmark of recipes as Markdown: PSNR against seconds of training, the fast recipe and the one before it."""
+    report = _recipes_report()
+    curves = report.get("curves", [])
+    if not curves:
+        return "Not measured yet: `python benchmarks/recipes.py`."
+    rows = [
+        {
+            "network": f"`{row['model']}`",
+            "recipe": f"`{row['recipe']}`, {row['precision']}",
+            "training": f"{row['seconds']:.0f} s",
+            "iterations": f"{row['iterations']:,}",
+            "images/s": f"{row['images_per_second']:,.4g}",
+            "of the peak": _of_peak(row),
+            "PSNR at the end (dB)": f"{row['points'][-1]['psnr']:.2f}",
+        }
+        for row in curves
+    ]
+    pairs = [(new, old) for new, old in zip(curves[::2], curves[1::2], strict=True)]
+    alt = "Curves of PSNR against seconds of training. " + " ".join(_in_words(*pair) for pair in pairs)
+    caption = (
+        "PSNR on ten held-out crops against seconds of training, validation apart. Solid: the fast recipe, in the precision "
+        "that this processor prefers. Dashed: the fast recipe before it, with Adam, in fp32. Each cosine ends with the time."
+    )
+    return "\n\n".join(
+        [
+            f"{_measured_by(report)} Both recipes of a network start from the same seed and are trained for equal seconds, by "
+            "turns in one process; their iterations were fixed beforehand by their speed. One run each, so a small difference "
+            "at the end may be the seed's.",
+            _drawn(_recipes_figure(curves), "recipes", alt, caption),
+            " ".join(_in_words(*pair) for pair in pairs),
+            markdown_table(pd.DataFrame(rows)),
+        ]
+    )
+
+
+def precisions() -> str:
+    """The benchmark of recipes as Markdown: images a second of the same step in bf16 and in fp32."""
+    report = _recipes_report()
+    if not report.get("throughput"):
+        return "Not measured yet: `python benchmarks/recipes.py`."
+    rows: dict[str, dict[str, str]] = {}
+    rates: dict[str, dict[str, float]] = {}
+    for row in report["throughput"]:
+        shown = rows.setdefault(
+            row["model"],
+            {"network": f"`{row['model']}`", "recipe": f"`{row['recipe']}`", "batch, patch": f"{row['batch']}, {row['patch']}"},
+        )
+        if "error" in row:
+            shown[f"{row['precision']}, images/s"] = row["error"]
+            continue
+        rates.setdefault(row["model"], {})[row["precision"]] = row["images_per_second"]
+        shown[f"{row['precision']}, images/s"] = f"{row['images_per_second']:,.3g}"
+        shown[f"{row['precision']}, of the peak"] = _of_peak(row)
+    for model, both in rates.items():
+        if {"bf16", "fp32"} <= both.keys():
+            rows[model]["bf16 faster"] = f"{both['bf16'] / both['fp32']:.2f} ×"
+    text = f"{_measured_by(report)} Medians of {report['settings']['turns']} turns, bf16 and fp32 one after the other."
+    if not report["bf16_in_hardware"]:
+        text += " This processor does not multiply in bf16, so fp32 alone was measured."
+    return f"{text}\n\n{markdown_table(pd.DataFrame(rows.values()).fillna('–'))}"
+
+
+def _recipes_report() -> dict[str, Any]:
+    path = results_folder() / RECIPES
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def _measured_by(report: dict[str, Any]) -> str:
+    return (
+        f"`python benchmarks/recipes.py` on {report['device']}, commit `{report['commit'][:12]}`, {report['date'][:10]}, torch "
+        f"{report['environment']['torch']}, load at the start {report['load']:.1f}."
+    )
+
+
+def _of_peak(row: dict[str, Any]) -> str:
+    return f"{row['of_peak']:.0%} of {row['peak_gflops']:,.0f} GFLOP/s"
+
+
+def _in_words(new: dict[str, Any], old: dict[str, Any]) -> str:
+    """What two curves of one network say: where they end, and when the new one passes the old one's end."""
+    ends = [row["points"][-1]["psnr"] for row in (new, old)]
+    text = (
+        f"{new['model']} ends at {ends[0]:.2f} dB with {new['recipe']} and at {ends[1]:.2f} dB with {old['recipe']}, after "
+        f"{new['seconds']:.0f} s and {old['seconds']:.0f} s"
+    )
+    passed = next((point["seconds"] for point in new["points"] if point["psnr"] >= ends[1]), None)
+    return f"{text}." if passed is None else f"{text}; {new['recipe']} is at {ends[1]:.2f} dB or above by {passed:.0f} s."
+
+
+def _recipes_figure(curves: list[dict[str, Any]]) -> Figure:
+    models = list(dict.fromkeys(row["model"] for row in curves))
+    with plt.rc_context():
+        use_style()
+        figure, axes_of = plt.subplots(1, len(models), figsize=(4.6 * len(models), 3.8), layout="constrained", squeeze=False)
+        for axes, model in zip(axes_of[0], models, strict=True):
+            for row in (row for row in curves if row["model"] == model):
+                new = row["way"] == "new"
+                axes.plot(
+                    [point["seconds"] for point in row["points"]],
+                    [point["psnr"] for point in row["points"]],
+                    color=COLOURS[get_experiment(model).paper] if new else "0.35",
+                    linestyle="-" if new else "--",
+                    marker="o" if new else "s",
+                    label=f"{row['recipe']}: {row['optimiser'].capitalize()}, {row['precision']}",
+                )
+            axes.set(title=model, xlabel="seconds of training", ylabel="PSNR on held-out images (dB)")
+            axes.legend(fontsize="small", loc="lower right")
+    return figure
+
+
+def _drawn(figure: Figure, name: str, alt: str, caption: str) -> str:
+    """A figure and the link to its numbers as Markdown; the figure is an SVG in the page itself, numbered like all others."""
+    text = StringIO()
+    with plt.rc_context():
+        use_style()
+        figure.savefig(text, format="svg", metadata={"Date": None})
+    plt.close(figure)
+    image = base64.b64encode(text.getvalue().encode()).decode()
+    link = download(plotted(figure), f"{name}.csv", "Data of this figure (CSV)")
+    return (
+        f"```{{figure}} data:image/svg+xml;base64,{image}\n:name: fig-{name}\n:alt: {alt}\n\n{caption}\n```\n\n"
+        f'<p class="srlib-data">{link}</p>'
+    )
+
+
+def _memory(table: dict[str, Any]) -> str:
+    rows = []
+    for row in table["rows"]:
+        key = "step_mb" if "step_mb" in row else "mb"
+        rows.append(
+            {
+                "network": f"`{row['model']}`, {row['layers']} layers",
+                "batch, patch": f"{row['batch']}, {row['patch']}",
+                "memory": row["memory"],
+                "ours": row.get("error") or f"{row[key]:,.0f} MB",
+                "kept for the backward pass": f"{row['mb']:,.0f} MB" if key == "step_mb" else "–",
+                "times the first": f"{row[f'{key}_times_first']:.2f}" if key in row else "–",
+                "printed": f"{row['paper_mb']:,} MB" if row["paper_mb"] else "> 12 GB",
+                "printed, times the first": f"{row['paper_times_first']:.2f}" if row["paper_times_first"] else "> 1.3",
+            }
+        )
+    text = [markdown_table(pd.DataFrame(rows))]
+    if any("step_mb" in row for row in table["rows"]):
+        text.append(
+            "*Ours* is the most that tensors take in a real iteration, counted on the CPU with 2 and 4 images and scaled to "
+            "the batch; what the forward pass keeps for the backward pass stands beside it."
+        )
+    text.append(
+        "The paper compares DRRN in Caffe with RL-CSC in PyTorch, so neither its megabytes nor its ratios are about the "
+        "networks alone."
+    )
+    return "\n\n".join(text)

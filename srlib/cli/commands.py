@@ -1,0 +1,225 @@
+"""The commands of `python -m srlib`: each takes the parsed options and returns the exit status, None for 0."""
+
+import argparse
+import io
+import json
+import math
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+from torch import nn
+
+from srlib.cli.upscale import drift_report, upscale
+from srlib.datasets import DATASETS, at_hand, data_folder, fetch, first_at_hand, open_images
+from srlib.errors import InputError
+from srlib.files import check_output, write_atomically
+from srlib.images import SUFFIXES, imresize, read_image, rgb_to_luma, round_uint8
+from srlib.inference.enlarge import as_method
+from srlib.inference.onnx import export_onnx
+from srlib.inference.tiling import to_tensor
+from srlib.ledger.rows import counts, ledger, rows_frame
+from srlib.ledger.verify import verify
+from srlib.models import MODELS, outline, params, params_total
+from srlib.papers import EXPERIMENTS, PAPERS
+from srlib.protocol import METRICS, PROTOCOLS, get_protocol, score_images
+from srlib.records.baselines import TEST_SETS
+from srlib.records.record import trained_model
+from srlib.training.devices import has_bf16
+
+
+def list_command(options: argparse.Namespace) -> None:
+    """What there is: models, datasets, protocols, experiments."""
+    models = [{"name": "bicubic", "params": 0, "params_total": 0, "depth": 0, "receptive_field": 0, "domain": "lr"}]
+    for name in dict.fromkeys((*MODELS, *EXPERIMENTS)):
+        model = outline(MODELS[name] if name in MODELS else EXPERIMENTS[name].make)
+        models.append(
+            {"name": name, "params": params(model), "params_total": params_total(model), "depth": model.depth}
+            | {"receptive_field": 2 * model.radius + 1, "domain": model.domain}
+        )
+    tables = {
+        "models": models,
+        "datasets": [
+            {
+                "name": d.name,
+                "images": d.count,
+                "at_hand": at_hand(d.name),
+                "role": d.role,
+                "licence": d.licence,
+                "source": d.source,
+            }
+            for d in DATASETS.values()
+        ],
+        "protocols": [{"name": p.name, "used_for": p.used_for} for p in PROTOCOLS.values()],
+        "experiments": [
+            {"name": e.name, "paper": e.paper, "data": e.data, "recipes": [r.name for r in e.recipes]}
+            for e in EXPERIMENTS.values()
+        ],
+    }
+    if options.json:
+        print(json.dumps(tables, indent=1))
+        return
+    for title, rows in tables.items():
+        print(f"{title}\n{pd.DataFrame(rows).to_string(index=False)}\n")
+
+
+def fetch_command(options: argparse.Namespace) -> None:
+    """Download datasets, verified."""
+    for name in options.name:
+        folder = fetch(name, options.mirror)
+        print(f"{name}: {len(open_images(name))} images in {folder}")
+
+
+def evaluate_command(options: argparse.Namespace) -> None:
+    """Score a model on a dataset or a folder."""
+    to_file = options.csv is not None and str(options.csv) != "-"
+    if to_file:
+        check_output(options.csv)
+    name = options.data or default_data()
+    metrics = parse_metrics(options.metrics)
+    protocol = get_protocol(options.protocol)
+    model = _model(options.model, options.scale, options.weights)
+    method = None if model is None else as_method(model)
+    images = open_images(name)
+    table = score_images(images, options.scale, protocol, method, metrics, progress=sys.stderr.isatty())[["image", *METRICS]]
+    mean = {"image": "mean"} | {metric: table[metric].mean() for metric in METRICS}
+    table = pd.concat([table, pd.DataFrame([mean])], ignore_index=True)
+    csv = table.to_csv(index=False, lineterminator="\n")
+    if to_file:
+        write_atomically(options.csv, csv)
+    elif options.csv:
+        print(csv, end="")
+    if options.json:
+        header = {"model": options.model, "data": images.name, "scale": options.scale, "protocol": protocol.name}
+        rows = [{key: _finite(value) for key, value in row.items()} for row in table.to_dict("records")]
+        print(json.dumps(header | {"images": rows[:-1], "mean": rows[-1]}, indent=1))
+    elif not options.csv:
+        print(table.to_string(index=False, float_format="{:.4f}".format))
+
+
+def upscale_command(options: argparse.Namespace) -> int:
+    """Super-resolve one picture, several, or a folder of them."""
+    *sources, target = options.paths
+    if not sources:
+        raise InputError(f"Only {target} is given: give a picture (or more, or a folder), and where to write.")
+    model = _model(options.model, options.scale, options.weights)
+    if options.precision == "bf16" and model is not None:
+        if not has_bf16():
+            print("srlib: this processor has no bf16 arithmetic: fp32 would be faster", file=sys.stderr)
+        print(f"srlib: {drift_report(model, options.scale)}", file=sys.stderr)
+    how = {name: getattr(options, name) for name in ("tile", "self_ensemble", "precision", "backend")}
+    failures = upscale(sources, target, model, options.scale, **how)
+    for failure in failures:
+        print(f"srlib: {failure}", file=sys.stderr)
+    return 2 if failures else 0
+
+
+def export_command(options: argparse.Namespace) -> None:
+    """Write a network as ONNX, checked against torch on a photograph."""
+    model = _model(options.model, options.scale, options.weights)
+    if model is None:
+        raise InputError("Bicubic interpolation is no network: there is nothing to export.")
+    if options.output.suffix != ".onnx":
+        raise InputError(f"{options.output} has another suffix than .onnx: give a name that ends in it.")
+    hr = open_images("Sample").read(0)[:192, :240]
+    hr = hr if model.colour == "rgb" or hr.ndim == 2 else rgb_to_luma(hr)
+    lr = imresize(hr / 255, 1 / options.scale)
+    difference = export_onnx(model, options.output, *(to_tensor(x) for x in (lr, imresize(lr, options.scale))))
+    print(f"{options.output}: ONNX Runtime and torch differ by {255 * difference:.1e} grey levels at most")
+
+
+def degrade_command(options: argparse.Namespace) -> None:
+    """Make the LR image that a protocol makes."""
+    protocol, path = get_protocol(options.protocol), options.output
+    if path.suffix.lower() in (".jpg", ".jpeg"):
+        raise InputError(f"{path}: JPEG would change the LR image; write .png, or .npy for the exact values.")
+    exact = path.suffix == ".npy"
+    (check_output if exact else _check_output)(path)
+    lr = protocol.degrade(read_image(options.input), options.scale)
+    if exact:
+        buffer = io.BytesIO()
+        np.save(buffer, lr)
+        write_atomically(path, buffer.getvalue())
+        return
+    if lr.dtype != np.uint8:
+        print(f"srlib: {protocol.name} does not round its LR image, this file does; .npy keeps it exact", file=sys.stderr)
+    _write_image(path, lr)
+
+
+def ledger_command(options: argparse.Namespace) -> None:
+    """Every claim of the four papers: published, ours, gap, verdict."""
+    rows = [
+        row
+        for row in ledger(options.paper or PAPERS)
+        if (options.verdict in (None, row.verdict)) and (options.kind in (None, row.kind))
+    ]
+    if options.json:
+        print(json.dumps([{key: _finite(value) for key, value in vars(row).items()} for row in rows], indent=1))
+        return
+    columns = ["id", "where", "experiment", "protocol", "published", "ours", "gap", "share", "verdict", "detail"]
+    if rows:
+        shown = rows_frame(rows)[columns].astype(object)
+        shown = shown.where(shown.notna(), "–")
+        print(shown.to_string(index=False, max_colwidth=40, float_format="{:.6g}".format))
+    print(", ".join(f"{number} {verdict}" for verdict, number in counts(rows).most_common()) or "There is no such claim.")
+
+
+def verify_command(options: argparse.Namespace) -> int:
+    """The golden checks on this machine, with this data."""
+    for path in (options.reference, options.vdsr_weights):
+        if path is not None and not path.exists():
+            raise InputError(f"{path} does not exist.")
+    reference = options.reference or os.environ.get("SRLIB_REFERENCE")
+    checks = []
+    for check in verify(
+        TEST_SETS if options.all else TEST_SETS[:2], Path(reference) if reference else None, options.vdsr_weights
+    ):
+        checks.append(check)
+        if not options.json:
+            state = {True: "ok     ", False: "FAILED ", None: "skipped"}[check.passed]
+            print(f"{state} {check.name}: {check.detail}", flush=True)
+    if options.json:
+        print(json.dumps([vars(check) for check in checks], indent=1))
+    return int(any(check.passed is False for check in checks))
+
+
+def default_data() -> str:
+    """Set5, or the stand-in, and a word about it."""
+    name = first_at_hand("Set5")
+    if name == "Sample":
+        print(f"srlib: Set5 is not in {data_folder()}, so the Sample images stand in for it", file=sys.stderr)
+    return name
+
+
+def parse_metrics(text: str) -> tuple[str, ...]:
+    """What `--metrics psnr,ssim` asks for."""
+    names = tuple(text.split(","))
+    if unknown := [name for name in names if name not in METRICS]:
+        raise InputError(f"Metric {unknown[0]!r} is unknown: choose some of {','.join(METRICS)}.")
+    return names
+
+
+def _model(name: str, scale: int, weights: Path | None) -> nn.Module | None:
+    return None if name == "bicubic" else trained_model(name, scale, weights)
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _check_output(path: Path) -> None:
+    if path.suffix.lower() not in SUFFIXES:
+        raise InputError(f"{path} has no known image suffix: use one of {', '.join(SUFFIXES)}.")
+    check_output(path)
+
+
+def _write_image(path: Path, image: np.ndarray) -> None:
+    buffer = io.BytesIO()
+    pixels = image if image.dtype == np.uint8 else round_uint8(255 * image)
+    kind = Image.registered_extensions()[path.suffix.lower()]
+    Image.fromarray(pixels).save(buffer, kind, **({"quality": 95, "subsampling": 0} if kind == "JPEG" else {}))
+    write_atomically(path, buffer.getvalue())

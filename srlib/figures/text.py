@@ -1,0 +1,64 @@
+"""Text that notebooks and pages compute: Markdown tables, and what some lines of the ledger say."""
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from srlib.ledger.rows import VERDICTS, Row, counts
+from srlib.papers import printed
+from srlib.records.record import find_record
+
+
+def markdown_table(frame: pd.DataFrame) -> str:
+    """A table as Markdown."""
+    lines = [list(frame.columns), ["---"] * frame.shape[1], *frame.astype(str).to_numpy().tolist()]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+
+
+def summary(rows: Iterable[Row]) -> str:
+    """What some lines of the ledger say, in a sentence or two: verdicts, best and worst gap."""
+    own = [row for row in rows if row.kind == "measured"]
+    said = counts(own)
+    listed = ", ".join(f"{said[verdict]} {verdict}" for verdict in VERDICTS if said[verdict])
+    text = f"Of the paper's {said.total()} own numbers here: {listed}."
+    scored = [row for row in own if row.gap is not None and row.metric == "psnr"]
+    if scored:
+        best, worst = (pick(scored, key=lambda row: row.gap) for pick in (max, min))
+        text += " Ours minus published is {} at best and {} at worst.".format(
+            *(f"{row.gap:+.2f} dB ({row.dataset} ×{row.scale}, {row.protocol})" for row in (best, worst))
+        )
+    return text
+
+
+def mixed_protocols() -> str:
+    """What DSRN's Table 1 mixes, with the numbers, as Markdown."""
+    record = find_record("bicubic")
+    if record is None:
+        return "There is no record of bicubic interpolation."
+    rows = []
+    for dataset in ("Set5", "Set14", "BSD100", "Urban100"):
+        for scale in (2, 3, 4):
+            row: dict[str, str] = {"dataset": dataset, "scale": f"×{scale}"}
+            for metric in ("psnr", "ifc"):
+                a, b = (record.mean(dataset, scale, metric, name) for name in ("drrn", "lapsrn"))
+                row[f"bicubic {metric.upper()}: `drrn`, `lapsrn`, difference"] = (
+                    "–" if a is None or b is None else f"{a:.3f}, {b:.3f}, **{b - a:+.3f}**"
+                )
+            own = printed(f"dsrn.t1.{dataset.lower()}.x{scale}.dsrn.psnr")
+            theirs = printed(f"dsrn.t1.{dataset.lower()}.x{scale}.drrn.psnr")
+            row["DSRN minus DRRN as printed (dB)"] = f"{own - theirs:+.2f}"
+            rows.append(row)
+    return markdown_table(pd.DataFrame(rows))
+
+
+def plain(words: str) -> str:
+    """Words of a paper's text, safe inside Markdown."""
+    return (
+        words.replace("\\_", "_")  # which the text escapes already
+        .replace("\\", "\\\\")
+        .replace("$", "\\$")
+        .replace("*", "\\*")
+        .replace("_", "\\_")
+        .replace("<", "\\<")
+        .replace("|", "\\|")
+    )

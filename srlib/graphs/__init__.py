@@ -1,0 +1,1 @@
+"""Networks as graphs: traced, drawn, and written as recurrences."""

@@ -1,0 +1,252 @@
+"""Structure figures as in the papers, drawn from traced models (`srlib.graphs.trace`).
+
+Operations of the longest path stand in a line, the trunk; what leaves it and comes back runs beside it. A box is a layer and ⊕
+adds element by element. Convolutions are numbered by their weight tensor: one number and one colour is one tensor, white a
+tensor that is used once. Light blue is supervised. Purple is the identity from the network's input, grey any other. In a
+recursion a bold line leads back, with the number of recursions; after the first, what it brings replaces what enters.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import seaborn as sns
+from matplotlib.figure import Figure
+
+from srlib.errors import InputError
+from srlib.graphs.draw_recurrence import _FONT, _INK, _canvas, _shade
+from srlib.graphs.pen import Pen, Point
+from srlib.graphs.structure import Structure
+
+_PALETTE = sns.color_palette("colorblind")
+UNIT, LAYER, BLOCK = _PALETTE[2], _PALETTE[0], _PALETTE[3]  # frames: residual unit, recursive layer, recursive block
+_GLOBAL, _SKIP = _PALETTE[4], "0.4"  # identities: from the network's input, any other
+_FILL = {"convolution": "white", "module": _shade(_PALETTE[1], 0.75)}
+_FILL |= dict.fromkeys(("output", "arithmetic"), _shade(_PALETTE[9], 0.55))  # supervised
+_SHARED = [_shade(_PALETTE[k], 0.6) for k in (2, 3, 0, 8, 6, 1)]
+_GAP, _LANE, _CIRCLE = 0.34, 0.32, 0.17  # between boxes; between lines side by side; the radius of ⊕
+_INCHES = 0.62  # a unit on paper
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A dashed box around operations.
+
+    Parameters
+    ----------
+    operations : tuple of int
+        Their numbers; at least one of them stands on the trunk.
+    colour : colour
+        `UNIT`, `LAYER`, `BLOCK` or any other.
+    text : str
+        Written at its corner.
+    lanes : int
+        Skips that it encloses, too.
+    """
+
+    operations: tuple[int, ...]
+    colour: object
+    text: str = ""
+    lanes: int = 0
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A structure and how it is shown.
+
+    Parameters
+    ----------
+    structure : Structure
+        A traced model, simplified or not, folded or not.
+    title : str
+        Above it.
+    texts : dict
+        Number of an operation to its text, where `usual_text` will not do.
+    frames : tuple of Frame
+        Dashed boxes.
+    vertical : bool
+        Whether the trunk runs down instead of to the right.
+    notes : dict
+        Number of an operation to a small text under its box.
+    """
+
+    structure: Structure
+    title: str = ""
+    texts: dict[int, str] = field(default_factory=dict)
+    frames: tuple[Frame, ...] = ()
+    vertical: bool = False
+    notes: dict[int, str] = field(default_factory=dict)
+
+
+def usual_text(structure: Structure, i: int) -> str:
+    """What an operation is called: `conv 2` has the second weight tensor; a raised u is a layer that each recursion has."""
+    o = structure.operations[i]
+    known = {"batch_norm": "BN", "relu": "ReLU", "elu": "ELU", "prelu": "PReLU", "cat": "concat", "mul": "× $w_t$"}
+    known |= {"slice": f"{o.channels} ch.", "input": "$x$", "output": "$y$", "addition": "+" if len(o.inputs) == 2 else "Σ"}
+    if o.kind == "convolution":
+        return f"conv {list(structure.weights()).index(o.weight) + 1}"
+    return known.get(o.kind, known.get(o.name, o.kind)) + "$^u$" * o.own
+
+
+class _Layout:
+    """Where the operations of a drawing stand, and how the lines between them run."""
+
+    def __init__(self, drawing: Drawing) -> None:
+        self.s = s = drawing.structure
+        self.texts = {i: drawing.texts.get(i, usual_text(s, i)) for i in range(len(s.operations))}
+        path = s.longest()
+        beside = [o.weight for i, o in enumerate(s.operations) if i not in path and o.kind == "convolution"]
+        self.trunk = path[: next((k for k, i in enumerate(path) if s.operations[i].weight in beside), len(path))]
+        self._sizes(drawing.vertical)
+        self.along: dict[int, float] = {}
+        self.across = dict.fromkeys(self.trunk, 0.0)
+        leaving = {j for i, o in enumerate(s.operations) for j in o.inputs if j in self.trunk and self._next(j) != i}
+        framed = [[i for i in self.trunk if i in frame.operations] for frame in drawing.frames]
+        if not all(framed):
+            raise InputError("A frame holds no operation of the trunk: choose some of the longest path.")
+        first, last, self.ends = {i for _, i in s.back}, {i for i, _ in s.back}, {f[-1] for f in framed}
+        end = 0.0
+        for i in self.trunk:
+            end += 0.26 * (i in first) + 0.1 * any(i == frame[0] for frame in framed)
+            self.along[i] = end + self.long[i] / 2
+            end += self.long[i] + _GAP + 0.14 * (i in leaving) + 0.26 * (i in last) + 0.1 * (i in self.ends)
+        self.detours = set()  # what runs beside the trunk and comes back
+        for i in (i for i in range(len(s.operations)) if i not in self.along):
+            self._beside(i)
+        self.lanes = self._lanes()
+
+    def _sizes(self, vertical: bool) -> None:
+        """The lengths along and widths across the trunk: a circle, a thin box, or one as wide as its text."""
+        self.round = set(self.s.of_kind("addition"))
+        self.thin = set(self.s.of_kind("normalisation", "activation"))
+        # mathematics is set narrower than it is written
+        letters = {i: (0.6 if "$" in text else 1) * len(text) for i, text in self.texts.items()}
+        size = {i: float(np.clip(0.13 * n + 0.24, 0.55, 2)) for i, n in letters.items()}
+        column = max(size[i] for i in self.trunk if i not in self.round)
+        self.long, self.wide = {}, {}
+        for i in letters:
+            broad = (column if i in self.trunk else size[i], 0.5) if vertical else (0.5, size[i])
+            thin = (column, 0.34) if vertical else (0.74, 0.32)
+            self.wide[i], self.long[i] = (2 * _CIRCLE, 2 * _CIRCLE) if i in self.round else thin if i in self.thin else broad
+        self.half = max(self.wide[i] for i in self.trunk) / 2
+
+    def _next(self, i: int) -> int | None:
+        return dict(zip(self.trunk, self.trunk[1:], strict=False)).get(i)
+
+    def _after(self, i: int) -> float:
+        """Where a line may leave the trunk behind an operation."""
+        return self.along[i] + self.long[i] / 2 + 0.18 + 0.08 * (i in self.ends)
+
+    def _beside(self, i: int) -> None:
+        """Place what is not on the trunk: inputs above it, detours below it, branches that do not return across it."""
+        operations, inputs = self.s.operations, self.s.operations[i].inputs
+        if not inputs:
+            self.along[i], self.across[i] = self.along[self.trunk[0]], self.half + 0.55
+        elif any(i in operations[j].inputs for j in self.trunk):  # level with the operation that follows the branching
+            self.along[i], self.across[i] = self.along[self._next(inputs[0])], -self.half - 0.7
+            self.detours.add(i)
+        else:
+            before = max(inputs, key=lambda j: (self.across[j], self.along[j]))
+            turn = len(operations[before].inputs) > 2  # after a sum of all branches along again
+            self.along[i] = self._after(before) if before in self.trunk else self.along[before] + 0.9 * turn
+            self.across[i] = self.across[before] + (0 if turn else (self.wide[before] + self.wide[i]) / 2 + 0.42)
+
+    def _lanes(self) -> dict[int, float]:
+        """For each operation whose value skips some of the trunk: how far out its line runs, short ones inside."""
+        far = {}
+        for k, i in enumerate(self.trunk):
+            targets = [j for j in self.trunk[k + 2 :] if i in self.s.operations[j].inputs]
+            if targets:
+                far[i] = (self._after(i), self.along[targets[-1]])
+        lanes: dict[int, float] = {}
+        for i in sorted(far, key=lambda i: far[i][1] - far[i][0]):
+            beside = [lanes[j] for j in lanes if far[j][0] < far[i][1] and far[i][0] < far[j][1]]
+            lanes[i] = max(beside, default=self.half) + _LANE
+        return lanes
+
+    def route(self, j: int, i: int) -> tuple[list[Point], bool]:
+        """The line from one operation to another, and whether it branches off the trunk."""
+        start, leave, end = (self.along[j] + self.long[j] / 2, self.across[j]), self._after(j), (self.along[i], self.across[i])
+        if j not in self.trunk:
+            if i in self.trunk:  # a second input, or a detour that comes back
+                return [start, (end[0], start[1]), end], False
+            aside = (self.along[j], self.across[j] + self.wide[j] / 2)
+            return ([start, end] if start[1] == end[1] else [aside, *([(aside[0], end[1])] * (aside[0] != end[0])), end]), False
+        if i == self._next(j):
+            return [start, end], False
+        if i in self.trunk:
+            return [(leave, 0), (leave, self.lanes[j]), (end[0], self.lanes[j]), end], True
+        if i in self.detours or end[0] == leave:
+            return ([start] if j == self.trunk[-1] else []) + [(leave, 0), *([(leave, end[1])] * (end[0] != leave)), end], True
+        lane, above = end[1] - 0.42, end[0] - 0.34  # to a branch, from further up
+        return [(leave, 0), (leave, lane), (above, lane), (above, end[1]), end], True
+
+
+def _paint(drawing: Drawing, pen: Pen) -> None:
+    """The drawing, at the pen's origin."""
+    layout, s = _Layout(drawing), drawing.structure
+    along, half = layout.along, layout.half
+    shared = [weight for weight, users in s.weights().items() if len(users) > 1 or users[0] in s.body]
+    colours = {weight: _SHARED[k % len(_SHARED)] for k, weight in enumerate(shared)}
+    for i, o in enumerate(s.operations):
+        place, turned = (along[i], layout.across[i]), i in layout.thin and not drawing.vertical
+        fill = "0.93" if o.kind == "output" and o.name else _FILL.get(o.kind, "0.93")  # a part's output is not supervised
+        if i in layout.round:
+            pen.dot(place, "white", _CIRCLE, edgecolor=_INK, linewidth=1.2)
+        else:
+            pen.box(place, layout.long[i], layout.wide[i], colours.get(o.weight, fill))
+        look = {"rotation": 90, "va": "center"} if turned else {}
+        pen.text(place, layout.texts[i], fontsize=_FONT if i in layout.round else _FONT - 2 - (i in layout.thin), **look)
+        if i in drawing.notes:
+            pen.text((place[0], place[1] - layout.wide[i] / 2 - 0.17), drawing.notes[i], "0.35", fontsize=_FONT - 4)
+        for j in o.inputs:
+            points, leaves = layout.route(j, i)
+            skips = (leaves and (i in layout.trunk or i in layout.detours)) or (j not in layout.trunk and i in layout.trunk)
+            whole = s.operations[j].kind == "input" and not s.operations[j].name and leaves
+            colour = _GLOBAL if whole else _SKIP if skips else _INK
+            straight = points[-1][1] == points[-2][1]  # along the trunk
+            pen.line(points, colour, (layout.long[i] if straight else layout.wide[i]) / 2)
+            if leaves and j != layout.trunk[-1]:
+                pen.dot(points[0], colour)
+    for j, i in s.back:
+        lane, start, end = -half - 0.34, along[j] + layout.long[j] / 2 + 0.18, along[i] - layout.long[i] / 2 - 0.2
+        pen.line([(start, 0), (start, lane), (end, lane), (end, 0)], _INK, width=2)
+        pen.dot((start, 0), _INK)
+        look = {"fontsize": _FONT, "fontweight": "bold", "ha": "right" if drawing.vertical else "center"}
+        pen.text(((start + end) / 2, lane - (0.25 if drawing.vertical else 0.32)), f"× {s.times}", **look)
+    for frame in drawing.frames:
+        inside = [i for i in frame.operations if i in layout.trunk]
+        pad, loop = 0.14 + 0.08 * (frame.lanes > 0), any(j in inside for j, _ in s.back)
+        start = along[inside[0]] - layout.long[inside[0]] / 2 - max(pad, 0.32 * loop)
+        end = along[inside[-1]] + layout.long[inside[-1]] / 2 + max(pad, 0.32 * loop)
+        pen.frame((start, -half - max(pad, 0.47 * loop)), (end, half + 0.14 + _LANE * frame.lanes), frame.colour, frame.text)
+
+
+def figure(*drawings: Drawing, stacked: bool = False) -> Figure:
+    """All drawings to one measure, beside or below one another.
+
+    Parameters
+    ----------
+    drawings : Drawing
+        In order.
+    stacked : bool
+        Whether the next stands below.
+    """
+    sizes = []
+    for drawing in drawings:
+        _paint(drawing, pen := Pen(None, np.zeros(2), drawing.vertical))
+        sizes.append((pen.low, pen.high))
+    axes = _canvas(None, 1, 1)
+    corner, extent = np.zeros(2), np.zeros(2)
+    for drawing, (low, high) in zip(drawings, sizes, strict=True):
+        titled = 0.55 * bool(drawing.title)
+        origin = corner - [low[0], high[1] + titled]
+        _paint(drawing, Pen(axes, origin, drawing.vertical))
+        middle = corner[0] if stacked or len(drawings) == 1 else corner[0] + (high - low)[0] / 2
+        look = {"ha": "left" if middle == corner[0] else "center", "va": "top", "fontsize": _FONT, "fontweight": "bold"}
+        axes.text(middle, corner[1], drawing.title, **look)
+        size = high - low + [0, titled]
+        extent = np.maximum(extent, [corner[0] + size[0], size[1] - corner[1]])
+        corner = corner + ([0, -size[1] - 0.6] if stacked else [size[0] + 0.9, 0])
+    axes.set(xlim=(-0.15, extent[0] + 0.15), ylim=(-extent[1] - 0.15, 0.15))
+    axes.figure.set_size_inches((extent + 0.3) * _INCHES)
+    return axes.figure

@@ -1,0 +1,222 @@
+"""The structure of a network as a graph of operations: what the papers' figures show.
+
+`srlib.graphs.trace` makes a `Structure` of a model. It can be counted (`depth`, `weights`), simplified as the papers' figures
+are (`without`, `collapsed`), cut (`part`, `units`) and, if it repeats itself, folded to a recursion (`folded`). That two
+convolutions share their weights is seen, not asserted: they use one tensor. `srlib.graphs.draw_structure` draws it.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from srlib.errors import InputError
+
+
+@dataclass(frozen=True)
+class Operation:
+    """A node of a structure.
+
+    Parameters
+    ----------
+    kind : str
+        `input`, `output`, what `srlib.graphs.trace.KINDS` has, or `module` (a part that was collapsed).
+    inputs : tuple of int
+        The operations whose values it takes, by their numbers.
+    channels : int
+        Of its result.
+    name : str
+        torch's name of the function (`conv2d`, `relu`), or the module's path. Inputs and outputs of a part have the name of the
+        operation whose value they are, those of a network none.
+    weight : str
+        The first of its parameters by its name in the model; operations with one name share one tensor.
+    kernel : int
+        Side of a convolution's kernel, 0 for anything else; a matrix counts as a convolution of side 1.
+    module : str
+        Path of the module that called it.
+    own : bool
+        In a folded structure: whether each recursion has parameters of its own here.
+    """
+
+    kind: str
+    inputs: tuple[int, ...] = ()
+    channels: int = 0
+    name: str = ""
+    weight: str = ""
+    kernel: int = 0
+    module: str = ""
+    own: bool = False
+
+
+@dataclass(frozen=True)
+class Structure:
+    """A network as a graph of operations, each after those whose values it takes; the last is the output.
+
+    Parameters
+    ----------
+    operations : tuple of Operation
+        The nodes.
+    body : range
+        Of a folded structure: the operations that are repeated.
+    back : tuple of (int, int)
+        The values that go back: from which operation to which.
+    times : int
+        How often the body runs; 1 if nothing was folded.
+    """
+
+    operations: tuple[Operation, ...]
+    body: range = range(0)
+    back: tuple[tuple[int, int], ...] = ()
+    times: int = 1
+
+    def of_kind(self, *kinds: str) -> list[int]:
+        """The numbers of all operations of these kinds, in order."""
+        return [i for i, operation in enumerate(self.operations) if operation.kind in kinds]
+
+    def within(self, module: str) -> list[int]:
+        """The numbers of all operations called inside a module, given by its path."""
+        return [i for i, o in enumerate(self.operations) if f"{o.module}.".startswith(f"{module}.")]
+
+    def weights(self) -> dict[str, list[int]]:
+        """Each weight tensor of a convolution, in the order of first use, and the convolutions that use it."""
+        users: dict[str, list[int]] = {}
+        for i in self.of_kind("convolution"):
+            users.setdefault(self.operations[i].weight, []).append(i)
+        return users
+
+    def longest(self, kinds: Iterable[str] = ()) -> list[int]:
+        """The longest path from an input to the output, in operations of these kinds (of any, if none is named)."""
+        best: list[tuple[int, int]] = []  # for each operation the length of its path, and what stands before it
+        for o in self.operations:
+            length, before = max(((best[i][0], -i) for i in o.inputs), default=(0, 1))
+            best.append((length + (not kinds or o.kind in kinds), -before))
+        path = [len(self.operations) - 1]
+        while (before := best[path[-1]][1]) >= 0:
+            path.append(before)
+        return path[::-1]
+
+    @property
+    def depth(self) -> int:
+        """Convolutions on the longest path, as the papers count."""
+        return sum(self.operations[i].kind == "convolution" for i in self.longest(["convolution"]))
+
+    def units(self) -> list[tuple[int, ...]]:
+        """The residual units on the longest path: from the branching, or the unit before, to the addition."""
+        path, found = self.longest(), []
+        for k, (before, i) in enumerate(pairwise(path), start=1):
+            skips = [s for s in self.operations[i].inputs if s != before and s in path]
+            if self.operations[i].kind == "addition" and any(self.operations[s].kind != "input" for s in skips):
+                start = max(j + 1 for j in range(k) if path[j] in skips or self.operations[path[j]].kind == "addition")
+                found.append(tuple(path[start : k + 1]))
+        return found
+
+    def _kept(self, keep: Callable[[int], bool], stands_for: Callable[[int], int]) -> "Structure":
+        """Some of the operations, numbered anew; a value of the others is that of what it stands for, once."""
+        numbers: dict[int, int] = {}
+        operations = []
+        for i, operation in enumerate(self.operations):
+            if keep(i):
+                numbers[i] = len(operations)
+                inputs = tuple(dict.fromkeys(numbers[stands_for(j)] for j in operation.inputs))
+                operations.append(replace(operation, inputs=inputs))
+        body = [numbers[i] for i in self.body if i in numbers]
+        back = tuple((numbers[stands_for(a)], numbers[b]) for a, b in self.back if b in numbers)
+        return Structure(tuple(operations), range(body[0], body[-1] + 1) if body else range(0), back, self.times)
+
+    def without(self, *kinds: str) -> "Structure":
+        """The same without operations of these kinds that take one value, as the papers omit BN and ReLU."""
+        gone = {i for i in self.of_kind(*kinds) if len(self.operations[i].inputs) == 1}
+
+        def stands_for(i: int) -> int:
+            return stands_for(self.operations[i].inputs[0]) if i in gone else i
+
+        return self._kept(lambda i: i not in gone, stands_for)
+
+    def collapsed(self, module: str) -> "Structure":
+        """The same with each call of a module, given by its path, as one operation of kind `module`."""
+        inside = self.within(module)
+        if not inside:
+            paths = sorted({operation.module for operation in self.operations})
+            raise InputError(f"Nothing is called inside {module!r}: the modules are {', '.join(paths)}.")
+        operations, last = list(self.operations), {}  # of each operation inside, the last of the same call
+        for i in reversed(inside):
+            last[i] = last.get(i + 1, i)
+        for end in set(last.values()):
+            call = [i for i in inside if last[i] == end]
+            outside = dict.fromkeys(j for i in call for j in self.operations[i].inputs if j not in call)
+            channels = self.operations[end].channels
+            operations[end] = Operation("module", tuple(outside), channels, name=module, module=module)
+        merged = replace(self, operations=tuple(operations))
+        return merged._kept(lambda i: last.get(i, i) == i, lambda i: last.get(i, i))
+
+    def part(self, numbers: Iterable[int]) -> "Structure":
+        """Some operations as a structure of their own, from what they take from outside to the value of the last."""
+        numbers = sorted(numbers)
+        outside = sorted({j for i in numbers for j in self.operations[i].inputs} - set(numbers))
+        cut = {i: replace(self.operations[i], kind="input", inputs=(), weight="", kernel=0) for i in outside}
+        operations = tuple(cut.get(i, operation) for i, operation in enumerate(self.operations))
+        few = Structure(operations)._kept(lambda i: i in numbers or i in cut, lambda i: i)
+        return few.with_output(len(few.operations) - 1, few.operations[-1].name)
+
+    def with_output(self, of: int, name: str = "") -> "Structure":
+        """The same with an output that has the value of an operation, and without what does not reach it."""
+        operations = (*self.operations, Operation("output", (of,), self.operations[of].channels, name))
+        needed = {len(operations) - 1}
+        for i in reversed(range(len(operations))):
+            needed |= set(operations[i].inputs) if i in needed else set()
+        return Structure(operations)._kept(needed.__contains__, lambda i: i)
+
+    def folded(self) -> "Structure":
+        """The same as a recursion: the longest stretch that repeats itself with the same weights, once, and what goes back.
+
+        Normalisation may have parameters of its own in each recursion, as in DRRN: it is marked so (`own`).
+        """
+        starts = ((self._repetitions(i, period) * period, -period, -i) for i, period in self._stretches())
+        covered, period, start = (abs(number) for number in max(starts, default=(0, 0, 0)))
+        if not covered:
+            raise InputError("Nothing in this structure repeats itself with the same weights.")
+        body, end, o = range(start, start + period), start + covered, self.operations
+        # in the second recursion, what comes from the first
+        back = tuple((j, i) for i in body for j in o[i + period].inputs if j in body)
+        own = {i for i in body if o[i].weight != o[i + period].weight}
+
+        def stands_for(i: int) -> int:
+            if i >= end and o[i].kind == "arithmetic":  # the weights of predictions: one stands for all
+                return next(j for j in range(end, i + 1) if o[j].kind == "arithmetic" and o[j].name == o[i].name)
+            return start + (i - start) % period if start <= i < end else i
+
+        marked = replace(
+            self,
+            operations=tuple(replace(operation, own=i in own) for i, operation in enumerate(o)),
+            body=body,
+            back=back,
+            times=covered // period,
+        )
+        return marked._kept(lambda i: stands_for(i) == i, stands_for)
+
+    def _stretches(self) -> Iterator[tuple[int, int]]:
+        """Where a repetition may start, and its period: two convolutions share their weights."""
+        for users in self.weights().values():
+            for first, second in pairwise(users[:2]):
+                yield from ((start, second - first) for start in range(max(1, 2 * first - second + 1), first + 1))
+
+    def _repetitions(self, start: int, period: int) -> int:
+        """How often the operations from `start` on repeat themselves; 0 if never."""
+        o, body = self.operations, range(start, start + period)
+
+        def alike(i: int, k: int) -> bool:
+            a, b, shift = o[i], o[i + k * period], k * period
+            same = (a.kind, a.name, len(a.inputs)) == (b.kind, b.name, len(b.inputs))
+            return (
+                same
+                and (a.kind != "convolution" or a.weight == b.weight)
+                # from the same place in this recursion, from the same place before all, or from the recursion before
+                and all(
+                    q - shift == p or (p < start and (q == p or q - shift + period in body))
+                    for p, q in zip(a.inputs, b.inputs, strict=True)
+                )
+            )
+
+        times = 1
+        while start + (times + 1) * period <= len(o) and all(alike(i, times) for i in body):
+            times += 1
+        return times if times > 1 else 0

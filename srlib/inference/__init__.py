@@ -1,0 +1,1 @@
+"""From a trained network to a picture: enlarging, tiling, reading and writing, ONNX."""

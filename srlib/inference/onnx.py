@@ -1,0 +1,133 @@
+"""Networks for other runtimes: ONNX files, and OpenVINO as an optional backend.
+
+An exported network takes any height and width; its inputs are named as the model's domain says (`lr`, `ilr`), its output is
+`sr`. The packages come with `pip install srlib[export]`.
+"""
+
+import contextlib
+import importlib
+import io
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+
+import torch
+from torch import nn
+
+from srlib.errors import InputError
+from srlib.files import check_output, write_atomically
+from srlib.models import channels, run
+
+OPSET = 18
+TOLERANCE = 1e-4  # of a pixel in 0..1: a fortieth of a grey level
+
+Forward = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]  # (lr, ilr) to sr, as `srlib.models.run`
+
+
+def to_onnx(model: nn.Module) -> bytes:
+    """A network with its weights as ONNX, height and width left open; an `InputError` if the packages for it are missing."""
+    _package("onnxscript")
+    scale, side = getattr(model, "scale", 1), 16
+    rows, columns = (torch.export.Dim(name, min=2, max=2**15) for name in ("height", "width"))
+    domain, inputs, shapes = model.domain.split("+"), [], []
+    for name in domain:
+        zoom = scale if name == "ilr" and "lr" in domain else 1
+        inputs.append(torch.zeros(1, channels(model), zoom * side, zoom * (side + 2)))
+        shapes.append({2: zoom * rows, 3: zoom * columns})
+    with _quietly():
+        program = torch.onnx.export(
+            model.eval().cpu(),
+            tuple(inputs),
+            dynamo=True,
+            input_names=domain,
+            output_names=["sr"],
+            dynamic_shapes=tuple(shapes),
+            opset_version=OPSET,
+            verbose=False,
+        )
+    return program.model_proto.SerializeToString()
+
+
+def export_onnx(model: nn.Module, path: str | Path, lr: torch.Tensor, ilr: torch.Tensor) -> float:
+    """Write an ONNX file once ONNX Runtime has computed what torch computes.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        One of `srlib.models`, with its weights.
+    path : path
+        Of the `.onnx` file.
+    lr, ilr : torch.Tensor
+        An image to compare on, `(1, C, H, W)` and its interpolation, 0..1.
+
+    Returns
+    -------
+    float
+        The largest difference, in pixels of 0..1.
+
+    Raises
+    ------
+    InputError
+        If the two differ by more than 0.0001; nothing is written.
+    """
+    check_output(path)
+    onnx = to_onnx(model)
+    runtime = _package("onnxruntime")
+    session = runtime.InferenceSession(onnx, providers=["CPUExecutionProvider"])
+    with torch.inference_mode():
+        ours = run(model, lr, ilr)
+    given = {"lr": lr, "ilr": ilr}
+    theirs = torch.from_numpy(session.run(None, {i.name: given[i.name].numpy() for i in session.get_inputs()})[0])
+    difference = float((ours - theirs).abs().max())
+    if not difference <= TOLERANCE:
+        raise InputError(
+            f"{path} was not written: ONNX Runtime differs from torch by {difference:.1e} where {TOLERANCE} is allowed."
+        )
+    write_atomically(path, onnx)
+    return difference
+
+
+def openvino(model: nn.Module, precision: str = "fp32") -> Forward:
+    """Compile a network with OpenVINO for the CPU.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        One of `srlib.models`, with its weights.
+    precision : {'fp32', 'bf16'}
+        Of the convolutions.
+    """
+    runtime = _package("openvino")
+    core = runtime.Core()
+    hints = {"INFERENCE_PRECISION_HINT": {"fp32": "f32", "bf16": "bf16"}[precision], "PERFORMANCE_HINT": "LATENCY"}
+    compiled = core.compile_model(core.read_model(to_onnx(model)), "CPU", hints)
+
+    def forward(lr: torch.Tensor, ilr: torch.Tensor) -> torch.Tensor:
+        given = {"lr": lr, "ilr": ilr}
+        result = compiled({name: given[name].contiguous().numpy() for name in model.domain.split("+")})
+        return torch.from_numpy(result[0].copy())
+
+    return forward
+
+
+def _package(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        raise InputError(f"{name} is not installed: run pip install srlib[export].") from None
+
+
+@contextlib.contextmanager
+def _quietly() -> Iterator[None]:
+    """Silence the exporter, which warns of its own calls and of packages that we do not use."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        logger.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            logger.setLevel(level)

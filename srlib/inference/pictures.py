@@ -1,0 +1,190 @@
+"""Any ordinary picture in, the same kind of picture out: depth, transparency, colour profile and notes are kept.
+
+A network wants numbers in 0..1; a user has a file, a PIL image or an array. A `Picture` holds the numbers and what is needed
+to hand a result back in kind. What would be lost is refused.
+"""
+
+import io
+import struct
+import warnings
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from srlib.errors import InputError
+from srlib.files import check_output, write_atomically
+from srlib.images import round_uint8
+from srlib.inference.formats import ORIENTATION, encode, pil_samples, png_samples, read_notes, scene_of, tiff_samples
+
+# Read what is known to have 8 bits or says that it has more: PIL cuts deep JPEG 2000 and AVIF, and runs EPS as a program.
+READ = ("PNG", "JPEG", "TIFF", "BMP", "DIB", "GIF", "WEBP", "PPM", "TGA", "PCX", "QOI")
+WRITTEN = {".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP", ".webp": "WEBP"}
+SIDE = {"JPEG": 65500, "WEBP": 16383}  # at most; others 2**31 - 1
+TROUBLE = {
+    FileNotFoundError: "does not exist: give the path of an image file.",
+    IsADirectoryError: "is a folder: give the path of an image file.",
+    Image.DecompressionBombError: "has too many pixels: cut it into parts.",
+    UnidentifiedImageError: f"is no image of a known kind: give one of {', '.join(READ)}, whole and undamaged.",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """Pixels as a network wants them, and what is needed to hand them back in kind.
+
+    Pixels `(H, W)` or `(H, W, 3)` and alpha, not multiplied into them, `(H, W)` or None are `float64`, 0..1 as read, finite,
+    and have 2 or more on every side. A result may leave 0..1; it is clipped when handed back, in its `dtype` (`uint8`,
+    `uint16`, `float32` or `float64`), as the `kind` that was given ('file', 'image' or 'array'), with its `notes`.
+    """
+
+    pixels: np.ndarray = field(repr=False)
+    alpha: np.ndarray | None = field(default=None, repr=False)
+    dtype: np.dtype = field(default_factory=lambda: np.dtype(np.uint8))
+    kind: str = "array"
+    name: str = "The array"  # in messages
+    notes: dict = field(default_factory=dict, repr=False)
+    last_axis: bool = False  # a grey array came as (H, W, 1)
+
+    def __post_init__(self) -> None:
+        if min(self.pixels.shape[:2]) < 2:
+            raise InputError(f"{self.name} has {self.pixels.shape[1]} x {self.pixels.shape[0]} pixels: give 2 or more a side.")
+        if not np.isfinite(self._stack()).all():
+            raise InputError(f"{self.name} has NaN or infinite pixels: replace them by numbers in 0..1.")
+
+    def with_pixels(self, pixels: np.ndarray, alpha: np.ndarray | None = None) -> "Picture":
+        """The same picture with other pixels and alpha, of any size, about 0..1; an `InputError` if channels differ."""
+        sizes = {pixels.shape[:2], pixels.shape[:2] if alpha is None else alpha.shape}
+        if len(sizes) > 1 or pixels.shape[2:] != self.pixels.shape[2:] or (alpha is None) != (self.alpha is None):
+            raise InputError(f"{self.name}: give new pixels with the channels of the old ones, and alpha if they have it.")
+        return replace(self, pixels=pixels, alpha=alpha)
+
+    def to_array(self) -> np.ndarray:
+        """As `(H, W[, C])` in its dtype, alpha last: integers are rounded half up and saturate, floats are clipped to 0..1."""
+        x = np.clip(self._stack(), 0, 1) if self.dtype.kind == "f" else self._levels()
+        return (x[..., None] if self.last_axis else x).astype(self.dtype)
+
+    def to_pil(self) -> Image.Image:
+        """As L, LA, RGB, RGBA or I;16, notes in `info`; floats become 8 bits; 16-bit colour or alpha is an `InputError`."""
+        if self.dtype.itemsize == 2 and self._stack().ndim == 3:
+            raise InputError(f"{self.name} has 16 bits with colour or alpha, which PIL cannot hold: use to_array() or save().")
+        image = Image.fromarray(self._levels())
+        image.info.update({key: note for key, note in self.notes.items() if key != "chunks"})
+        return image
+
+    def as_given(self) -> "Picture | Image.Image | np.ndarray":
+        """In the kind that was given: an array for an array, a PIL image for one, a `Picture` to `save` for a file."""
+        return {"array": self.to_array, "image": self.to_pil, "file": lambda: self}[self.kind]()
+
+    def check_writable(self, path: str | Path, scale: float = 1) -> str:
+        """Refuse, before any work, a path that could not hold this picture enlarged `scale` times; returns its format."""
+        check_output(path)
+        form, name = WRITTEN.get(Path(path).suffix.lower()), self.name
+        deep, clear = self.dtype.itemsize == 2, self.alpha is not None
+        shallow = form not in ("PNG", "TIFF") or (form == "TIFF" and clear and self.pixels.ndim == 2)  # PIL reads no such TIFF
+        for refused, reason in (
+            (form is None, f"has no known image suffix: use one of {', '.join(WRITTEN)}"),
+            (deep and shallow, f"cannot hold the 16 bits of {name} as {form}: write .png, or .tif for colour"),
+            (clear and form in ("JPEG", "BMP"), f"cannot hold the transparency of {name} as {form}: write .png"),
+            (scale * max(self.pixels.shape[:2]) > SIDE.get(form, 2**31 - 1), f"cannot have that many pixels a side as {form}"),
+        ):
+            if refused:
+                raise InputError(f"{path} {reason}.")
+        return form
+
+    def save(self, path: str | Path) -> None:
+        """Write it, whole or not at all, in the format of the suffix; an `InputError` as `check_writable`, or if that fails.
+
+        PNG and TIFF (8 or 16 bits; floats get 8), WebP and BMP keep every pixel; JPEG has quality 95 and full colour. Profile,
+        EXIF and XMP go into all but BMP, the resolution into all but WebP, texts and gamma into PNG, the comment into JPEG.
+        """
+        form = self.check_writable(path)
+        try:
+            content = encode(self._levels(), form, self.notes)
+        except (OSError, ValueError, SyntaxError, struct.error) as error:
+            raise InputError(f"{path} cannot be written as {form} ({error}): choose another format.") from None
+        write_atomically(path, content)
+
+    def _stack(self) -> np.ndarray:
+        return self.pixels if self.alpha is None else np.dstack([self.pixels, self.alpha])
+
+    def _levels(self) -> np.ndarray:
+        if self.dtype.itemsize != 2:
+            return round_uint8(255 * self._stack())
+        return np.clip(np.floor(65535 * self._stack() + 0.5), 0, 65535).astype(np.uint16)
+
+
+def open_picture(source: str | Path | Image.Image | np.ndarray) -> Picture:
+    """Read a picture, upright.
+
+    Parameters
+    ----------
+    source : str, pathlib.Path, PIL.Image.Image or numpy.ndarray
+        8- or 16-bit grey or colour, a palette (becomes RGB) or 1 bit (grey), with or without alpha; an array `(H, W)` or
+        `(H, W, C)`, C 1 to 4, `uint8`, `uint16`, or `float32` or `float64` in 0..1. Of a camera's MPO file, the main image. An
+        orientation in EXIF or XMP is applied and set to 1, upright; every other byte of them stays.
+
+    Raises
+    ------
+    InputError
+        For all else, by name: missing, damaged or no image; several frames or pages; CMYK, LAB, 32-bit and the like; pixels
+        not finite, out of range, too few or too many.
+    """
+    if isinstance(source, np.ndarray):
+        return _from_array(source)
+    if not isinstance(source, (str, Path, Image.Image)):
+        raise InputError(f"{type(source).__name__} is no kind of picture: give the path of a file, a PIL image or an array.")
+    name = "The PIL image" if (given := isinstance(source, Image.Image)) else str(source)
+    try:
+        with warnings.catch_warnings(action="ignore"):  # what decoders warn of does not matter here
+            data = b"" if given else Path(source).read_bytes()
+            return _from_pil(source if given else Image.open(io.BytesIO(data), formats=READ), name, data)
+    except InputError:
+        raise
+    except Exception as error:  # decoders fail on damaged files in every way there is
+        said = TROUBLE.get(
+            type(error), f"cannot be read as an image ({error}): replace it if it is damaged, or save it as .png."
+        )
+        raise InputError(f"{name} {said}") from None
+
+
+def _from_array(x: np.ndarray) -> Picture:
+    native = x.dtype.newbyteorder("=")
+    if native not in (np.uint8, np.uint16, np.float32, np.float64):
+        raise InputError(f"An array of {x.dtype} is no picture: convert it to uint8, uint16, or float32 or float64 in 0..1.")
+    if x.ndim not in (2, 3) or x.shape[2:] not in ((), (1,), (2,), (3,), (4,)) or not x.size:
+        raise InputError(f"An array of shape {x.shape} is no picture: give (H, W), or (H, W, C) with 1 to 4 channels.")
+    if native.kind == "f" and np.isfinite(x).all() and not 0 <= x.min() <= x.max() <= 1:
+        raise InputError(f"An array of floats must stay in 0..1, this one has {x.min():g} to {x.max():g}: scale or clip it.")
+    pixels, alpha = _planes(x, 1 if native.kind == "f" else np.iinfo(native).max)
+    return Picture(pixels, alpha, x.dtype, last_axis=x.shape[2:] == (1,))
+
+
+def _from_pil(image: Image.Image, name: str, data: bytes) -> Picture:
+    """A PIL image and, if it is one, the file that it was opened from: PIL shows neither all bits nor all texts of it."""
+    if (frames := getattr(image, "n_frames", 1)) > 1 and image.format != "MPO":  # MPO: previews, or another camera's view
+        raise InputError(f"{name} has {frames} frames or pages, but one picture is wanted: save the one you mean by itself.")
+    deep = any(";16" in str(tile[3]) or (tile[0][:3] == "ppm" and tile[3][-1] > 255) for tile in getattr(image, "tile", ()))
+    read = {"PNG": png_samples, "TIFF": tiff_samples}.get(image.format) if data else None
+    if not read and ((deep and image.mode[:1] != "I") or (image.mode[:1] == "I" and "transparency" in image.info)):
+        raise InputError(f"{name} has 16 bits, of which PIL drops some: give the path of a .png or .tif file instead.")
+    orientation, scene = 1, Image.Exif()
+    with suppress(Exception):  # a picture is no worse for EXIF that cannot be read
+        orientation, scene = image.getexif().get(ORIENTATION, 1), scene_of(image.getexif())
+    image.load()  # also the notes behind the pixels; PIL turns a TIFF, and closes it
+    samples = read and read(data, name)
+    x, top = samples or pil_samples(image, name)
+    pixels, alpha = _planes(x, top, 1 if image.format == "TIFF" and not samples else orientation)
+    notes = read_notes(image, data, orientation, scene)
+    return Picture(pixels, alpha, np.dtype("u2" if top > 255 else "u1"), "file" if data else "image", name, notes)
+
+
+def _planes(x: np.ndarray, top: int, orientation: int = 1) -> tuple[np.ndarray, np.ndarray | None]:
+    x = np.atleast_3d(x).astype(np.float64) / top
+    x = x.swapaxes(0, 1) if orientation in (5, 6, 7, 8) else x
+    x = x[:, ::-1] if orientation in (2, 3, 6, 7) else x
+    x = x[::-1] if orientation in (3, 4, 7, 8) else x
+    pixels, alpha = (x[..., :3], x[..., 3:]) if x.shape[2] > 2 else (x[..., 0], x[..., 1:])
+    return pixels.copy(), alpha[..., 0].copy() if alpha.size else None

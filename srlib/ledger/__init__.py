@@ -1,0 +1,1 @@
+"""The ledger: what the papers claim beside what our runs say, with verdicts."""

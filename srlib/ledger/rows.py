@@ -1,0 +1,221 @@
+"""The ledger: everything that the papers claim, with our number beside it and a verdict that is computed, never typed."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import pandas as pd
+
+from srlib.ledger.comparisons import Evidence, evidence, find_evidence, margin, pooled
+from srlib.papers import EXPERIMENTS, HEADLINE, PAPERS, TOLERANCES, Claim, claims, get_experiment
+from srlib.papers.checks import inconsistent, recomputed
+from srlib.papers.orderings import ALIKE, ORDERS
+from srlib.papers.published import damaged
+from srlib.papers.standin import SUFFIX
+from srlib.records.record import damaged_records
+from srlib.records.scores import Ours, Runs, percent, runs
+
+VERDICTS = {
+    "reached": "a score of ours is the printed one, within the tolerance; a network that the paper puts forward may be above",
+    "above": "further above: no success for a baseline, an ablation or a failure that the paper reports",
+    "short of it": "further below, from a run that has ended; its recipe and its share of the published training stand beside",
+    "unfinished": "further below, from a run that has not ended",
+    "supported": "a claim of order: all its pairs say the same, on all sets that it names; size and share stand beside",
+    "contradicted": "a claim of order: at least one of its pairs says otherwise; size and share stand beside",
+    "undecided": "a claim of order: the interval that our seeds leave holds both answers, or pairs are missing",
+    "agrees": "a size, a setting or arithmetic, computed here, is the printed number; or a count on the networks is as claimed",
+    "not run": "we have no number",
+    "not comparable": "a hidden test set, other training data, other hardware, an image, or a sentence that no score decides",
+    "inconsistent as printed": "the paper contradicts itself, another or arithmetic here",
+    "unexplained": "our arithmetic disagrees and no contradiction is known: ours may be wrong",
+    "damaged": "a record or a row that cannot be read",
+}
+KINDS = {
+    "measured": "measured by the paper on its own networks",
+    "quoted": "quoted from other papers",
+    "arithmetic": "follows from a network's structure or from other printed numbers",
+    "setting": "a setting of the paper's experiments",
+    "order": "a claim of order",
+    "hardware": "times and memory of the paper's machines",
+    "image-only": "only in an image, or a drawing",
+}
+UNTRAINED = {"bicubic": "bicubic", "vdsr": "vdsr_official"}  # methods that need no training of ours, and their records
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the ledger."""
+
+    id: str
+    paper: str
+    where: str
+    experiment: str
+    dataset: str
+    scale: int | None
+    metric: str
+    protocol: str
+    published: str
+    ours: float | None
+    gap: float | None
+    share: float | None  # of the published training behind ours: pixels of all patches seen
+    recipe: str
+    seeds: tuple[int, ...]
+    verdict: str
+    detail: str  # what stands beside the verdict: by how much above, how long trained, what size of network
+    kind: str
+    source: str
+    note: str
+
+
+def protocols_of(claim: Claim) -> tuple[str, ...]:
+    """The protocol behind a claim; where the paper does not say, every candidate."""
+    if claim.protocol or claim.metric not in TOLERANCES:
+        return (claim.protocol,)
+    if claim.kind == "measured":  # an epoch of an experiment, such as rlcsc_k25_epoch5, included
+        return get_experiment(claim.experiment).protocols
+    return EXPERIMENTS[claim.experiment].protocols if claim.experiment in EXPERIMENTS else ("",)
+
+
+def find_ours(claim: Claim, protocol: str) -> Ours | None:
+    """Our number for a measured or quoted claim; of the stand-in's training where there is no other."""
+    cell = (claim.dataset, claim.scale, claim.metric, protocol)
+    for name in (UNTRAINED.get(claim.experiment), claim.experiment, claim.experiment + SUFFIX):
+        if name and (ours := runs().find(name, *cell)):
+            return ours
+    return None
+
+
+def rows_of(claim: Claim) -> Iterable[Row]:
+    """The lines of one claim: one for each candidate protocol."""
+    fields = {k: v for k, v in asdict(claim).items() if k in Row.__dataclass_fields__} | {"paper": claim.paper}
+    fields |= {"published": claim.value, "ours": None, "gap": None, "share": None, "recipe": "", "seeds": (), "detail": ""}
+    contradiction = inconsistent(claim)
+    if claim.kind == "order":
+        fields |= judge_order(claim.id)
+    elif claim.kind in ("arithmetic", "setting"):
+        fields |= judge_arithmetic(claim)
+    elif claim.kind in ("hardware", "image-only"):
+        fields["verdict"] = "not comparable"
+    for protocol in protocols_of(claim) if claim.kind in ("measured", "quoted") else (claim.protocol,):
+        row = Row(
+            **fields | {"protocol": protocol} | (compare(claim, protocol) if claim.kind in ("measured", "quoted") else {})
+        )
+        yield replace(row, **print_contradiction(row, contradiction.wrong)) if contradiction else row
+
+
+def print_contradiction(row: Row, wrong: str) -> dict[str, str]:
+    """The verdict on a claim that a contradiction touches, with what our runs say of it all the same."""
+    ours = f"our runs: {say(row)}" if row.verdict in ("supported", "contradicted", "undecided") else ""
+    note = f"{wrong} {row.note}" if row.kind == "order" and row.note else wrong
+    return {"verdict": "inconsistent as printed", "detail": ours, "note": note}
+
+
+def say(row: Row) -> str:
+    """The verdict and what stands beside it, in brackets."""
+    return f"{row.verdict} ({row.detail})" if row.detail else row.verdict
+
+
+def compare(claim: Claim, protocol: str) -> dict[str, Any]:
+    """Ours beside a printed score, and the verdict."""
+    ours = find_ours(claim, protocol)
+    if claim.kind == "quoted" and claim.protocol == "div2k_rgb":
+        return {"verdict": "not comparable"}  # the challenge's hidden test set
+    if ours is None:
+        return {"verdict": "not run"}
+    name = ours.records[0].info["experiment"]
+    found = {"experiment": name, "ours": ours.value, "gap": claim.gap(ours.value), "recipe": ours.recipe, "seeds": ours.seeds}
+    if name.endswith(SUFFIX) or (ours.recipe and ours.records[0].info["data"] != get_experiment(name).data):
+        return found | {"share": ours.share, "verdict": "not comparable", "detail": "other training images"}
+    verdict, detail = judge_score(claim, ours)
+    return found | {"share": ours.share, "verdict": verdict, "detail": detail}
+
+
+def judge_score(claim: Claim, ours: Ours) -> tuple[str, str]:
+    """The verdict on a score and what stands beside it.
+
+    The tolerance is that of the metric. With three seeds or more half the 95 % interval of our mean is added, by as much again
+    at most; two say too little of their scatter.
+    What is above a network that the paper puts forward has reached it; for all else the rule is two-sided.
+    """
+    gap, tolerance = claim.gap(ours.value), TOLERANCES[claim.metric]
+    tolerance += min(margin([pooled([ours.values])], [len(ours.values)]), tolerance) if len(ours.values) > 2 else 0.0
+    above = f"above by {gap:.{2 if claim.metric == 'psnr' else 4 if claim.metric == 'ssim' else 3}f}"
+    if gap > tolerance:
+        return ("reached" if claim.kind == "measured" and claim.experiment in HEADLINE else "above"), above
+    if gap >= -tolerance:
+        return "reached", ""
+    trained = f"{ours.recipe} recipe, {percent(ours.share)} of the published training" if ours.recipe else ""
+    return ("short of it" if ours.finished else "unfinished"), trained
+
+
+def judge_arithmetic(claim: Claim) -> dict[str, Any]:
+    """Ours beside a number that needs no training, and the verdict."""
+    ours = recomputed(claim.id)
+    if ours is None:
+        return {"verdict": "not run"}
+    return {"ours": ours, "gap": claim.gap(ours), "verdict": "agrees" if claim.printed_alike(ours) else "unexplained"}
+
+
+def judge_order(identifier: str, source: Runs | None = None) -> dict[str, Any]:
+    """The verdict on a claim of order, and what every size of network says of it.
+
+    Networks of the paper's size give the verdict if they decide; else the size with the most pairs.
+    """
+    order = ORDERS.get(identifier)
+    if order is None:
+        return {"verdict": "not comparable"}
+    if order.holds:
+        return {"verdict": "agrees" if order.holds() else "unexplained", "note": "counted on the networks"}
+    found = evidence(order, source)
+    if found is None:
+        return {"verdict": "not run", "note": order.limits}
+    pairs = dict.fromkeys((d.better, d.worse) for d in found.differences)  # in order
+    first = found.differences[0]
+    apart = [
+        f"{size.size}: {size.outcome}; {'; '.join(map(str, size.differences))}; "
+        f"{len({(d.better, d.worse) for d in size.differences})} of {len(order.pairs)} pairs."
+        for size in find_evidence(order, source)
+    ]
+    return {
+        "experiment": "; ".join(f"{a} against {b}" for a, b in pairs),
+        "dataset": ", ".join(dict.fromkeys(d.dataset for d in found.differences)),
+        "protocol": first.protocol,
+        "ours": min(-abs(d.psnr) if order.says == ALIKE else d.psnr for d in found.differences),
+        "share": found.share,
+        "recipe": first.recipe,
+        "seeds": tuple(sorted({seed for d in found.differences for seeds in d.seeds for seed in seeds})),
+        "verdict": found.outcome,
+        "detail": describe(found),
+        "note": " ".join(filter(None, [order.limits, *apart])),
+    }
+
+
+def describe(found: Evidence) -> str:
+    """Size of the networks behind a verdict, and their share of the published training."""
+    recipes = " and ".join(dict.fromkeys(difference.recipe for difference in found.differences))
+    return f"{found.size}, {recipes} recipe, {percent(found.share)} of the training"
+
+
+def ledger(papers: Iterable[str] = PAPERS) -> list[Row]:
+    """All lines, paper by paper; what is damaged stands at the end."""
+    rows = [row for paper in papers for claim in claims(paper) for row in rows_of(claim)]
+    faults = damaged_records() | {name: why for paper in papers for name, why in damaged(paper).items()}
+    blank = dict.fromkeys(Row.__dataclass_fields__, "") | dict.fromkeys(("scale", "ours", "gap", "share")) | {"seeds": ()}
+    blank |= {"verdict": "damaged", "kind": "file"}
+    return rows + [Row(**blank | {"id": name, "note": why}) for name, why in faults.items()]
+
+
+def counts(rows: Iterable[Row]) -> Counter[str]:
+    """Claims by verdict. One with several candidate protocols counts by the least of those under which it was judged."""
+    order = list(VERDICTS)
+    said: dict[str, set[str]] = {}
+    for row in rows:
+        said.setdefault(row.id, set()).add(row.verdict)
+    return Counter(max(verdicts - {"not run", "not comparable"} or verdicts, key=order.index) for verdicts in said.values())
+
+
+def rows_frame(rows: Iterable[Row]) -> pd.DataFrame:
+    """Lines of the ledger as a frame, one column a field."""
+    frame = pd.DataFrame([vars(row) for row in rows], columns=list(Row.__dataclass_fields__))
+    return frame.assign(seeds=[" ".join(map(str, seeds)) for seeds in frame.seeds])

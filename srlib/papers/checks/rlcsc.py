@@ -1,0 +1,212 @@
+"""RL-CSC's numbers that need no training, its contradictions, and what it leaves open."""
+
+import numpy as np
+import torch
+
+from srlib.datasets import at_hand, open_images
+from srlib.graphs.sparse_coding import ista, mu_max, objective
+from srlib.models import CONVOLUTIONS, outline
+from srlib.models.rlcsc import RLCSC
+from srlib.papers import drrn
+from srlib.papers.checks.counting import Number, angles, convolutions, depth, images, net, size
+from srlib.papers.checks.rlcsc_choices import CHOICES as CHOICES
+from srlib.papers.published import Contradiction, printed
+from srlib.papers.rlcsc import EPOCH, PUBLISHED, PUBLISHED_NO_RESIDUAL
+from srlib.protocol import PROTOCOLS
+
+KS = (15, 20, 25, 48)
+
+
+def _initial_variance() -> float:
+    """Of freshly drawn weights of S, times the number of its outputs: nine positions of each output map."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        weight = RLCSC(K=1).S.weight.detach()
+    return float(weight.var() * 9 * weight.shape[0])
+
+
+def _recursions(name: str) -> Number:
+    """How often S acts while one image passes."""
+
+    def count() -> int:
+        model, passed = net(name), []
+        hook = model.S.register_forward_hook(lambda *_: passed.append(1))
+        with torch.no_grad():
+            model.eval()(torch.zeros(1, 1, 2, 2))
+        hook.remove()
+        return len(passed)
+
+    return count
+
+
+def _maps(name: str, layer: str, side: int) -> Number:
+    """Output (0) or input (1) maps of a convolution, or (2) the side of its filters."""
+    return lambda: getattr(net(name), layer).weight.shape[side]
+
+
+FULL, SMALL, WIDE = "rlcsc_k25", "rlcsc_k15_m128", "rlcsc_k15"
+
+NUMBERS: dict[str, Number] = {
+    # depths: of the network that the id or the sentence names
+    **{
+        f"rlcsc.{home}": depth(name)
+        for name, homes in {
+            FULL: ("p.depth", "p.depth.abstract", "p.depth.contribution", "p.depth.scn_compared", "t1.depth", "t4.depth"),
+            "drrn_b1u25": (
+                *("p.depth.drrn.abstract", "p.depth.drrn.contribution"),
+                *("t1.depth.drrn", "t4.depth.drrn52", "t4.depth.difficult"),
+            ),
+            "drrn_b1u9": ("t4.depth.drrn20",),
+            "vdsr": ("p.depth.vdsr",),
+        }.items()
+        for home in homes
+    },
+    **{f"rlcsc.f7.k{K}.depth": depth(f"rlcsc_k{K}") for K in KS},
+    "rlcsc.p.depth.formula": lambda: convolutions(outline(lambda: RLCSC(K=7, n=4, m=4))) - 7,
+    # weights
+    "rlcsc.f8.i.params": size(WIDE),
+    "rlcsc.f8.ii.params": size(SMALL),
+    "rlcsc.f8.small.params": size(SMALL),
+    "rlcsc.f8.vdsr.params": size("vdsr"),
+    # structure
+    "rlcsc.p.layers": lambda: sum(isinstance(module, CONVOLUTIONS) for module in net(FULL).modules()),
+    **{f"rlcsc.p.{layer.lower()}.out": _maps(FULL, layer, 0) for layer in ("F0", "F1", "W1", "S", "W2", "H")},
+    **{f"rlcsc.p.{layer.lower()}.in": _maps(FULL, layer, 1) for layer in ("F0", "F1", "W1", "S", "W2", "H")},
+    "rlcsc.p.kernel": _maps(FULL, "F0", 2),
+    "rlcsc.p.recursions": _recursions(FULL),
+    "rlcsc.p.recursions.more": _recursions(FULL),
+    "rlcsc.p.recursions.most": _recursions("rlcsc_k48"),
+    "rlcsc.p.days.recursions": _recursions(FULL),
+    "rlcsc.f1.recursions": _recursions(FULL),
+    **{f"rlcsc.f7.k{K}.recursions": _recursions(f"rlcsc_k{K}") for K in KS},
+    "rlcsc.f8.i.n": _maps(WIDE, "F0", 0),
+    "rlcsc.f8.i.m": _maps(WIDE, "S", 0),
+    "rlcsc.f8.i.w2.out": _maps(WIDE, "W2", 0),
+    "rlcsc.f8.i.w2.in": _maps(WIDE, "W2", 1),
+    "rlcsc.f8.i.recursions": _recursions(WIDE),
+    "rlcsc.f8.ii.n": _maps(SMALL, "F0", 0),
+    "rlcsc.f8.ii.m": _maps(SMALL, "S", 0),
+    "rlcsc.f8.ii.recursions": _recursions(SMALL),
+    "rlcsc.p.init": _initial_variance,
+    # data and training
+    **{f"rlcsc.p.images.{name.lower()}": images(name) for name in ("T91", "BSDS200", "BSD100", "Urban100")},
+    **{f"rlcsc.p.{name}": images("T91", "BSDS200") for name in ("images", "images.augmented")},
+    **{f"rlcsc.p.rotation.{k}": lambda k=k: angles(PUBLISHED.turns)[k - 1] for k in (1, 2, 3)},
+    **{f"rlcsc.p.size.{k}": lambda k=k: PUBLISHED.sizes[k] for k in (1, 2, 3)},
+    **{f"rlcsc.p.scale.{k}": lambda k=k: PUBLISHED.scales[k - 2] for k in (2, 3, 4)},
+    **{f"rlcsc.p.{name}": lambda name=name: getattr(PUBLISHED, name) for name in ("patch", "stride", "batch", "lr", "clip")},
+    **{f"rlcsc.p.{name}": lambda name=name: getattr(PUBLISHED, name) for name in ("momentum", "weight_decay")},
+    "rlcsc.p.loss": lambda: PUBLISHED.loss_factor,
+    "rlcsc.p.decay": lambda: 1 / PUBLISHED.decay,
+    "rlcsc.p.decay.epochs": lambda: PUBLISHED.decay_every / EPOCH,
+    # Of a pass of our recipe; that the images, cut as in its lineage, give so many is a test of `srlib.training.patches`.
+    "rlcsc.p.pairs": lambda: EPOCH * PUBLISHED.batch,
+    "rlcsc.p.epochs": lambda: PUBLISHED.iterations / EPOCH,
+    "rlcsc.t3.epoch": lambda: PUBLISHED_NO_RESIDUAL.iterations / EPOCH + 1,
+    "rlcsc.t4.patch.drrn": lambda: drrn.PUBLISHED.patch,
+}
+
+
+def _black() -> float:
+    """PSNR of a black image in place of each of Set5's at x3, in dB."""
+    protocol = PROTOCOLS["drrn"]
+    scores = [protocol.evaluate(hr, 3, lambda lr, ilr, scale: np.zeros_like(ilr), ("psnr",)) for _, hr in open_images("Set5")]
+    return float(np.mean([score.psnr for score in scores]))
+
+
+def _steps_climb() -> bool:
+    """Whether ISTA with an L that Eq. 2 allows, a quarter of mu_max, leads away from the minimum."""
+    generator = torch.Generator().manual_seed(0)
+    D, y = torch.randn(8, 16, generator=generator), torch.randn(4, 8, generator=generator)
+    allowed, needed = (objective(y, D, ista(y, D, 0.1, 20, L)[-1], 0.1).sum() for L in (mu_max(D) / 4, mu_max(D)))
+    start = objective(y, D, torch.zeros(4, 16), 0.1).sum()
+    return bool(needed < start < allowed)
+
+
+CONTRADICTIONS = (
+    Contradiction(
+        "rlcsc.w2",
+        "misprint",
+        "rlcsc.txt:178",
+        "$W_2 \\in \\mathbb{R}^{256 \\times 128 \\times 3 \\times 3}$",
+        "The other five are printed outputs first. W_2 feeds H, which takes 128 maps: 128 x 256. The count stays the same.",
+        lambda: printed("rlcsc.p.w2.out") != printed("rlcsc.p.h.in") == printed("rlcsc.p.w2.in"),
+        ("rlcsc.p.w2.out", "rlcsc.p.w2.in", "rlcsc.f8.i.w2.out", "rlcsc.f8.i.w2.in"),
+    ),
+    Contradiction(
+        "rlcsc.w2.symbols",
+        "slip",
+        "rlcsc.txt:123",
+        "$W_2 \\in \\mathbb{R}^{m \\times n \\times s \\times s}$",
+        "W_1 is printed with the same shape, but maps n to m. W_2 maps m to n, so it is n x m x s x s.",
+        lambda: net(FULL).W1.weight.shape[:2] == (256, 128) and net(FULL).W2.weight.shape[:2] == (128, 256),
+    ),
+    Contradiction(
+        "rlcsc.z",
+        "slip",
+        "rlcsc.txt:113",
+        "$z \\in \\mathbb{R}^{m \\times m \\times c \\times c}$",
+        "That is a shape of filters. The feature maps z are m images: m x height x width.",
+        lambda: outline(lambda: RLCSC(1, 4, 8)).recursion(*torch.zeros(2, 1, 8, 5, 7), 1).shape[1:] == (8, 5, 7),
+    ),
+    Contradiction(
+        "rlcsc.ista",
+        "material",
+        "rlcsc.txt:56",
+        "$L \\leq \\mu_{max}$",
+        "The other way round: with L >= mu_max every step descends. With a quarter of it, which the text allows, ISTA climbs.",
+        _steps_climb,
+    ),
+    Contradiction(
+        "rlcsc.best",
+        "slip",
+        "rlcsc.txt:219",
+        "outperforms DRRN (52 layers) and MemNet (80 layers) in all datasets and scale factors (both PSNR and SSIM)",
+        "False of one of 24 numbers: on Set14 at x3 MemNet's PSNR is 0.01 dB higher.",
+        lambda: round(printed("rlcsc.t1.set14.x3.memnet.psnr") - printed("rlcsc.t1.set14.x3.rl-csc.psnr"), 2) == 0.01,
+        ("rlcsc.t1.order.best",),
+    ),
+    Contradiction(
+        "rlcsc.quoted_ssim",
+        "misprint",
+        "rlcsc.txt:189",
+        "28.21/0.7721",
+        "DRRN itself prints 0.7720. All else that is quoted of it agrees.",
+        lambda: printed("rlcsc.t1.set14.x4.drrn.ssim") != printed("drrn.t2.set14.x4.drrn_b1u25.ssim"),
+        ("rlcsc.t1.set14.x4.drrn.ssim",),
+    ),
+    Contradiction(
+        "rlcsc.664k",
+        "misprint",
+        "rlcsc.txt:285",
+        "which is less than VDSRs 664k",
+        "VDSR has 664,704 weights, which is 665k. So the paper may cut digits off, not round.",
+        lambda: size("vdsr")() == 664_704 and round(size("vdsr")() / 1000) != printed("rlcsc.f8.vdsr.params") / 1000,
+        ("rlcsc.f8.vdsr.params",),
+    ),
+    Contradiction(
+        "rlcsc.black",
+        "material",
+        "rlcsc.txt:262",
+        "| No Residual   | 6.54  | 6.54  | 6.54  | 6.54  |",
+        "6.54 dB is what black images score. So at all four epochs every pixel was zero, below, or no number: it had died. "
+        "How one without the residual learns while it lives, the table does not say.",
+        (lambda: all(round(_black(), 2) == printed(f"rlcsc.t3.no_residual.epoch{k}") for k in (1, 5, 10, 13)))
+        if at_hand("Set5")
+        else None,
+    ),
+    Contradiction(
+        "rlcsc.adjustable",
+        "material",
+        "rlcsc.txt:213",
+        "we utilize the adjustable gradient clipping strategy stated in [13], with gradients clipped to  $[-\\theta, \\theta]$",
+        "What [13] adjusts is the limit, by the learning rate, as DRRN prints it. This limit is fixed.",
+    ),
+    Contradiction(
+        "rlcsc.citation",
+        "slip",
+        "rlcsc.txt:91",
+        "VDSR [14] uses a single skip connection",
+        "[14] is DRCN. VDSR is [13].",
+    ),
+)

@@ -1,0 +1,66 @@
+"""Narrow forms of the papers' experiments, for a CPU: fewer filters, T91 alone, one scale, small batches.
+
+`drrn_ns_b3u2_w16` is `drrn_ns_b3u2` with 16 filters. All that a table or figure compares (depth, recursions, sharing, feedback,
+residuals) stays; so narrow runs can answer a claim of order, but never a printed number.
+"""
+
+import re
+from dataclasses import replace
+
+from srlib.papers import drrn
+from srlib.training.recipe import Experiment
+
+FULL = {"drrn": 128, "vdsr": 64, "dsrn": 128, "dsrn_single_state": 128, "drcn": 256}  # filters, where an argument says no other
+
+ADAM_LR = {"rlcsc": 4e-3}  # the better of 2e-3 and 4e-3 there; elsewhere it was not searched
+
+
+def _arguments(experiment: Experiment, width: int) -> dict[str, int | bool] | None:
+    """Those of the same network with about `width` filters; `None` if its width is fixed."""
+    model, arguments = experiment.model, experiment.arguments
+    if model == "rlcsc":  # m stays in proportion to n = 128
+        return arguments | {"n": width, "m": width * arguments.get("m", 256) // 128}
+    if model == "drn":  # C = 64, in DRN+ 256; fewer groups and blocks, which no claim is about
+        return arguments | {"C": width * arguments.get("C", 64) // 64, "G": 2, "K": 3}
+    return arguments | {"width": width} if model in FULL else None
+
+
+def narrow(experiment: Experiment, width: int) -> Experiment | None:
+    """An experiment with `width` filters in place of the paper's, trained on T91; `None` if its network has but one width."""
+    arguments = _arguments(experiment, width)
+    if arguments is None or width < 2:
+        return None
+    fast = experiment.recipe("fast")
+    scale = 3 if 3 in fast.scales else fast.scales[0]
+    recipe = replace(fast, adam_lr=2e-3, iterations=12_000, batch=16, scales=(scale,), sizes=(1.0,))
+    if experiment.paper in ("dsrn", "drn"):  # patches at LR, of which nearly all of T91 holds some
+        recipe = replace(recipe, batch=8, patch=24 * scale, stride=8 * scale)
+    recipes = (recipe, replace(recipe, name="adam", optimiser="adam", lr=ADAM_LR.get(experiment.paper, 2e-3), adam_lr=0.0))
+    if experiment.paper == "baselines":  # on DRRN's terms
+        alike = {key: getattr(drrn.FAST_NARROW, key) for key in ("iterations", "batch", "patch", "stride")}
+        recipes = tuple(replace(recipe, **alike) for recipe in recipes)
+    if experiment.paper == "drrn":
+        recipes = (drrn.FAST_NARROW, drrn.ADAM, drrn.DARK, drrn.PATCH_31, drrn.FIRST)
+    protocols = ("lapsrn", "drrn") if experiment.protocols == ("div2k_rgb",) else experiment.protocols
+    degradation = "drrn" if experiment.degradation == "div2k_rgb" else experiment.degradation
+    return Experiment(
+        f"{experiment.name.removesuffix('_w128')}_w{width}",
+        experiment.paper,
+        experiment.model,
+        arguments,
+        "T91",
+        recipes,
+        degradation,
+        protocols,
+    )
+
+
+def parse(name: str, experiments: dict[str, Experiment]) -> Experiment | None:
+    """The narrow experiment that a name like `dsrn_t3_x2_w16` spells, if it is one."""
+    if spelt := drrn.parse(name):  # any B and U
+        return spelt
+    match = re.fullmatch(r"(\w+)_w([1-9]\d*)", name)
+    if not match:
+        return None
+    whole = experiments.get(match[1]) or experiments.get(f"{match[1]}_w128")
+    return narrow(whole, int(match[2])) if whole else None

@@ -1,0 +1,1 @@
+"""Records: our numbers, how they came to be, and what is still to be run."""

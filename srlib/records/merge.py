@@ -1,0 +1,87 @@
+"""Records that come back from another machine, taken in: checked, never overwriting what is worth more."""
+
+import shutil
+from pathlib import Path
+
+from srlib.errors import InputError
+from srlib.files import write_atomically
+from srlib.papers import get_experiment
+from srlib.protocol import METRICS
+from srlib.records.record import Record, join_scores, record_folder, write_scores
+from srlib.training.checkpoint import load_tensors
+
+FILES = ("curve.csv", "weights.safetensors", "checkpoint.safetensors")
+
+
+def merge(source: Path, root: Path | None = None) -> list[str]:
+    """Take in every record below a folder.
+
+    Parameters
+    ----------
+    source : path
+        Holds records at any depth, each a folder with `record.json`.
+    root : path, optional
+        Where they go (default: the committed ones).
+
+    Returns
+    -------
+    list of str
+        What was done, a sentence a record.
+
+    Raises
+    ------
+    InputError
+        If there is no record, one is damaged, or two finished ones disagree; what was taken in before stays.
+    """
+    folders = sorted(path.parent for path in Path(source).rglob("record.json"))
+    if not folders:
+        raise InputError(f"{source} holds no record.json: give the folder that came back from training.")
+    return [_take(Record(folder), root) for folder in folders]
+
+
+def _take(record: Record, root: Path | None) -> str:
+    info = record.info
+    if info.get("kind") != "training":
+        return f"{record.folder}: not of a training, left out"
+    if "diverged" in info:
+        return f"{record.folder}: diverged, left out: {info['diverged']}"
+    _check(record)
+    experiment = get_experiment(info["experiment"])
+    line = {"fit": info.get("fit"), "ancestors": info.get("ancestors", ())}
+    target = record_folder(experiment, info["seed"], info["recipe"]["name"], info["budget"], root, **line)
+    if target.resolve() == record.folder.resolve():
+        return f"{target}: already here"
+    if (target / "record.json").exists() and "diverged" not in (have := Record(target).info):
+        if have["weights_sha256"] == info["weights_sha256"]:
+            return _add_scores(record, Record(target))
+        if have["finished"] and info["finished"]:
+            raise InputError(f"{target} holds another finished run than {record.folder}: move one of them away.")
+        if have["finished"] or have["iterations_done"] >= info["iterations_done"]:
+            return f"{target}: kept, it is as far ({have['iterations_done']} iterations) or farther"
+    kept = [path.name for path in record.folder.glob("weights_*.safetensors")]  # of epochs, while a run goes on
+    for name in (*FILES, *kept):
+        if (record.folder / name).exists():
+            write_atomically(target / name, (record.folder / name).read_bytes())
+    if (record.folder / "scores.csv").exists():
+        shutil.copy(record.folder / "scores.csv", target / "scores.csv")
+    write_atomically(target / "record.json", (record.folder / "record.json").read_text())  # last: it vouches for the others
+    state = "finished" if info["finished"] else f"{info['iterations_done']} of {info['iterations']} iterations"
+    return f"{target}: taken in ({state})"
+
+
+def _check(record: Record) -> None:
+    weights, checkpoint = (record.folder / name for name in ("weights.safetensors", "checkpoint.safetensors"))
+    if weights.exists():
+        record.model()
+    elif record.info["finished"] and not (record.folder / "scores.csv").exists():
+        raise InputError(f"{record.folder} has neither weights nor scores: bring weights.safetensors back, too.")
+    if not record.info["finished"]:
+        load_tensors(checkpoint)  # without which nobody can go on
+
+
+def _add_scores(record: Record, target: Record) -> str:
+    new = join_scores(target.scores, record.scores)
+    added = int(new[list(METRICS)].count().sum() - target.scores[list(METRICS)].count().sum())
+    if added:
+        write_scores(target.folder, new)
+    return f"{target.folder}: the same run, {added} scores added"

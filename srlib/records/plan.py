@@ -1,0 +1,209 @@
+"""The campaign: what is to be trained, in the order of what a reader gains by it, and how far it is.
+
+A group is a table or figure: all its runs have one budget, so that they can be compared. If half of the time comes, halve the
+budget of a whole group rather than leave runs out.
+"""
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+
+from srlib.datasets import at_hand
+from srlib.errors import InputError
+from srlib.papers import EXPERIMENTS, drrn, get_experiment
+from srlib.papers.standin import SUFFIX
+from srlib.records.calibration import NARROW, best_way, estimated_minutes, find_calibrations
+from srlib.records.record import Record, record_folder
+from srlib.training.devices import choose_device, device_name
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs that fill one table or figure."""
+
+    name: str
+    fills: str
+    experiments: tuple[str, ...]
+    budget: float = 1.0
+    seeds: tuple[int, ...] = (0,)
+    keep: tuple[int, ...] = ()  # epochs whose weights become records of their own
+
+
+GRID = tuple(f"drrn_b{B}u{U}" for B, U in drrn.GRID)
+COMPONENTS = tuple(name for name in drrn.COMPONENTS if name != "vdsr_bn")
+SWEEP = tuple(f"dsrn_t{T}_x2" for T in (1, 2, 3, 5, 7, 9))
+RECURSIONS = ("rlcsc_k15_m128", "rlcsc_k15", "rlcsc_k20", "rlcsc_k25", "rlcsc_k48")
+ABLATION = tuple(
+    f"dsrn_div2k{variant}_x{scale}" for variant in ("", "_untied", "_no_feedback", "_single_state") for scale in (2, 3, 4)
+)
+DISTILLING = ("drn_x3_epoch100", "drn_plain_x3", "drn_plus_x3_epoch100")
+
+GROUPS = (
+    Group("drrn", "DRRN Tables 2 and 3, Figure 1: B1U9", ("drrn_b1u9",)),
+    Group("drrn grid", "DRRN Figure 6, at equal budget", GRID, 0.25),
+    Group("dsrn unrolling", "DSRN Figure 3, at equal budget", SWEEP, 0.5),
+    Group("rlcsc recursions", "RL-CSC Figures 7 and 8, at equal budget", RECURSIONS, 0.33),
+    Group("drn x3", "DRN Table 3, x3", ("drn_x3",)),
+    Group("dsrn", "DSRN Table 1", ("dsrn_t7_x2", "dsrn_t7_x3", "dsrn_t7_x4")),
+    Group("drrn components", "DRRN Table 4 and Figure 8, with the grid's B3U2, B3U3, B3U4", COMPONENTS, 0.25),
+    Group("dsrn components", "DSRN Table 2", ABLATION, 0.375),
+    Group("drn components", "DRN Table 2", DISTILLING),
+    Group("rlcsc residual", "RL-CSC Table 3", ("rlcsc_k25_no_residual",), 0.05),
+    Group("deep", "DRRN Tables 2 and 3: B1U25; RL-CSC Tables 1 and 2", ("drrn_b1u25", "rlcsc_k25", "rlcsc_k48")),
+    Group(
+        "drn",
+        "DRN Table 3, the rest, and its loss",
+        ("drn_x2", "drn_x4", "drn_plus_x3", "drn_plus_x2", "drn_plus_x4", "drn_mse_x3"),
+    ),
+    Group("baselines", "what all four papers compare with", ("vdsr", "vdsr_bn", "srcnn_955", "srcnn_915", "drcn")),
+    Group(
+        "dsrn last state",
+        "DSRN, Section 5.3: averaging or the last state",
+        tuple(f"dsrn_last_state_x{s}" for s in (2, 3, 4)),
+        0.5,
+    ),
+    Group("dsrn kernel", "DSRN at x4 with the text's kernels of 3", ("dsrn_kernel3_x4",), 0.5),
+    Group("seeds", "spread: DRRN B1U9 again", ("drrn_b1u9",), seeds=(1, 2)),
+    Group("grid seeds", "spread: Figure 6 again", GRID, 0.25, (1, 2)),
+)
+PROFILE = Group("cpu profile", "every mechanism with real learning, on two CPU cores", NARROW)
+
+
+def _narrow(names: Iterable[str], width: int = 16) -> tuple[str, ...]:
+    return tuple(f"{name.removesuffix('_w128')}_w{width}" for name in names)
+
+
+def _ablation(scale: int) -> tuple[str, ...]:
+    """DSRN's Table 2 at one scale, and what averaging adds."""
+    variants = ("", "_untied", "_no_feedback", "_single_state")
+    return (*(f"dsrn_div2k{variant}_x{scale}" for variant in variants), f"dsrn_t7_x{scale}", f"dsrn_last_state_x{scale}")
+
+
+# What decides claims of order: all structures of a claim in their narrow form, at equal budgets, from scratch, with seeds in
+# pairs (one seed is one start and one order of patches). Lengths are such that most runs take 2 to 15 minutes of one core.
+ORDERS = (
+    Group("drrn narrow grid", "DRRN Figure 6 with 16 filters", _narrow(GRID), 0.15, (0, 1)),
+    Group("drrn narrow components", "DRRN Table 4 and Figure 8 with 16 filters", _narrow(COMPONENTS), 0.15, (0, 1)),
+    # As many operations as B1U25 has in the grid: 52 layers against 20 and 8.
+    Group("drrn narrow B1U9, longer", "DRRN's depth at equal compute", _narrow(("drrn_b1u9",)), 0.415, (0, 1)),
+    Group("drrn narrow B1U3, longer", "DRRN's depth at equal compute", _narrow(("drrn_b1u3",)), 1.23, (0, 1)),
+    Group("narrow baselines", "VDSR, with normalisation and without, and DRCN beside DRRN, with 16 filters",
+          _narrow(("vdsr", "vdsr_bn", "drcn")), 0.15, (0, 1)),
+    Group("rlcsc narrow recursions", "RL-CSC Figures 7 and 8 with 16 filters",
+          _narrow(name for name in RECURSIONS if name != "rlcsc_k25"), 0.15, (0, 1)),
+    Group("rlcsc narrow residual", "RL-CSC Table 3, and K = 25 of Figure 7, with 16 filters",
+          _narrow(("rlcsc_k25", "rlcsc_k25_no_residual")), 0.15, (0, 1), keep=(1, 5, 10, 13)),
+    Group("dsrn narrow unrolling", "DSRN Figure 3 with 16 filters", _narrow(SWEEP), 0.25, (0, 1)),
+    Group("dsrn narrow components, x3", "DSRN Table 2 and Section 5.3 at x3", _narrow(_ablation(3)), 0.25, (0, 1)),
+    Group("drn narrow components", "DRN Table 2 and its loss, with 16 filters",
+          _narrow((*DISTILLING, "drn_x3", "drn_mse_x3", "drn_plus_x3")), 0.1, (0, 1)),
+    Group("dsrn narrow components, x4", "DSRN Table 2 at x4, and kernels of 3 there",
+          _narrow((*_ablation(4), "dsrn_kernel3_x4")), 0.25, (0, 1)),
+    Group("dsrn narrow components, x2", "DSRN Table 2 and Section 5.3 at x2", _narrow(
+        name for name in _ablation(2) if name != "dsrn_t7_x2"), 0.25, (0, 1)),
+)  # fmt: skip
+CPU_GROUPS = (*ORDERS, PROFILE)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training of the campaign."""
+
+    group: Group
+    experiment: str
+    seed: int
+    recipe: str = "fast"
+
+    def folder(self, root: Path | None = None) -> Path:
+        """Where its record belongs, among those below `root` (default: the committed ones)."""
+        return record_folder(get_experiment(self.experiment), self.seed, self.recipe, self.group.budget, root)
+
+    def diverged(self, root: Path | None = None) -> bool:
+        """Whether it was tried and its loss did not stay finite."""
+        try:
+            return "diverged" in Record(self.folder(root)).info
+        except InputError:
+            return False
+
+    def done(self, root: Path | None = None) -> float:
+        """Fraction of its iterations; 1 if it has a finished record."""
+        folder = self.folder(root)
+        try:
+            info = Record(folder).info
+            return 1.0 if info["finished"] else info["iterations_done"] / info["iterations"]
+        except (InputError, KeyError):
+            pass
+        try:
+            with safe_open(folder / "checkpoint.safetensors", "pt") as file:  # killed before its first record
+                return 0.001 if file.metadata() else 0.0
+        except (OSError, SafetensorError):
+            return 0.0
+
+
+def runs(gpu: bool = True) -> Iterator[Run]:
+    """All runs in order, DIV2K's stand-ins beside them; without a GPU what a CPU can do comes first."""
+    for group in (*GROUPS, *CPU_GROUPS) if gpu else (*CPU_GROUPS, *GROUPS):
+        for seed in group.seeds:
+            for name in group.experiments:
+                yield Run(group, name, seed)
+                if name + SUFFIX in EXPERIMENTS:
+                    yield Run(group, name + SUFFIX, seed)
+
+
+def queue(device: str = "auto", all_runs: bool = False, root: Path | None = None) -> list[dict[str, Any]]:
+    """What to do next, most valuable first.
+
+    Parameters
+    ----------
+    device : str
+        For whose speed and commands.
+    all_runs : bool
+        Whether to list what is done, and what wants data that is not at hand, too.
+    root : path, optional
+        Where else to look for runs, beside the committed records.
+
+    Returns
+    -------
+    list of dict
+        `group, fills, experiment, paper, recipe, budget, seed, iterations, done` (fraction), `state` ('done', 'started',
+        'next', 'diverged' or what is missing), `minutes` (left, `None` before a calibration of this device), `arguments` of
+        `train`, `command`.
+    """
+    device = choose_device(device)
+    named = [c for c in find_calibrations() if c["device"] == device_name(device)]
+    ready, rows = {}, []
+    for item in runs(device == "cuda"):
+        experiment = get_experiment(item.experiment)
+        recipe, budget = experiment.recipe(item.recipe), item.group.budget
+        done = item.done() if root is None else max(item.done(), item.done(root))
+        if experiment.data not in ready:
+            ready[experiment.data] = at_hand(experiment.data)
+        state = "done" if done == 1 else "started" if done else "next"
+        if item.diverged() or item.diverged(root):
+            state = "diverged"
+        elif done < 1 and not ready[experiment.data]:
+            state = f"{experiment.data} is not at hand"
+        if state not in ("started", "next") and not all_runs:
+            continue
+        minutes = (1 - done) * estimated_minutes(named[0], experiment, recipe, budget) if named else math.nan
+        arguments = [item.experiment]
+        arguments += ["--budget", f"{budget:g}"] * (budget != 1) + ["--seed", str(item.seed)] * (item.seed > 0)
+        arguments += ["--keep", ",".join(map(str, item.group.keep))] * bool(item.group.keep)
+        if device == "cuda" and named and (way := best_way(named[0], experiment)) and way["compiled"]:
+            arguments.append("--compile")
+        rows.append(
+            {"group": item.group.name, "fills": item.group.fills, "experiment": item.experiment, "paper": experiment.paper}
+            | {
+                "recipe": item.recipe,
+                "budget": budget,
+                "seed": item.seed,
+                "iterations": max(1, round(budget * recipe.iterations)),
+            }
+            | {"done": round(done, 4), "state": state, "minutes": None if math.isnan(minutes) else round(minutes, 1)}
+            | {"arguments": arguments, "command": f"python -m srlib train {' '.join(arguments)}"}
+        )
+    return rows

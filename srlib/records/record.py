@@ -1,0 +1,236 @@
+"""Records: our numbers and how they came to be.
+
+A record is a folder, `results/<paper>/<experiment>/seed<k>/` for a whole `fast` run, `seed<k>_<recipe>_<budget>/` for another.
+After `--fit` it has `fit<minutes>` in place of the budget, and `_from_<hash>` at the end if it starts from another record:
+
+* `record.json`: experiment, recipe, seed, budget, hardware, commit, versions and hashes;
+* `scores.csv`: one row per image, scale and protocol (means are computed, never stored);
+* `curve.csv`, `weights.safetensors`: what training left, for a trained model.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from torch import nn
+
+from srlib.errors import InputError
+from srlib.files import write_atomically
+from srlib.models import MODELS, make_model
+from srlib.papers import EXPERIMENTS, PAPERS, get_experiment, published_run
+from srlib.protocol import COLUMNS, METRICS, SCALES
+from srlib.records.provenance import ROOT, commit, environment
+from srlib.training.checkpoint import load_tensors, load_weights
+from srlib.training.recipe import EVIDENCE, Experiment
+
+
+def results_folder() -> Path:
+    """`SRLIB_RESULTS`, or `results` of this checkout; of the working directory where srlib is installed without one."""
+    here = ROOT if (ROOT / "pyproject.toml").exists() else Path.cwd()
+    return Path(os.environ.get("SRLIB_RESULTS") or here / "results")
+
+
+@dataclass(frozen=True)
+class Record:
+    """One record on disk; its parts are read, and checked, when they are asked for."""
+
+    folder: Path
+
+    @cached_property
+    def info(self) -> dict[str, Any]:
+        """The content of `record.json`."""
+        path = self.folder / "record.json"
+        try:
+            info = json.loads(path.read_text())
+            _ = info["experiment"], info["commit"], info["kind"]  # what every record has
+            return info
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(f"{path} is missing or damaged ({error}): restore it from version control.") from None
+
+    @cached_property
+    def scores(self) -> pd.DataFrame:
+        """Per-image scores; empty if none were computed."""
+        path = self.folder / "scores.csv"
+        if not path.exists():
+            return pd.DataFrame(columns=COLUMNS)
+        return pd.read_csv(path, dtype={"image": str})
+
+    @cached_property
+    def curve(self) -> pd.DataFrame:
+        """The training curve: iteration, lr, loss, psnr on the validation pool."""
+        return pd.read_csv(self.folder / "curve.csv")
+
+    @cached_property
+    def by_image(self) -> dict[tuple[str, int, str, str], pd.Series]:
+        """Scores by image, and all by (dataset, scale, protocol, metric), where every image has a finite one."""
+        try:
+            sets = self.scores.set_index("image").sort_index().groupby(["dataset", "scale", "protocol"])
+            tables = {(*key, metric): part[metric].astype(float) for key, part in sets for metric in METRICS}
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"{self.folder / 'scores.csv'} is damaged ({error}): restore it from version control.") from None
+        return {cell: values for cell, values in tables.items() if np.isfinite(values).all()}
+
+    @cached_property
+    def means(self) -> dict[tuple[str, int, str, str], float]:
+        """Mean over a dataset's images by (dataset, scale, protocol, metric), where every image has the score."""
+        return {cell: float(values.mean()) for cell, values in self.by_image.items()}
+
+    def mean(self, dataset: str, scale: int, metric: str, protocol: str) -> float | None:
+        """Mean over a dataset's images; `None` if it was not scored so."""
+        return self.means.get((dataset, scale, protocol, metric))
+
+    def check(self) -> None:
+        """An `InputError` if the weights are not those of the record."""
+        path = self.folder / "weights.safetensors"
+        _, metadata = load_tensors(path)
+        if metadata["sha256"] != self.info.get("weights_sha256"):
+            raise InputError(f"{path} is not the file its record describes: restore it from version control.")
+
+    def model(self) -> nn.Module:
+        """The trained network; an `InputError` if the weights are not those of the record."""
+        self.check()
+        model = make_model(self.info["model"], self.info["arguments"])
+        return load_weights(model, self.folder / "weights.safetensors", self.info["experiment"])
+
+
+def find_records(root: Path | None = None) -> list[Record]:
+    """All whole records below `root` (default: the committed ones), in the order of the papers."""
+    return [record for record in _records(root) if not _fault(record.folder, _stamp(record.folder))]
+
+
+def trainings() -> list[Record]:
+    """The committed records of trainings, each training once: what was kept on its way is left out."""
+    return [r for r in find_records() if r.info["kind"] == "training" and "snapshot_of" not in r.info]
+
+
+def damaged_records(root: Path | None = None) -> dict[str, str]:
+    """What `find_records` leaves out: folder to what is wrong with it."""
+    return {str(r.folder): fault for r in _records(root) if (fault := _fault(r.folder, _stamp(r.folder)))}
+
+
+def _records(root: Path | None) -> list[Record]:
+    root = root or results_folder()
+    folders = sorted(path.parent for path in root.glob("*/*/*/record.json") if path.relative_to(root).parts[0] != "runs")
+    order = {paper: k for k, paper in enumerate(("baselines", *PAPERS))}
+    return [Record(f) for f in sorted(folders, key=lambda f: (order.get(f.parts[-3], 9), f))]
+
+
+def _stamp(folder: Path) -> tuple[tuple[str, int, int], ...]:
+    """Changes whenever a file of a record does."""
+    names = sorted(path for path in folder.iterdir() if not path.name.startswith("."))  # a file being written may vanish
+    files = [(path.name, path.stat()) for path in names]
+    return tuple((name, stat.st_mtime_ns, stat.st_size) for name, stat in files)
+
+
+@lru_cache(4096)
+def _fault(folder: Path, stamp: tuple) -> str:
+    """What is wrong with a record as it was at `stamp`; empty if nothing is."""
+    record = Record(folder)
+    try:
+        _ = record.means, get_experiment(record.info["experiment"]) if record.info["kind"] == "training" else None
+        if (folder / "weights.safetensors").exists():
+            record.check()
+    except InputError as error:
+        return str(error)
+    return ""
+
+
+def find_record(experiment: str, root: Path | None = None) -> Record | None:
+    """The record of an experiment, of those that did not diverge: trial recipes last, then the longest, then the first seed."""
+    records = [r for r in find_records(root) if r.folder.parts[-2] == experiment and "diverged" not in r.info]
+    trial = {r.folder: r.info.get("recipe", {}).get("name", "") not in EVIDENCE for r in records}
+    return min(records, key=lambda r: (trial[r.folder], -share(r), r.info.get("seed", 0)), default=None)
+
+
+def share(record: Record) -> float:
+    """Pixels of all training patches seen, ancestors' included, as a fraction of the published run's; 1 without training."""
+    if record.info["kind"] != "training":
+        return 1.0
+    run = published_run(record.info["experiment"])
+    return pixels_seen(record.info) / (run.iterations * run.batch * run.patch**2)
+
+
+def trained_model(name: str, scale: int, weights: Path | None = None) -> nn.Module:
+    """A network with its weights.
+
+    Parameters
+    ----------
+    name : str
+        An experiment, or a model of `srlib.models.MODELS`.
+    scale : int
+        At which it is to be used.
+    weights : path, optional
+        A file of them; those of the experiment's record if omitted.
+
+    Raises
+    ------
+    InputError
+        If the name is unknown, the scale another, or the weights are missing, damaged or of another network.
+    """
+    experiment = get_experiment(name) if name not in MODELS or name in EXPERIMENTS else None
+    model = experiment.make() if experiment else MODELS[name]()
+    known = getattr(model, "scale", None)
+    scales = (known,) if known else experiment.recipes[0].scales if experiment else SCALES
+    if scale not in scales:
+        raise InputError(f"{name} is trained for scale {', '.join(map(str, scales))}, not {scale}: choose one it knows.")
+    if weights is not None:
+        return load_weights(model, weights, name)
+    record = find_record(name)
+    if record is None and (faults := [why for folder, why in damaged_records().items() if Path(folder).parts[-2] == name]):
+        raise InputError(faults[0])
+    if record is None or not (record.folder / "weights.safetensors").exists():
+        raise InputError(f"There is no record of {name} with weights in results/: train it, or give --weights FILE.")
+    if not record.info["finished"]:
+        print(f"srlib: {record.folder} is not finished: its weights are those of an unfinished run", file=sys.stderr)
+    return record.model()
+
+
+def record_folder(
+    experiment: Experiment,
+    seed: int,
+    recipe: str = "fast",
+    budget: float = 1.0,
+    root: Path | None = None,
+    fit: float | None = None,
+    ancestors: Sequence[dict[str, Any]] = (),
+) -> Path:
+    """Where a record belongs: runs of different lengths and lines stand side by side."""
+    length = f"{budget:g}" if fit is None else f"fit{fit:g}"
+    name = f"seed{seed}" if (recipe, length) == ("fast", "1") else f"seed{seed}_{recipe}_{length}"
+    if ancestors:
+        name += f"_from_{ancestors[-1]['weights_sha256'][:8]}"
+    return (root or results_folder()) / experiment.paper / experiment.name / name
+
+
+def write_record(folder: Path, info: dict[str, Any], scores: pd.DataFrame | None = None) -> Record:
+    """Write a record atomically, with where, when and with what it was made."""
+    info = info | {"commit": commit(), "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), "environment": environment()}
+    if scores is not None:
+        write_scores(folder, scores)
+    write_atomically(folder / "record.json", json.dumps(info, indent=1) + "\n")
+    return Record(folder)
+
+
+def join_scores(scores: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:
+    """Two tables of scores in one, a row for an image; where both have a number, the first's."""
+    both = [table for table in (scores, others) if not table.empty]
+    return pd.concat(both or [scores]).groupby(COLUMNS[:4], sort=False, as_index=False)[list(METRICS)].first()
+
+
+def write_scores(folder: Path, scores: pd.DataFrame) -> None:
+    """Write `scores.csv` atomically."""
+    write_atomically(folder / "scores.csv", scores[COLUMNS].to_csv(index=False, float_format="%.8f", lineterminator="\n"))
+
+
+def pixels_seen(info: dict[str, Any]) -> int:
+    """Pixels of all patches that a record's network was trained on, those of its ancestors included."""
+    own = info["iterations_done"] * info["recipe"]["batch"] * info["recipe"]["patch"] ** 2
+    return own + sum(ancestor["pixels"] for ancestor in info.get("ancestors", []))

@@ -1,0 +1,137 @@
+"""Files that hold weights and training states: safetensors with a digest, written whole or not at all.
+
+A file names what it belongs to in its metadata and carries the SHA-256 of its tensors, so a torn, damaged or foreign one is
+refused by name. Pickles are never read.
+"""
+
+import hashlib
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as deserialise
+from safetensors.torch import save as serialise
+from torch import nn
+
+from srlib.errors import InputError
+from srlib.files import write_atomically
+
+Tensors = dict[str, torch.Tensor]
+
+
+def save_tensors(path: str | Path, tensors: Tensors, metadata: dict[str, Any]) -> str:
+    """Write tensors and JSON-able metadata atomically; returns the digest of the tensors."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    sha256 = digest(tensors)
+    write_atomically(path, serialise(tensors, {"srlib": json.dumps({**metadata, "sha256": sha256})}))
+    return sha256
+
+
+def load_tensors(path: str | Path) -> tuple[Tensors, dict[str, Any]]:
+    """Read what `save_tensors` wrote; whole, even while another process replaces it.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, torn, not ours, or its tensors do not match its digest.
+    """
+    try:
+        content = Path(path).read_bytes()  # opened once: `safe_open` opens a file twice, and may get two versions of it
+        tensors = deserialise(content)
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist.") from None
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{path} is damaged or no safetensors file ({error}): delete or replace it.") from None
+    try:
+        head = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+        metadata = json.loads(head["__metadata__"]["srlib"])
+        expected = metadata["sha256"]
+    except (ValueError, KeyError, TypeError):
+        raise InputError(f"{path} was not written by srlib (no digest in it): give a file from a record.") from None
+    if digest(tensors) != expected:
+        raise InputError(f"{path} is damaged: its tensors do not match their SHA-256; delete or replace it.")
+    return tensors, metadata
+
+
+def save_weights(path: str | Path, model: nn.Module, experiment: str) -> str:
+    """Write what a record keeps: convolutions in half precision, everything smaller in single; returns the digest.
+
+    Scores are computed from this file, so its rounding (at most 5e-4 of a weight) is in them.
+    """
+    state = model.state_dict()
+    tensors = {name: t.half() if t.is_floating_point() and t.dim() > 1 else t for name, t in state.items()}
+    return save_tensors(path, tensors, {"experiment": experiment})
+
+
+def digest(tensors: Tensors) -> str:
+    """SHA-256 over names, types, shapes and bytes."""
+    sha256 = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        sha256.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        sha256.update(tensor.reshape(-1).view(torch.uint8).numpy())
+    return sha256.hexdigest()
+
+
+def load_weights(model: nn.Module, path: str | Path, name: str | None = None) -> nn.Module:
+    """Load weights into `model`: our `.safetensors`, or VDSR's release as `.npz` (`weight0..19` OIHW, `bias0..19`).
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        Of the architecture that the file is for.
+    path : path
+        The file. Pickles (`.pt`, `.pth`) are never opened.
+    name : str, optional
+        The experiment wanted. Recursive networks of any depth have weights of one shape, so a file says whose it is.
+
+    Raises
+    ------
+    InputError
+        If the file belongs to another experiment or architecture, or holds a NaN or infinity.
+    """
+    path, owner = Path(path), None
+    if path.suffix == ".npz":
+        tensors = _vdsr_release(path)
+    elif path.suffix == ".safetensors":
+        tensors, metadata = load_tensors(path)
+        tensors = {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}
+        owner = metadata.get("experiment")
+    else:
+        raise InputError(f"{path} is of no known kind: give a .safetensors file, or VDSR weights as .npz.")
+    wanted = {name: tuple(t.shape) for name, t in model.state_dict().items()}
+    given = {name: tuple(t.shape) for name, t in tensors.items()}
+    if wanted != given:
+        differing = sorted(tensor for tensor in wanted | given if wanted.get(tensor) != given.get(tensor))
+        first = differing[0]
+        raise InputError(
+            f"{path} does not fit {name or type(model).__name__}{f' (it holds {owner})' if owner else ''}: {len(differing)} "
+            f"tensors differ, the first is {first} (file: {given.get(first, 'absent')}, model: {wanted.get(first, 'absent')})."
+        )
+    if None not in (name, owner) and name != owner:
+        raise InputError(f"{path} holds {owner}, not {name}: give the file of {name}, or ask for {owner}.")
+    if not all(torch.isfinite(t).all() for t in tensors.values()):
+        raise InputError(f"{path} holds NaN or infinite weights: it is of no use.")
+    model.load_state_dict(tensors)
+    return model
+
+
+def _vdsr_release(path: Path) -> Tensors:
+    try:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
+            pairs = {name: torch.from_numpy(arrays[name].astype(np.float32, casting="same_kind")) for name in arrays.files}
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist.") from None
+    except (OSError, ValueError, EOFError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path} cannot be read as .npz ({error}): replace it.") from None
+    tensors = {}
+    for name, tensor in pairs.items():
+        kind = "weight" if name.startswith("weight") else "bias"
+        number = name.removeprefix(kind)
+        tensors[f"convs.{number}.{kind}"] = tensor if kind == "weight" else tensor.reshape(-1)
+    return tensors

@@ -1,0 +1,358 @@
+"""Training: a loop that can be stopped and resumed anywhere, bit for bit on the CPU.
+
+`Step` does an iteration; what is here decides when to look at the loss, validate, save and stop. The device is left alone for
+about a second at a time. The whole state is in one checkpoint, and nothing else decides what the next iteration does.
+
+On a GPU libraries may choose other algorithms after a restart, so a resumed run ends in other bits and the same statistics,
+unless `deterministic` forbids it.
+"""
+
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import nn
+
+from srlib.datasets import ImageSet, open_images
+from srlib.errors import InputError
+from srlib.files import check_output, lock, write_atomically
+from srlib.models import params, params_total
+from srlib.training.checkpoint import load_tensors, save_weights
+from srlib.training.devices import PRECISIONS, choose_device, choose_precision, device_name, peak_flops, peak_memory, processes
+from srlib.training.lineage import begin_from
+from srlib.training.patches import Patches, make_patches
+from srlib.training.progress import Meter, Progress, work_per_image
+from srlib.training.recipe import Experiment, Recipe, snapshot_name
+from srlib.training.state import State, is_finite, restore, save, start
+from srlib.training.step import Step
+from srlib.training.validation import held_out, validation
+
+VALIDATIONS = 12  # points of a curve
+SAVE_EVERY = 60  # seconds between checkpoints
+BURST = 1.0  # seconds between looks at the loss
+TRIAL = 25.0  # seconds in which `fit` measures the speed
+RESERVE = 0.97  # share of the time that `fit` plans for
+
+
+class DivergedError(InputError):
+    """A loss, weight or statistic is no longer finite; `info` is what a record says of the run."""
+
+    def __init__(self, message: str, info: dict[str, Any]) -> None:
+        super().__init__(message)
+        self.info = info | {"finished": False, "diverged": message}
+
+
+def train(
+    experiment: Experiment,
+    folder: str | Path,
+    *,
+    recipe: str = "fast",
+    seed: int = 0,
+    budget: float = 1.0,
+    data: str | None = None,
+    device: str = "auto",
+    precision: str = "auto",
+    memory: str = "full",
+    compiled: bool = False,
+    deterministic: bool = False,
+    minutes: float | None = None,
+    fit: float | None = None,
+    keep: Sequence[int] = (),
+    ancestors: Sequence[dict[str, Any]] = (),
+    weights: Path | None = None,
+    progress: bool = True,
+) -> dict[str, Any]:
+    """Train, or go on training, until the budget or the minutes are spent.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        What to train.
+    folder : path
+        Receives `checkpoint.safetensors`, `curve.csv` and `weights.safetensors`; a checkpoint found there is resumed.
+    recipe : str
+        Name of one of the experiment's recipes.
+    seed : int
+        Of the initial weights, the order of the patches and their augmentation.
+    budget : float
+        Fraction of the recipe's iterations, above 0.
+    data : str, optional
+        Dataset or folder instead of the experiment's.
+    device : str
+        'cpu', 'cuda' or 'auto'.
+    precision : {'auto', 'fp32', 'bf16'}
+        Of the convolutions; weights, normalisation statistics and loss stay in fp32. 'auto' is that of the checkpoint if there
+        is one, else bf16 on a GPU and on processors that multiply in it, else fp32 (which torch computes in TF32 on a GPU, its
+        default for convolutions).
+    memory : {'full', 'low'}
+        'low' computes the activations of repeated units again in place of keeping them.
+    compiled : bool
+        Whether repeated units are compiled.
+    deterministic : bool
+        Whether a GPU may only use algorithms that give the same bits each time.
+    minutes : float, optional
+        Stop cleanly after so long, validation and saving included, with everything saved.
+    fit : float, optional
+        Minutes, 1 or more: measures the speed for half a minute and fixes the iterations so that a whole run, annealed to its
+        end, takes so long. In place of `budget`.
+    keep : sequence of int
+        Epochs, or iterations where the paper does not count in epochs, at which weights are kept in files of their own.
+    ancestors : sequence of dict
+        The line that this run continues, from `srlib.training.lineage.ancestors_of`.
+    weights : path, optional
+        With `ancestors`: the weights to start from.
+    progress : bool
+        Show a progress bar with loss, validation PSNR, images per second, utilisation and the time left.
+
+    Returns
+    -------
+    dict
+        What a record keeps: configuration, iterations done, sessions, hashes; `finished` tells whether the budget is spent.
+
+    Raises
+    ------
+    InputError
+        If an option is of no use, the checkpoint is damaged or another run's, another process trains in the folder, or
+        (`DivergedError`) the loss is no longer finite.
+    KeyboardInterrupt
+        After Ctrl-C or SIGTERM, when the current step is done and everything is saved.
+    """
+    began = time.monotonic()
+    _check(seed, budget, minutes, fit, precision, memory)
+    device = choose_device(device)
+    how, folder = experiment.recipe(recipe), Path(folder)
+    checkpoint = folder / "checkpoint.safetensors"
+    check_output(checkpoint)
+    images = held_out(open_images(data or experiment.data))
+    total = max(1, round(budget * how.iterations))
+    kept = kept_iterations(how, total, keep)
+    with (
+        processes(device) as shared,
+        _algorithms(device, deterministic),
+        _interruptions() as interruptions,
+        ExitStack() as held,
+    ):
+        first = shared.rank == 0
+        if first:
+            held.enter_context(lock(folder))
+        known = load_tensors(checkpoint)[1].get("config", {}) if checkpoint.exists() else {}
+        if precision == "auto":
+            precision = known.get("precision") or choose_precision(device)
+        state = start(experiment, how, seed, device)
+        model = state.model
+        patches = make_patches(images, how, model.domain, model.colour, experiment.degradation, device)
+        validate = validation(experiment, how) if first else lambda model: math.nan
+        options = {"precision": precision, "memory": memory, "compiled": compiled, "shared": shared, "cycle": len(ancestors)}
+        if fit is not None and shared.count > 1:
+            raise InputError("fit measures one process: give a budget under torchrun.")
+        if fit is not None:
+            total = known.get("iterations") or _fitting(experiment, how, patches, validate, 60 * fit, began, device, options)
+            budget, kept = total / how.iterations, kept_iterations(how, total, keep)
+        config = _config(experiment, how, seed, budget, total, images, precision)
+        config |= {"fit": fit} if fit is not None else {}
+        config |= {"ancestors": list(ancestors)} if ancestors else {}
+        if known:
+            restore(state, checkpoint, config)
+        elif weights is not None:
+            begin_from(state, load_tensors(weights)[0])
+        missed = [k for k, at in kept.items() if at <= state.iteration and not _kept_file(folder, k).exists()]
+        if missed:
+            raise InputError(f"{folder} is at iteration {state.iteration}, past {missed[0]}: what is not kept then is lost.")
+        step = Step(state, patches, how, total, seed, **options)
+        meter = Meter(
+            work_per_image(experiment, how),
+            how.batch,
+            peak_flops(device, precision) * shared.count if progress and first else math.nan,
+        )
+        session = {"device": device_name(device), "gpu": device == "cuda", "processes": shared.count}
+        session |= {"compiled": compiled, "memory": memory, "seconds": 0.0}
+        previous, saved = state.iteration, began
+        bar = Progress(experiment.name, state.iteration, total, shown=progress and first)
+        every, last = max(1, total // VALIDATIONS), state.iteration == total
+        state.sessions += [] if last else [session]
+        with bar:
+            while not last:
+                left = 60 * minutes - (time.monotonic() - began) - meter.overhead if minutes is not None else math.inf
+                stops = [at for at in (total, *kept.values()) if at > state.iteration]
+                next_stop = min(every - state.iteration % every, min(stops) - state.iteration)
+                (ahead,) = shared.agree([min(next_stop, meter.burst(min(left, BURST)))])
+                meter.start()
+                for _ in range(int(ahead)):
+                    loss = step()
+                    bar.update()
+                    if interruptions and shared.count == 1:
+                        break
+                value = loss.item()  # waits for the device
+                meter.stop(state.iteration - previous)
+                previous, now = state.iteration, time.monotonic()
+                out_of_time = minutes is not None and now - began + meter.overhead >= 60 * minutes
+                last = state.iteration == total or out_of_time or bool(interruptions)
+                point_due = state.iteration == total or state.iteration % every == 0
+                save_due = last or now - saved > SAVE_EVERY
+                last, point_due, save_due = (bool(x) for x in shared.agree([last, point_due, save_due]))
+                bar.tell(meter, value, state.curve[-1]["psnr"] if state.curve else None, last)
+                labels = [label for label, at in kept.items() if at == state.iteration]
+                if first and (point_due or save_due or labels):
+                    if not (math.isfinite(value) and is_finite(state)):
+                        raise _diverged(state, value, checkpoint, config | {"sessions": state.sessions})
+                    for label in labels:
+                        save_weights(_kept_file(folder, label), state.average, snapshot_name(experiment.name, label))
+                    if point_due:
+                        rate, decibel = how.rate(state.iteration - 1, total), validate(state.average)
+                        state.curve.append({"iteration": state.iteration, "lr": rate, "loss": value, "psnr": decibel})
+                    session |= meter.summary() | {"seconds": round(time.monotonic() - began, 1), "iteration": state.iteration}
+                    session["memory_mb"] = round(peak_memory(device))
+                    if save_due:
+                        save(state, checkpoint, config)
+                        saved = time.monotonic()
+                    meter.overhead = 1.5 * (time.monotonic() - now)
+        if not first:
+            return config | {"finished": False}
+        if interruptions:
+            raise KeyboardInterrupt(f"stopped at iteration {state.iteration} of {total}; {checkpoint} holds everything.")
+        return config | ({"kept": kept} if kept else {}) | _write(folder, experiment, state, total)
+
+
+def kept_iterations(recipe: Recipe, total: int, keep: Sequence[int]) -> dict[str, int]:
+    """The iterations of a run of `total` at which weights are kept, by label: 'epoch5', or 'iteration500'."""
+    whole, unit = (recipe.epochs, "epoch") if recipe.epochs else (total, "iteration")
+    for number in keep:
+        if not 1 <= number <= whole:
+            raise InputError(f"{unit} {number} cannot be kept: the run has {unit}s 1 to {whole}.")
+    return {f"{unit}{number}": max(1, round(total * number / whole)) for number in keep}
+
+
+def _kept_file(folder: Path, label: str) -> Path:
+    return folder / f"weights_{label}.safetensors"
+
+
+def _fitting(
+    experiment: Experiment,
+    how: Recipe,
+    patches: Patches,
+    validate: Callable[[nn.Module], float],
+    seconds: float,
+    began: float,
+    device: str,
+    options: dict[str, Any],
+) -> int:
+    """How many iterations a span of time is enough for, by the speed of a trial that leaves nothing behind."""
+    trial = start(experiment, how, 0, device)
+    step = Step(trial, patches, how, 1_000_000, 0, **options)
+    for _ in range(2):
+        step().item()
+    done, since = 0, time.monotonic()
+    while (spent := time.monotonic() - since) < TRIAL:
+        step().item()
+        done += 1
+    since = time.monotonic()
+    validate(trial.average)
+    validations = (VALIDATIONS + 1) * (time.monotonic() - since)
+    left = RESERVE * (seconds - (time.monotonic() - began) - validations)
+    if left < TRIAL:
+        raise InputError(
+            f"fit {seconds / 60:g} is too short for {experiment.name}: measuring its speed and validating it take "
+            f"{seconds - left:.0f} s of it; give more minutes."
+        )
+    return max(1, int(left * done / spent))
+
+
+def _config(
+    experiment: Experiment, how: Recipe, seed: int, budget: float, total: int, images: ImageSet, precision: str
+) -> dict[str, Any]:
+    """What decides the result; a checkpoint of another configuration is another run's."""
+    return {
+        "experiment": experiment.name,
+        "model": experiment.model,
+        "arguments": experiment.arguments,
+        "recipe": {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(how).items()},
+        "seed": seed,
+        "budget": budget,
+        "iterations": total,
+        "data": images.name,
+        "data_sha256": images.digest(),
+        "precision": precision,
+    }
+
+
+def _write(folder: Path, experiment: Experiment, state: State, total: int) -> dict[str, Any]:
+    """Write curve and weights; returns how they came about."""
+    curve = pd.DataFrame(state.curve, columns=["iteration", "lr", "loss", "psnr"])
+    write_atomically(folder / "curve.csv", curve.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
+    sha256 = save_weights(folder / "weights.safetensors", state.average, experiment.name)
+    return {
+        "iterations_done": state.iteration,
+        "finished": state.iteration == total,
+        "seconds": round(sum(s["seconds"] for s in state.sessions), 1),
+        "gpu_seconds": round(sum(s["seconds"] * s["processes"] for s in state.sessions if s["gpu"]), 1),
+        "device": state.sessions[-1]["device"],
+        "sessions": state.sessions,
+        "params": params(state.model),
+        "params_total": params_total(state.model),
+        "weights_sha256": sha256,
+    }
+
+
+def _check(seed: int, budget: float, minutes: float | None, fit: float | None, precision: str, memory: str) -> None:
+    if not 0 < budget <= 100:
+        raise InputError(f"budget {budget} is not above 0 (and at most 100): give a fraction of the iterations, such as 0.01.")
+    if not 0 <= seed < 2**63:
+        raise InputError(f"seed {seed} is out of range: give a whole number from 0 on.")
+    if minutes is not None and not minutes >= 0:
+        raise InputError(f"minutes {minutes} is not a span of time: give 0 or more.")
+    if fit is not None and not 1 <= fit < math.inf:
+        raise InputError(f"fit {fit} is too short: half a minute goes into measuring the speed; give 1 minute or more.")
+    if fit is not None and budget != 1:
+        raise InputError(f"fit chooses the budget, and {budget} was given, too: leave one of them out.")
+    if precision not in ("auto", *PRECISIONS):
+        raise InputError(f"precision {precision!r} is unknown: choose auto, {', '.join(PRECISIONS)}.")
+    if memory not in ("full", "low"):
+        raise InputError(f"memory {memory!r} is unknown: choose full or low.")
+
+
+def _diverged(state: State, loss: float, checkpoint: Path, info: dict[str, Any]) -> DivergedError:
+    name = type(state.model).__name__
+    good = f"the last good one is {checkpoint}" if checkpoint.exists() else "there is no checkpoint yet"
+    message = f"{name} diverged by iteration {state.iteration} (loss {loss}); {good}; try another seed."
+    last = info["sessions"][-1]
+    seconds = {"seconds": sum(s["seconds"] for s in info["sessions"]), "gpu_seconds": 0, "device": last["device"]}
+    return DivergedError(message, info | {"iterations_done": state.iteration} | seconds)
+
+
+@contextmanager
+def _algorithms(device: str, deterministic: bool) -> Iterator[None]:
+    """On a GPU: the fastest convolutions that can be found, or the same ones each time."""
+    cudnn = torch.backends.cudnn
+    before = cudnn.benchmark, cudnn.deterministic, torch.are_deterministic_algorithms_enabled()
+    if device == "cuda":
+        cudnn.benchmark, cudnn.deterministic = not deterministic, deterministic
+        torch.use_deterministic_algorithms(deterministic)
+    try:
+        yield
+    finally:
+        cudnn.benchmark, cudnn.deterministic = before[:2]
+        torch.use_deterministic_algorithms(before[2])
+
+
+@contextmanager
+def _interruptions() -> Iterator[list[int]]:
+    """Collect Ctrl-C and SIGTERM instead of dying of them half way through a step."""
+    signals: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield signals
+        return
+    kinds = (signal.SIGINT, signal.SIGTERM)
+    handlers = [signal.signal(kind, lambda number, frame: signals.append(number)) for kind in kinds]
+    try:
+        yield signals
+    finally:
+        for kind, handler in zip(kinds, handlers, strict=True):
+            signal.signal(kind, handler)

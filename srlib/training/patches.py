@@ -1,0 +1,270 @@
+"""Training pairs: every patch of every image, drawn by index from whole images that stay on the device.
+
+A patch is never stored. Images of one kind lie end to end in one flat tensor, a `Plane`; a batch is one gather, and turning,
+mirroring and the choice of scale are arithmetic on the indices. Which patches make up iteration t is a pure function of the
+seed and t, so resuming needs no sampler state, and nothing but a new order for each pass ever comes from the host.
+"""
+
+import hashlib
+import json
+import math
+import os
+import sys
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from srlib.datasets import ImageSet
+from srlib.errors import InputError
+from srlib.images import imresize, rgb_to_luma, round_uint8, to_float
+from srlib.protocol import PROTOCOLS
+from srlib.training.checkpoint import Tensors, load_tensors, save_tensors
+from srlib.training.recipe import Recipe
+
+PREPARED = 1  # version of the prepared images: a new one makes them anew
+
+
+@dataclass(frozen=True)
+class Plane:
+    """Images of one kind, end to end, and where each patch lies in them.
+
+    Attributes
+    ----------
+    pixels : torch.Tensor
+        `(pixels, channels)`, `uint8` in 0..255 or `float32` in about 0..1.
+    start, width : torch.Tensor
+        `int64`, `(patches,)`: index of each patch's first pixel, and its image's width.
+    mirrored_rows, mirrored_columns : torch.Tensor
+        `int64`, `(patches,)`: how far down and to the right a patch moves if it is cut from the image mirrored that way, where
+        the lattice starts from the other border.
+    size : int
+        Side of a patch in pixels.
+    """
+
+    pixels: torch.Tensor
+    start: torch.Tensor
+    width: torch.Tensor
+    mirrored_rows: torch.Tensor
+    mirrored_columns: torch.Tensor
+    size: int
+
+    def crop(self, which: torch.Tensor, turn: torch.Tensor) -> torch.Tensor:
+        """The patches `which`, each under a symmetry of the square `turn` as `recipe` numbers them; both `(count,)`.
+
+        Returns
+        -------
+        torch.Tensor
+            `(count, channels, size, size)`, `float32` in about 0..1.
+
+        Notes
+        -----
+        The papers' scripts store mirrored and turned copies of each image and lay the lattice of patches over every copy from
+        its own first pixel. So a patch of a mirrored copy lies elsewhere in the image than that of the copy as it is.
+        """
+        swapped = turn & 4 > 0  # then the first bit mirrors columns of the image, and the second one its rows
+        rows, columns = torch.where(swapped, turn >> 1, turn) & 1, torch.where(swapped, turn, turn >> 1) & 1
+        width = self.width[which]
+        start = self.start[which] + rows * self.mirrored_rows[which] * width + columns * self.mirrored_columns[which]
+        turn, start, width = (x[:, None, None] for x in (turn, start, width))
+        side = torch.arange(self.size, device=which.device)
+        row, column = side[None, :, None], side[None, None, :]
+        row = torch.where(turn & 1 > 0, self.size - 1 - row, row)
+        column = torch.where(turn & 2 > 0, self.size - 1 - column, column)
+        row, column = torch.where(turn & 4 > 0, column, row), torch.where(turn & 4 > 0, row, column)
+        found = self.pixels[start + row * width + column].permute(0, 3, 1, 2)
+        return found if found.is_floating_point() else found.float() / 255
+
+
+@dataclass(frozen=True)
+class Patches:
+    """All training pairs of a set of images: the HR patches, and what a network is given for each (`'lr'`, `'ilr'`)."""
+
+    hr: Plane
+    inputs: dict[str, Plane]
+
+    def __len__(self) -> int:
+        return len(self.hr.start)
+
+
+class Sampler:
+    """Which patches, and how turned, make up each iteration.
+
+    Patches are shuffled anew for each pass over them; what does not fill a batch waits for another pass. A pass's order lies on
+    the device, and the iteration is read there, so drawing needs nothing from the host.
+
+    Parameters
+    ----------
+    patches : Patches
+        What is drawn from.
+    batch : int
+        Pairs an iteration.
+    turns : tuple of int
+        Symmetries of the square, drawn uniformly.
+    seed : int
+        Decides everything.
+    part : (int, int)
+        Of several processes that share a batch: this one's number and how many there are.
+    cycle : int
+        How many trainings this one builds on: each draws orders of its own.
+    """
+
+    def __init__(
+        self,
+        patches: Patches,
+        batch: int,
+        turns: tuple[int, ...],
+        seed: int,
+        part: tuple[int, int] = (0, 1),
+        cycle: int = 0,
+    ) -> None:
+        device = patches.hr.pixels.device
+        self.patches, self.batch, self.turns, self.seed, self.cycle = patches, batch, turns, seed, cycle
+        self.repeats = math.ceil(batch / len(patches))  # of a set smaller than one batch
+        self.iterations = self.repeats * len(patches) // batch  # a pass
+        self.loaded = -1  # the pass whose order is on the device
+        self.order = torch.zeros(self.iterations * batch, dtype=torch.int64, device=device)
+        self.turned = torch.zeros(self.iterations * batch, dtype=torch.int64, device=device)
+        self.places = torch.arange(batch, device=device)[part[0] :: part[1]]
+
+    def seek(self, iteration: int) -> None:
+        """Bring the order of the pass that holds an iteration to the device, unless it is there."""
+        number = iteration // self.iterations
+        if number == self.loaded:
+            return
+        generator = _generator(self.seed, number, self.cycle)
+        count = len(self.order)
+        order = torch.cat([torch.randperm(len(self.patches), generator=generator) for _ in range(self.repeats)])
+        self.order.copy_(order[:count])
+        self.turned.copy_(torch.tensor(self.turns)[torch.randint(len(self.turns), (count,), generator=generator)])
+        self.loaded = number
+
+    def draw(self, iteration: torch.Tensor) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+        """The pairs of an iteration (a number on the device, of the pass that `seek` brought): inputs by name, and HR."""
+        places = iteration % self.iterations * self.batch + self.places
+        which, turn = self.order[places], self.turned[places]
+        return {name: plane.crop(which, turn) for name, plane in self.patches.inputs.items()}, self.patches.hr.crop(which, turn)
+
+
+def _generator(*entropy: int) -> torch.Generator:
+    # torch's CPU generator keeps 32 bits of its seed, so the numbers are hashed, not shifted together.
+    return torch.Generator().manual_seed(int(np.random.SeedSequence(entropy).generate_state(1)[0]))
+
+
+def make_patches(
+    images: Iterable[tuple[str, np.ndarray]],
+    recipe: Recipe,
+    domain: str = "ilr",
+    colour: str = "luma",
+    degradation: str = "drrn",
+    device: str = "cpu",
+) -> Patches:
+    """Cut patches from whole, modcropped and resized images, as the papers do, all scales mixed.
+
+    Parameters
+    ----------
+    images : iterable of (name, image)
+        `uint8`, grey or RGB. What is made of an `ImageSet` is kept on the disk, in `SRLIB_CACHE` or `~/.cache/srlib/prepared`.
+    recipe : Recipe
+        Its scales, sizes, patch and stride.
+    domain, colour : str
+        What the network takes, as in `srlib.models`.
+    degradation : str
+        The protocol that makes LR and ILR.
+    device : str
+        Where the pixels are kept.
+
+    Raises
+    ------
+    InputError
+        If no image is large enough for a patch. Smaller ones are left out, and said to be.
+
+    Notes
+    -----
+    `len(recipe.turns) * len(patches)` is the papers' count of pairs, as they store every turned and mirrored copy.
+    """
+    kinds = domain.split("+")
+    if "lr" in kinds and (len(recipe.scales) > 1 or recipe.patch % recipe.scales[0] or recipe.stride % recipe.scales[0]):
+        raise InputError(f"A network at low resolution wants one scale that divides its patch and stride, but got {recipe}.")
+    tensors = prepare(images, recipe, kinds, colour, degradation)
+    places: dict[str, list[np.ndarray]] = {"hr": [], "lr": []}  # start, width, mirrored rows and columns of each patch
+    offsets, small = {"hr": 0, "lr": 0}, 0
+    shapes = tensors["shapes"].tolist()
+    for height, width, scale in shapes:
+        row, column = np.meshgrid(
+            *(np.arange(0, n - recipe.patch + 1, recipe.stride) for n in (height, width)), indexing="ij", sparse=True
+        )
+        small += not row.size * column.size
+        for kind, zoom in (("hr", 1), ("lr", scale)):
+            start = offsets[kind] + row // zoom * (width // zoom) + column // zoom
+            down, right = ((n - recipe.patch - 2 * at) // zoom for n, at in ((height, row), (width, column)))
+            places[kind].append(np.stack([x.ravel() for x in np.broadcast_arrays(start, width // zoom, down, right)]))
+            offsets[kind] += (height // zoom) * (width // zoom)
+    if small == len(shapes):
+        raise InputError(f"No training image is as large as one patch of {recipe.patch} pixels: give larger ones.")
+    if small:
+        print(f"srlib: {small} of {len(shapes)} images are smaller than a patch of {recipe.patch}: left out", file=sys.stderr)
+    place = {kind: torch.from_numpy(np.concatenate(places[kind], axis=1)).to(device) for kind in ("hr", "lr")}
+    planes = {
+        kind: Plane(
+            tensors[kind].to(device), *place[key := "lr" if kind == "lr" else "hr"],
+            recipe.patch // (recipe.scales[0] if key == "lr" else 1),
+        )
+        for kind in ("hr", *kinds)
+    }  # fmt: skip
+    return Patches(planes.pop("hr"), planes)
+
+
+def prepare(
+    images: Iterable[tuple[str, np.ndarray]], recipe: Recipe, kinds: list[str], colour: str, degradation: str
+) -> Tensors:
+    """Whole images as training takes them: `hr` and the `kinds`, `(pixels, channels)`, and `shapes`, (height, width, scale)."""
+    cache = None
+    if isinstance(images, ImageSet):
+        key = json.dumps([PREPARED, images.digest(), kinds, colour, degradation, recipe.scales, recipe.sizes])
+        folder = Path(os.environ.get("SRLIB_CACHE") or "~/.cache/srlib/prepared").expanduser()
+        cache = folder / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.safetensors"
+        if cache.exists():
+            try:
+                return load_tensors(cache)[0]
+            except InputError as error:
+                print(f"srlib: {error} It is made anew.", file=sys.stderr)
+
+    def one(named: tuple[str, np.ndarray]) -> list[dict[str, np.ndarray]]:
+        reduced = [named[1] if size == 1 else imresize(named[1], size) for size in recipe.sizes]
+        return [_pair(image, scale, kinds, colour, degradation) for image in reduced for scale in recipe.scales]
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        total = len(images) if hasattr(images, "__len__") else None
+        bar = tqdm(pool.map(one, images), desc="resizing training images", total=total, leave=False, disable=None)
+        pairs = [pair for made in bar for pair in made]
+    if not pairs:
+        raise InputError("There is no training image: give a folder that holds some.")
+    channels = 1 if colour == "luma" else 3
+    tensors = {
+        kind: torch.from_numpy(np.concatenate([pair[kind].reshape(-1, channels) for pair in pairs])) for kind in ("hr", *kinds)
+    }
+    scales = [scale for _ in pairs[:: len(recipe.scales)] for scale in recipe.scales]
+    tensors["shapes"] = torch.tensor([(*pair["hr"].shape[:2], scale) for pair, scale in zip(pairs, scales, strict=True)])
+    if cache is not None:
+        save_tensors(cache, tensors, {})
+    return tensors
+
+
+def _pair(image: np.ndarray, scale: int, kinds: list[str], colour: str, degradation: str) -> dict[str, np.ndarray]:
+    """One image at one scale: HR as 8 bits; LR and ILR as the protocol makes them, never rounded further."""
+    protocol = PROTOCOLS[degradation]
+    lr = protocol.degrade(image, scale)
+    made = {"hr": protocol.reference(image, scale), "lr": lr}
+    if "ilr" in kinds:
+        made["ilr"] = protocol.interpolate(lr, scale)
+    if colour == "luma" and protocol.colour == "rgb":  # what a luma network sees of an RGB image
+        made = {kind: rgb_to_luma(x if x.dtype == np.uint8 else 255 * x) for kind, x in made.items()}
+        made = {kind: round_uint8(x) if kind == "hr" else x / 255 for kind, x in made.items()}
+    return {
+        kind: x if x.dtype == np.uint8 else to_float(x).astype(np.float32) for kind, x in made.items() if kind in ("hr", *kinds)
+    }

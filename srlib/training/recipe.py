@@ -1,0 +1,94 @@
+"""Experiment and Recipe: what is trained and how, as plain frozen data.
+
+The experiments of a paper are declared in `srlib.papers.<paper>`, readable beside its section on training.
+"""
+
+import math
+import re
+from dataclasses import dataclass, field
+
+from torch import nn
+
+from srlib.errors import InputError
+from srlib.models import make_model
+
+# The symmetries of the square as bits: 1 and 2 mirror rows and columns, 4 exchanges them; 0, 3, 5 and 6 are the rotations.
+ROTATIONS = (0, 3, 5, 6)
+REFLECTIONS = (1, 2, 4, 7)
+# Recipes whose runs stand beside printed numbers ('': nothing was trained); the others are trials.
+EVIDENCE = ("published", "fast", "core", "")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a model is trained. `budget` scales the iterations and every milestone, nothing else."""
+
+    name: str
+    optimiser: str  # 'sgd' (with momentum), 'adam' or 'muon' (see `srlib.training.muon`)
+    lr: float  # largest learning rate; of 'muon', the spectral norm of an update of an inner convolution
+    iterations: int
+    batch: int
+    patch: int  # side in HR pixels, a multiple of the scale for a network at low resolution
+    stride: int  # between patches, in HR pixels, likewise
+    scales: tuple[int, ...]
+    decay: float = 0.5  # factor on the rate at each milestone
+    decay_every: int = 0  # iterations between milestones; 0: cosine to zero after the warm-up
+    warmup: float = 0.0  # fraction of the iterations in which the rate rises linearly
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+    bias_lr: float = 1.0  # factor on the rate of convolution biases
+    adam_lr: float = 0.0  # with 'muon': largest learning rate of AdamW, which trains all but the inner convolutions
+    clip: float = 0.0  # largest gradient; 0: none
+    clip_by: str = "norm"  # of all gradients together, or 'value': of each element
+    clip_over_lr: bool = False  # VDSR's adjustable clipping: the limit is clip / rate
+    loss: str = "squared"  # or 'absolute' differences
+    loss_factor: float = 0.5
+    pixel_mean: bool = False  # whether the loss is a mean over pixels, or their sum; it is a mean over patches in any case
+    supervision: float = 0.0  # share of the loss that intermediate predictions have at first; it falls to zero linearly (DRCN)
+    sizes: tuple[float, ...] = (1.0,)  # factors by which every training image enters, reduced
+    turns: tuple[int, ...] = ROTATIONS + REFLECTIONS  # symmetries of the square, drawn uniformly from this list
+    ema: float = 0.0  # decay of the moving average of the weights; 0: none
+    bn_momentum: float | None = None  # replaces the model's
+    last_gain: float = 1.0  # factor on the initial weights of the last convolution
+    epochs: int = 0  # that the paper's whole run has, if it counts in epochs
+    first_shift: float = 0.0  # initial beta of the normalisation of the input image (see `srlib.models.drrn`)
+
+    def rate(self, iteration: int, total: int) -> float:
+        """Learning rate of one iteration (from 0) in a run of `total`."""
+        if self.decay_every:
+            return self.lr * self.decay ** (iteration * self.iterations // (total * self.decay_every))
+        warmup = self.warmup * total
+        if iteration < warmup:
+            return self.lr * (iteration + 1) / (warmup + 1)
+        return self.lr * 0.5 * (1 + math.cos(math.pi * (iteration - warmup) / (total - warmup)))
+
+
+def snapshot_name(name: str, label: str) -> str:
+    """An experiment as it was at an epoch or iteration: `rlcsc_k25_epoch5`, or narrow, `rlcsc_k25_epoch5_w16`."""
+    return re.sub(r"(_w\d+)?$", rf"_{label}\1", name, count=1)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A model, its data and its recipes, under one name."""
+
+    name: str
+    paper: str
+    model: str  # a key of ARCHITECTURES
+    arguments: dict[str, int | bool] = field(default_factory=dict)
+    data: str = "T291"
+    recipes: tuple[Recipe, ...] = ()
+    degradation: str = "drrn"  # the protocol that makes its training pairs
+    protocols: tuple[str, ...] = ("drrn",)  # those in which it is scored
+
+    def make(self) -> nn.Module:
+        """The untrained model."""
+        return make_model(self.model, self.arguments)
+
+    def recipe(self, name: str) -> Recipe:
+        """The recipe called `name`, or an `InputError` that lists them."""
+        for recipe in self.recipes:
+            if recipe.name == name:
+                return recipe
+        names = ", ".join(recipe.name for recipe in self.recipes)
+        raise InputError(f"{self.name} has no recipe {name!r}: choose one of {names}.")

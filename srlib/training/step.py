@@ -1,0 +1,232 @@
+"""One iteration of training: draw, predict, compare, clip, update, average.
+
+All that changes from one iteration to the next is a tensor on the device: its number, the learning rates, the order of the
+patches. Nothing is read back, so a GPU can replay the whole iteration as one CUDA graph, without the hundreds of launches that
+a small network would otherwise wait for. On a CPU the same lines run one by one.
+"""
+
+import math
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.utils.checkpoint import checkpoint
+
+from srlib.errors import InputError
+from srlib.models import run
+from srlib.models.drn import ResidualDistilling
+from srlib.models.drrn import RecursiveBlock
+from srlib.models.dsrn import Residual
+from srlib.models.rlcsc import RLCSC
+from srlib.training.devices import PRECISIONS, Processes
+from srlib.training.patches import Patches, Sampler
+from srlib.training.recipe import Recipe
+from srlib.training.state import State
+
+# The unit that a network repeats: the method that computes it.
+UNITS = {RecursiveBlock: "residual", RLCSC: "recursion", Residual: "forward", ResidualDistilling: "forward"}
+WARM_UP = 3  # iterations before a graph is captured, for libraries to choose their algorithms
+
+
+class Step:
+    """Call it for the next iteration; it returns the loss, on the device.
+
+    Parameters
+    ----------
+    state : State
+        What is trained; its `iteration` is kept.
+    patches : Patches
+        On the state's device.
+    recipe : Recipe
+        How.
+    total : int
+        Iterations of the whole run.
+    seed : int
+        Of order and augmentation.
+    precision : str
+        Of the convolutions; weights, normalisation statistics, loss and averages stay in fp32.
+    memory : {'full', 'low'}
+        'low' computes repeated units again in the backward pass, so that depth costs next to no activations.
+    compiled : bool
+        Whether repeated units are compiled.
+    graph : bool
+        Whether a GPU replays the iteration as a CUDA graph.
+    shared : Processes
+        Those that share each batch.
+    cycle : int
+        How many trainings this one builds on.
+    """
+
+    def __init__(
+        self,
+        state: State,
+        patches: Patches,
+        recipe: Recipe,
+        total: int,
+        seed: int,
+        *,
+        precision: str = "fp32",
+        memory: str = "full",
+        compiled: bool = False,
+        graph: bool = True,
+        shared: Processes = Processes(),  # noqa: B008 (frozen)
+        cycle: int = 0,
+    ) -> None:
+        device = patches.hr.pixels.device
+        if recipe.batch % shared.count:
+            raise InputError(f"A batch of {recipe.batch} cannot be shared by {shared.count} processes: choose a divisor of it.")
+        if recipe.supervision and shared.count > 1:
+            raise InputError("A loss on intermediate predictions is computed by one process only: start it without torchrun.")
+        self.state, self.recipe, self.total, self.precision = state, recipe, total, precision
+        self.sampler = Sampler(patches, recipe.batch, recipe.turns, seed, (shared.rank, shared.count), cycle)
+        self.rates = torch.tensor([recipe.rate(k, total) for k in range(total)], device=device)
+        self.number = torch.tensor(state.iteration, device=device)
+        if memory == "low":
+            _wrap_units(state.model, lambda unit: partial(_recomputed, state.model, unit), "memory='low'")
+        if compiled:
+            _wrap_units(state.model, torch.compile, "compiling them")
+        self.forward: Callable[..., torch.Tensor] = partial(run, state.model)
+        if shared.count > 1:
+            self.forward = _distributed(state, device.type)
+        self.graph = None
+        self.before_capture = WARM_UP if graph and device.type == "cuda" and shared.count == 1 else -1
+        with torch.no_grad():
+            pairs = [m.state_dict().values() for m in (state.average, state.model)]
+            self.averages, self.weights = ([t for t in tensors if t.is_floating_point()] for tensors in pairs)
+
+    def __call__(self) -> torch.Tensor:
+        """Run the next iteration."""
+        self.sampler.seek(self.state.iteration)
+        if self.graph is None and self.before_capture == 0:
+            self._capture()
+        if self.graph is not None:
+            self.graph.replay()
+        elif self.before_capture > 0:  # on a stream of its own, as capturing wants
+            self.before_capture -= 1
+            stream = torch.cuda.Stream()
+            stream.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(stream):
+                self.loss = self._iteration()
+            torch.cuda.current_stream().wait_stream(stream)
+        else:
+            self.loss = self._iteration()
+        self.state.iteration += 1
+        return self.loss
+
+    def _capture(self) -> None:
+        """Record one iteration; if the GPU's libraries refuse, say so and go on without a graph."""
+        graph, number = torch.cuda.CUDAGraph(), self.number.clone()
+        self.state.model.zero_grad(set_to_none=True)
+        try:
+            with torch.cuda.graph(graph):
+                self.loss = self._iteration()
+            self.graph = graph
+        except RuntimeError as error:
+            print(f"srlib: the iteration cannot be captured ({str(error).splitlines()[0]}): going on without", file=sys.stderr)
+            self.number.copy_(number)
+        self.before_capture = -1
+
+    def _iteration(self) -> torch.Tensor:
+        state, recipe = self.state, self.recipe
+        inputs, hr = self.sampler.draw(self.number)
+        state.model.train()
+        loss = self._loss(inputs, hr)
+        state.model.zero_grad(set_to_none=True)
+        loss.backward()
+        rate = self.rates.take(self.number)  # indexing would ask the device for the number
+        for group in state.optimiser.param_groups:
+            group["lr"].copy_(rate * group["factor"])
+        if recipe.clip:
+            self._clip(recipe.clip / rate if recipe.clip_over_lr else recipe.clip)
+        state.optimiser.step()
+        if state.muon:
+            state.muon.step(rate)
+        self.number += 1
+        decay = ((1 + self.number) / (10 + self.number)).clamp(max=recipe.ema)  # 0: the average is the network itself
+        torch._foreach_mul_(self.averages, decay)
+        torch._foreach_add_(self.averages, torch._foreach_mul(self.weights, 1 - decay))
+        return loss.detach()
+
+    def _loss(self, inputs: dict[str, torch.Tensor], hr: torch.Tensor) -> torch.Tensor:
+        given = [x.contiguous(memory_format=torch.channels_last) for x in (inputs.get("lr", hr), inputs.get("ilr", hr))]
+        with autocast(hr.device.type, self.precision):
+            if not self.recipe.supervision:
+                return self._distance(self.forward(*given), hr)
+            model = self.state.model  # DRCN: what is wanted of the intermediate predictions, too
+            predictions = model.predictions(given[1])
+            sr = sum(w * y for w, y in zip(model.w, predictions, strict=True))
+        share = self.recipe.supervision * (1 - self.number / self.total)
+        each = torch.stack([self._distance(y, hr) for y in predictions]).mean()
+        return (1 - share) * self._distance(sr, hr) + share * each
+
+    def _distance(self, sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
+        error = sr.float() - hr
+        error = error.square() if self.recipe.loss == "squared" else error.abs()
+        return self.recipe.loss_factor * (error.mean() if self.recipe.pixel_mean else error.sum() / len(hr))
+
+    def _clip(self, limit: torch.Tensor | float) -> None:
+        gradients = [p.grad for p in self.state.model.parameters() if p.grad is not None]
+        if self.recipe.clip_by == "value":
+            torch._foreach_clamp_min_(gradients, -limit)
+            torch._foreach_clamp_max_(gradients, limit)
+            return
+        norm = nn.utils.get_total_norm(gradients)
+        torch._foreach_mul_(gradients, (limit / (norm + 1e-6)).clamp(max=1))
+
+
+def autocast(device: str, precision: str) -> AbstractContextManager:
+    """Convolutions in half precision, or nothing for fp32."""
+    return nullcontext() if precision == "fp32" else torch.autocast(device, PRECISIONS[precision])
+
+
+def _wrap_units(model: nn.Module, wrap: Callable[[Any], Any], purpose: str) -> None:
+    units = [(module, UNITS[type(module)]) for module in model.modules() if type(module) in UNITS]
+    if not units:
+        raise InputError(f"{type(model).__name__} repeats no unit, so {purpose} would change nothing: leave it out.")
+    for module, name in units:
+        setattr(module, name, wrap(getattr(module, name)))
+
+
+def _recomputed(model: nn.Module, unit: Callable[..., torch.Tensor], *inputs: Any) -> torch.Tensor:
+    """A unit whose activations are computed again in the backward pass; a recursion of K steps in about sqrt(K) parts."""
+    if not model.training:
+        return unit(*inputs)
+    if isinstance(model, RLCSC):
+        z, w1_y, times = inputs
+        part = math.isqrt(times)
+        for left in range(times, 0, -part):
+            z = _checkpointed(unit, z, w1_y, min(part, left))
+        return z
+    return _checkpointed(unit, *inputs)
+
+
+def _checkpointed(unit: Callable[..., torch.Tensor], *inputs: Any) -> torch.Tensor:
+    contexts = lambda: (nullcontext(), _apart([x for x in inputs if isinstance(x, nn.BatchNorm2d)]))  # noqa: E731
+    return checkpoint(unit, *inputs, use_reentrant=False, preserve_rng_state=False, context_fn=contexts)
+
+
+@contextmanager
+def _apart(norms: list[nn.BatchNorm2d]) -> Iterator[None]:
+    """Normalisation that does not count a batch when it sees it again: its statistics are set apart."""
+    kept = [dict(norm._buffers) for norm in norms]
+    for norm in norms:
+        norm._buffers.update({name: buffer.clone() for name, buffer in norm._buffers.items()})
+    try:
+        yield
+    finally:
+        for norm, buffers in zip(norms, kept, strict=True):
+            norm._buffers.update(buffers)
+
+
+def _distributed(state: State, device: str) -> Callable[..., torch.Tensor]:
+    """The network on several processes: gradients are averaged, and on GPUs normalisation sees the whole batch."""
+    if device == "cuda":
+        nn.SyncBatchNorm.convert_sync_batchnorm(state.model)
+    module = DistributedDataParallel(state.model)
+    names = state.model.domain.split("+")
+    return lambda lr, ilr: module(*({"lr": lr, "ilr": ilr}[name] for name in names))

@@ -1,0 +1,1 @@
+"""What readers touch: the viewer, the explorer, the states of a network."""

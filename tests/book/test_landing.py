@@ -1,0 +1,77 @@
+"""The first page: its counts are the ledger's, its picture is of the networks."""
+
+import re
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+from pages import landing
+from pages.ledger import so_far
+
+from srlib.ledger.rows import counts, ledger
+from srlib.models import MODELS, outline, params
+from srlib.papers import PAPERS, TITLES, claims
+
+
+def test_each_paper_stands_in_the_table_with_its_counts():
+    """Identity: the verdicts on the paper's own scores, as counted elsewhere."""
+    lines = landing.standing().splitlines()[2:]
+    for line, paper in zip(lines, PAPERS, strict=True):
+        name, _, reached, *others = (cell.strip() for cell in line.strip("|").split(" | "))
+        assert name == f"[{TITLES[paper]}]({paper}.md)"
+        assert reached.endswith(f"of {sum(c.kind == 'measured' for c in claims(paper))}")
+        own = counts(row for row in ledger((paper,)) if row.kind == "measured")
+        wanted = [own["short of it"], own["unfinished"], own["not run"]]
+        assert [int(n) for n in others] in (wanted, [wanted[0], wanted[2]])  # a column of noughts is left out
+
+
+def test_the_first_screen_says_what_has_been_confirmed_and_refuted(trained):
+    """By hand: nothing; two narrow networks and a baseline, none of the papers'; one of theirs, as good as printed."""
+    own = sum(c.kind == "measured" for paper in PAPERS for c in claims(paper))
+    none = f"**Of {own} scores of the papers' own networks none are reached so far**; 0 are short of it, "
+    assert so_far().startswith(none)
+    assert "No network of a paper's size is trained." in so_far()
+    assert "long enough training support none and contradict none; on 39 of them nothing of ours bears yet." in so_far()
+    for name, seed in (("drrn_b1u3_w16", 0), ("drrn_b1u3_w16", 1), ("rlcsc_k5_n32_m32", 0), ("vdsr", 0)):
+        trained(name, 31.0, seed)
+    assert so_far().startswith(none)
+    assert "No network of a paper's size is trained." in so_far()
+    trained("drrn_b1u9", 33.93, recipe="published")
+    assert so_far().startswith(f"**Of {own} scores of the papers' own networks 1 is reached so far** (1 PSNR); ")
+    assert "One network of a paper's size is trained, for at most 100 % of the published training." in so_far()
+
+
+def test_narrow_networks_are_said_to_prove_nothing(grid):
+    """The sentence a newcomer takes home."""
+    assert re.search(r"Narrow or briefly trained ones support \d+, contradict \d+ and leave \d+ undecided\.", so_far())
+    assert so_far().endswith("They say how such networks behave, and neither prove nor refute a paper.")
+
+
+def test_claims_by_kind_add_up_to_the_ledgers():
+    """Identity."""
+    for paper in PAPERS:
+        rows = [line.strip("| ").split(" | ") for line in landing.claims_of(paper).splitlines()[2:]]
+        assert sum(int(row[1]) for row in rows) == counts(ledger((paper,))).total()
+
+
+def test_the_picture_has_a_point_for_each_network_and_no_inline_style(results, trained):
+    """Identity: printed and trained networks; what a strict content policy refuses is not there."""
+    assert "Trained here: none" in landing.picture()
+    trained("drrn_b1u3_w16", 31.25)
+    text = landing.picture()
+    svg = ElementTree.fromstring(re.search("<svg.*</svg>", text, re.S)[0])
+    points = {title.text.split(":")[0] for title in svg.iter("title")}
+    assert {"drrn_b1u25", "dsrn_t7_x3", "rlcsc_k25", "drn_x3", "drrn_b1u3_w16"} <= points
+    assert "Trained here: drrn_b1u3_w16 31.25 dB with 4,896 weights" in svg.attrib["aria-label"]
+    assert f"{params(outline(MODELS['drrn_b1u25'])):,} weights" in svg.attrib["aria-label"]
+    assert "style=" not in text
+
+
+@pytest.mark.parametrize("psnr", [24.5, 31.0])
+def test_every_point_lies_between_the_axes(trained, psnr):
+    """By hand: a narrow network far below the papers' lowers the axis."""
+    trained("drrn_b1u3_w16", psnr)
+    svg = ElementTree.fromstring(re.search("<svg.*</svg>", landing.picture(), re.S)[0])
+    left, top, right, bottom = landing.PLOT
+    for circle in svg.iter("circle"):
+        assert left <= float(circle.attrib["cx"]) <= right
+        assert top <= float(circle.attrib["cy"]) <= bottom

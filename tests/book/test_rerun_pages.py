@@ -1,0 +1,118 @@
+"""The box "Rerun this": commands that run, costs that are computed."""
+
+import json
+import re
+import shlex
+
+import pytest
+
+papermill = pytest.importorskip("papermill")
+
+from pages.rerun import ASSUMED, OWN, box, duration, operations, ways  # noqa: E402
+
+from srlib.models import macs_per_pixel  # noqa: E402
+from srlib.papers import PAPERS, claims, get_experiment  # noqa: E402
+from srlib.papers.items import items  # noqa: E402
+from srlib.records.provenance import ROOT  # noqa: E402
+
+PAGES = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_each_command_of_a_box_names_a_notebook_and_its_parameters(page):
+    """papermill's own view of the notebook: its parameters, and experiments that exist."""
+    for way in ways(page, 1.0):
+        program, notebook, _, *options = shlex.split(way.command)
+        assert program == "papermill"
+        known = papermill.inspect_notebook(str(ROOT / notebook))
+        assert set(options[0::3]) <= {"-p"}
+        given = dict(zip(options[1::3], options[2::3], strict=True))
+        assert given.keys() <= known.keys()
+        for name in given.get("experiments", "").split(",") if "experiments" in given else ():
+            assert get_experiment(name).name == name
+
+
+def test_every_page_that_can_train_has_the_papers_networks_in_its_box():
+    """Identity: pages whose parameters say that `train` trains, and the networks whose numbers their tables print."""
+    parameters = {page: papermill.inspect_notebook(str(ROOT / "notebooks" / f"{page}.ipynb")) for page in PAGES}
+    assert {page for page, known in parameters.items() if "train here" in known["train"]["help"]} == OWN.keys()
+    for paper in PAPERS:
+        for item in items(paper):
+            printed = {c.experiment for c in claims(paper) if c.where == item.name and c.kind == "measured"}
+            for name in printed:
+                assert re.sub(r"_epoch\d+$", "", name) in {re.sub(r"_epoch\d+$", "", own) for own in OWN[item.page]}
+
+
+def by_hand(name: str, iterations: float, recipe: str = "fast") -> float:
+    """Operations: forward once and backward twice, two a multiplication with its addition."""
+    experiment = get_experiment(name)
+    recipe = experiment.recipe(recipe)
+    return 3 * 2 * macs_per_pixel(experiment.make, recipe.scales[0]) * recipe.patch**2 * recipe.batch * iterations
+
+
+@pytest.fixture
+def measured(results):
+    """A calibration of a CPU, alone in a folder of records."""
+    rows = [{"experiment": "rlcsc_k25", "precision": "fp32", "compiled": False, "batch": 2, "tflops": 0.1}]
+    calibration = {"device": "a CPU, 2 threads", "gpu": False, "date": "2026-01-01T00:00:00Z", "rows": rows}
+    (results / "calibration").mkdir(parents=True)
+    (results / "calibration" / "a_cpu.json").write_text(json.dumps(calibration))
+    return calibration
+
+
+@pytest.mark.parametrize(("recipe", "budget"), [("fast", 1.0), ("adam", 0.5)])
+def test_narrow_networks_are_as_slow_as_their_papers_records(trained, recipe, budget):
+    """By hand: operations and seconds of DRN's one training, by the recipe that it was trained with."""
+    info = trained("drn_x3_c32_g2_k3", 31.0, budget=budget, recipe=recipe).info
+    trained("drrn_b1u3_w16", 31.0)  # of another paper
+    rate = by_hand("drn_x3_c32_g2_k3", info["iterations"], recipe) / info["seconds"]
+    work = by_hand("drn_x3_w16", get_experiment("drn_x3_w16").recipe("fast").iterations)
+    assert operations([get_experiment("drn_x3_w16")], 1.0) == pytest.approx(work)
+    assert ways("drn_tables", 1.0)[1].cost == f"about {duration(work / rate)} on a CPU"
+
+
+def test_without_records_and_calibrations_nothing_is_estimated(results):
+    """Edge: it is said that nothing was trained or measured."""
+    narrow, own = ways("drn_tables", 1.0)[1:]
+    assert (narrow.cost, narrow.basis.split(".")[0]) == ("not measured on a CPU", "No such network has been trained yet")
+    assert "On a CPU: not measured." in own.basis
+
+
+def test_the_papers_networks_are_as_fast_as_the_calibration(measured):
+    """By hand: operations over the rate of the calibration's row of that network."""
+    names, rate = OWN["rlcsc_residual_memory"], 0.1e12
+    work = sum(by_hand(name, get_experiment(name).recipe("fast").iterations) for name in names)
+    assert f"On a CPU: about {duration(work / rate)}." in ways("rlcsc_residual_memory", 1.0)[2].basis
+
+
+def test_without_a_measured_gpu_the_rate_is_said_to_be_assumed(measured, monkeypatch):
+    """Identity: operations over the assumed rate."""
+    own = ways("rlcsc_tables", 1.0)[2]
+    work = operations(map(get_experiment, OWN["rlcsc_tables"]), 1.0)
+    assert own.cost == f"about {duration(work / ASSUMED)} on a GPU"
+    assert "not measured" in own.basis
+    monkeypatch.setattr("pages.rerun.find_calibrations", lambda: [measured | {"gpu": True, "device": "a GPU"}])
+    assert "at the rate measured on a GPU" in ways("rlcsc_tables", 1.0)[2].basis
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.2, "1 s"), (8.4, "8 s"), (120, "2 min"), (3 * 3600, "3 h"), (16 * 86400, "16 days"), (float("nan"), "not measured")],
+)
+def test_durations_are_words(seconds, words):
+    """By hand."""
+    assert duration(seconds) == words
+
+
+def test_the_first_way_is_open_and_the_others_fold():
+    """One command at once, two behind their costs."""
+    text = box("drn_tables", 8.0)
+    assert text.index("8 s on a CPU") < text.index("papermill") < text.index("{dropdown}")
+    assert text.count("{dropdown}") == 2
+
+
+def test_no_notebook_types_what_a_run_takes():
+    """The box computes it."""
+    for path in (ROOT / "notebooks").glob("*.py"):
+        for note in re.findall(r"# ```\{admonition\} Run this yourself\n((?:#.*\n)*?)# ```", path.read_text()):
+            assert not re.search(r"\b(seconds?|minutes?|hours?)\b", note), path

@@ -1,0 +1,240 @@
+"""The declared experiments against the papers' sections on training, and against the models."""
+
+from collections import Counter
+
+import pytest
+import torch
+
+from srlib.models import MODELS, PUBLISHED, macs_per_pixel, outline, params_total
+from srlib.papers import EXPERIMENTS, baselines, claims, drn, drrn, dsrn, get_experiment, rlcsc
+from srlib.papers.standin import DATA, SUFFIX
+from srlib.protocol import PROTOCOLS
+from srlib.training.recipe import REFLECTIONS, ROTATIONS
+
+MODULES = {"drrn": drrn, "dsrn": dsrn, "rlcsc": rlcsc, "drn": drn, "baselines": baselines}
+CPU_PROFILES = [module.CPU_PROFILE.name for module in (drrn, dsrn, rlcsc, drn)]
+RECIPES = [pytest.param(e, r, id=f"{e.name}-{r.name}") for e in EXPERIMENTS.values() for r in e.recipes]
+every = pytest.mark.parametrize("experiment", EXPERIMENTS.values(), ids=EXPERIMENTS)
+
+
+def names(paper):
+    """Experiments of a paper that its own tables and figures ask for."""
+    own = {e.name for e in MODULES[paper].EXPERIMENTS}
+    return {name for name in own if not name.endswith(SUFFIX) and name not in CPU_PROFILES}
+
+
+def rates(name, *iterations):
+    """Published rates of an unshortened run at these iterations."""
+    recipe = get_experiment(name).recipe("published")
+    return [recipe.rate(iteration, recipe.iterations) for iteration in iterations]
+
+
+def drops(recipe):
+    """How often a rate that falls in steps does so before the run ends."""
+    ends = [recipe.rate(k, recipe.iterations) for k in (0, recipe.iterations - 1)]
+    return round(torch.tensor(ends[1] / ends[0], dtype=torch.float64).log().item() / torch.tensor(recipe.decay).log().item(), 3)
+
+
+def test_names_are_unique():
+    """Identity: no module's experiment hides another's, and each knows its paper."""
+    declared = Counter(e.name for module in MODULES.values() for e in module.EXPERIMENTS)
+    assert max(declared.values()) == 1
+    assert list(declared) == list(EXPERIMENTS)
+    assert all(e.paper == paper for paper, module in MODULES.items() for e in module.EXPERIMENTS)
+
+
+def test_drrn_has_its_grid_and_its_components():
+    """Witness: Figure 6's eleven; Figure 8's five structures at three depths, DRRN's own in the grid; Table 3's VDSR: 24."""
+    grid = {f"drrn_b{B}u{U}" for B, U in drrn.GRID}
+    figure_8 = {f"drrn_{name}b3u{U}" for name in ("", "ns_", "c_", "ns_c_") for U in (2, 3, 4)}
+    figure_8 |= {f"vdsr_bn_d{depth}_w128" for depth in (16, 22, 28)}
+    assert (len(grid), len(figure_8), len(grid & figure_8)) == (11, 15, 3)
+    assert names("drrn") == grid | figure_8 | {"vdsr_bn"}
+    assert len(names("drrn")) == 24
+
+
+def test_dsrn_has_its_tables_and_its_figure():
+    """Witness: Table 1's three models, Figure 3's six lengths, Section 5.3's last state; Table 2's four rows x 3 scales; and
+    one of ours, with the kernels of 3 that the text has at x4, too."""
+    table_1, table_2 = set(), set()
+    for scale in (2, 3, 4):
+        table_1 |= {f"dsrn_t7_x{scale}", f"dsrn_last_state_x{scale}"}
+        table_2 |= {f"dsrn_div2k{row}_x{scale}" for row in ("", "_untied", "_no_feedback", "_single_state")}
+    assert names("dsrn") == table_1 | table_2 | {f"dsrn_t{T}_x2" for T in (1, 2, 3, 5, 7, 9)} | {"dsrn_kernel3_x4"}
+    assert {EXPERIMENTS[name].data for name in table_2} == {"DIV2K"}
+    assert {EXPERIMENTS[name].data for name in names("dsrn") - table_2} == {"T91"}
+
+
+def test_rlcsc_and_drn_have_their_tables():
+    """Witness: RL-CSC's Figures 7 and 8 and Table 3: six. DRN's Table 3 (two models, three scales), MSE, and Table 2: ten."""
+    assert names("rlcsc") == {*(f"rlcsc_k{K}" for K in (15, 20, 25, 48)), "rlcsc_k15_m128", "rlcsc_k25_no_residual"}
+    table_3 = {f"drn{plus}_x{scale}" for plus in ("", "_plus") for scale in (2, 3, 4)}
+    assert names("drn") == table_3 | {"drn_mse_x3", "drn_x3_epoch100", "drn_plain_x3", "drn_plus_x3_epoch100"}
+
+
+def test_every_published_variant_is_trained_somewhere():
+    """Identity: each network that a table or figure needs (`models.PUBLISHED`) belongs to an experiment."""
+    trained = [(e.model, e.arguments) for e in EXPERIMENTS.values()]
+    assert [name for name, variant in PUBLISHED.items() if variant not in trained] == []
+
+
+def test_claims_about_drrn_name_experiments():
+    """Witness: the transcription: what DRRN measured has an experiment with the published recipe."""
+    measured = {c.experiment for c in claims("drrn") if c.kind == "measured"}
+    assert all(get_experiment(name).recipe("published") for name in measured)
+
+
+@every
+def test_networks_are_the_models_of_the_same_name(experiment):
+    """Identity: as many parameters as `MODELS` has under this name; every name builds, and knows its scale."""
+    model = outline(experiment.make)
+    if experiment.name in MODELS:
+        assert params_total(model) == params_total(outline(MODELS[experiment.name]))
+    for recipe in experiment.recipes:
+        assert recipe.scales == ((model.scale,) if hasattr(model, "scale") else recipe.scales)
+        if "lr" in model.domain.split("+"):
+            assert recipe.patch % model.scale == recipe.stride % model.scale == 0
+
+
+@every
+def test_protocols_and_recipes_are_known(experiment):
+    """Identity: protocols exist; a published recipe where a paper trains this network so, trial ones on narrow ones."""
+    assert {experiment.degradation, *experiment.protocols} <= PROTOCOLS.keys()
+    recipes = ["published", "fast", "core"]
+    if experiment.name in CPU_PROFILES:
+        recipes = ["fast", "first" if experiment.paper == "drrn" else "adam"]
+    elif experiment.paper == "baselines":
+        recipes = ["fast", "core"]
+    assert [r.name for r in experiment.recipes] == recipes
+    assert "published" not in recipes or experiment.data in {"T91", "T291", "DIV2K", DATA}
+
+
+@pytest.mark.parametrize(("experiment", "recipe"), RECIPES)
+def test_rates_are_positive_and_recipes_sound(experiment, recipe):
+    """Identity: a rate above zero to the last iteration, at most the recipe's, whole or a tenth of the run; known choices."""
+    for total in (recipe.iterations, recipe.iterations // 10):
+        for iteration in (0, 1, total // 100, total // 2, total - 1):
+            assert 0 < recipe.rate(iteration, total) <= recipe.lr
+    assert 0 < recipe.stride <= recipe.patch
+    assert recipe.sizes[0] == 1
+    assert set(recipe.turns) == set(range(8))
+    assert recipe.optimiser in {"sgd", "adam", "muon"}
+    assert (recipe.adam_lr > 0) == (recipe.optimiser == "muon")
+    assert recipe.clip_by in {"norm", "value"}
+    assert recipe.loss in {"squared", "absolute"}
+    assert (recipe.name == "published") == (recipe.decay_every > 0)
+
+
+@every
+def test_the_recipe_for_one_core_is_the_fast_one_in_small_batches(experiment):
+    """Identity: optimiser, rates, loss and data are those of `fast`; fewer pixels an iteration, and no more patches in all."""
+    recipes = {recipe.name: recipe for recipe in experiment.recipes}
+    if "core" not in recipes:
+        pytest.skip("a network for a CPU anyway")
+    fast, core = recipes["fast"], recipes["core"]
+    small = {"name", "iterations", "batch", "patch", "stride"}
+    assert {key for key, value in vars(core).items() if value != getattr(fast, key)} <= small
+    assert core.batch * core.patch**2 < fast.batch * fast.patch**2
+    assert core.batch * core.iterations < fast.batch * fast.iterations
+
+
+@pytest.mark.parametrize("name", ["drrn_b1u9", "drrn_ns_b3u4", "vdsr_bn"])
+def test_drrn_is_trained_as_written(name):
+    """Witness: Section 4.2, Eq. 10 and the released solver: halved every 65,360 iterations, theta over rate, half the sum."""
+    recipe = EXPERIMENTS[name].recipe("published")
+    assert rates(name, 65_359, 65_360) == [0.1, 0.05]
+    assert (recipe.batch, recipe.patch, recipe.stride, recipe.momentum, recipe.weight_decay) == (128, 31, 21, 0.9, 1e-4)
+    assert (recipe.clip, recipe.clip_by, recipe.clip_over_lr) == (0.01, "norm", True)
+    assert (recipe.loss, recipe.loss_factor, recipe.pixel_mean) == ("squared", 0.5, False)
+    assert recipe.turns == ROTATIONS + REFLECTIONS
+
+
+def test_drrn_runs_are_as_long_as_the_released_ones():
+    """Witness: the released snapshots, 71 epochs of 6,536 iterations and, for B1U25, 101."""
+    lengths = {name: EXPERIMENTS[name].recipe("published").iterations for name in names("drrn")}
+    assert lengths.pop("drrn_b1u25") == 101 * 6_536
+    assert set(lengths.values()) == {71 * 6_536}
+
+
+@pytest.mark.parametrize("name", [e.name for e in dsrn.EXPERIMENTS if e.name not in CPU_PROFILES])
+def test_dsrn_is_trained_as_written(name):
+    """Witness: Sections 5.1, 5.2: a tenth three times, momentum 0.95, clip 0.5; sizes random, but not for DIV2K; Eq. 6."""
+    recipe = EXPERIMENTS[name].recipe("published")
+    assert drops(recipe) == 3
+    assert (recipe.lr, recipe.momentum, recipe.batch, recipe.clip) == (0.1, 0.95, 16, 0.5)
+    assert recipe.patch == {2: 128, 3: 126, 4: 128}[recipe.scales[0]]
+    assert recipe.sizes == ((1.0,) if "div2k" in name else (1.0, 0.9, 0.8, 0.7, 0.6, 0.5))
+    assert (recipe.loss, recipe.loss_factor) == ("squared", 0.5)
+
+
+def test_rlcsc_is_trained_as_written():
+    """Witness: Section 5.2: 1,929,728 pairs in batches of 128 for 35 epochs, a tenth every ten; Eq. 14 has no half."""
+    recipe = EXPERIMENTS["rlcsc_k25"].recipe("published")
+    assert recipe.iterations * recipe.batch == 35 * 1_929_728
+    assert rates("rlcsc_k25", 0, 150_759, 150_760) == pytest.approx([0.1, 0.1, 0.01])
+    assert drops(recipe) == 3
+    assert (recipe.patch, recipe.stride, recipe.sizes) == (33, 33, (1.0, 0.7, 0.5, 0.4))
+    assert (recipe.clip, recipe.clip_over_lr, recipe.loss_factor, recipe.pixel_mean) == (0.4, False, 1.0, False)
+
+
+def test_rlcsc_has_twelve_copies_of_an_image():
+    """By hand: four rotations of the image and of its two mirror images, whose rotations are the same four."""
+    turns = Counter(EXPERIMENTS["rlcsc_k25"].recipe("published").turns)
+    assert turns.total() == 12
+    assert turns == dict.fromkeys(ROTATIONS, 1) | dict.fromkeys(REFLECTIONS, 2)
+
+
+def test_rlcsc_without_residual_stops_early():
+    """Witness: Section 5.4, stopped at the 14th epoch, on the same schedule: one drop after ten, never below 0.01."""
+    recipe = EXPERIMENTS["rlcsc_k25_no_residual"].recipe("published")
+    assert recipe.iterations == 195_988
+    assert drops(recipe) == 1
+    assert rates("rlcsc_k25_no_residual", 150_759, 150_760, 195_987) == pytest.approx([0.1, 0.01, 0.01])
+    for name in ("fast", "core"):  # and by our recipes as its partner, of which it is without the residual alone
+        assert EXPERIMENTS["rlcsc_k25_no_residual"].recipe(name) == EXPERIMENTS["rlcsc_k25"].recipe(name)
+
+
+def test_drn_is_trained_as_written():
+    """Witness: Section 3.1: 1e-4, halved each 200 epochs (of 1,000 iterations, inferred), 800 or 300; Table 2 at 100."""
+    assert rates("drn_x3", 0, 199_999, 200_000) == [1e-4, 1e-4, 5e-5]
+    lengths = {name: EXPERIMENTS[name].recipe("published").iterations // 1_000 for name in names("drn")}
+    assert {name for name, epochs in lengths.items() if epochs == 300} == {f"drn_plus_x{scale}" for scale in (2, 3, 4)}
+    table_2 = {"drn_x3_epoch100", "drn_plain_x3", "drn_plus_x3_epoch100"}
+    assert {name for name, epochs in lengths.items() if epochs == 100} == table_2
+    assert all(drops(EXPERIMENTS[name].recipe("published")) == 0 for name in table_2)
+    assert sorted(lengths.values())[-4:] == [800] * 4
+    losses = {name: EXPERIMENTS[name].recipe("published").loss for name in names("drn")}
+    assert {name for name, loss in losses.items() if loss == "squared"} == {"drn_mse_x3"}
+    for name in names("drn"):
+        recipe = EXPERIMENTS[name].recipe("published")
+        assert recipe.patch == 48 * recipe.scales[0]  # "the size of the input image is 48 x 48"
+
+
+def test_standins_are_twins_under_another_name():
+    """Identity: every experiment on DIV2K has one, equal but for name and images, and none of them says DIV2K's images."""
+    on_div2k = {e.name for e in EXPERIMENTS.values() if "DIV2K" in e.data}
+    standins = {name for name in EXPERIMENTS if name.endswith(SUFFIX)}
+    assert standins == {name + SUFFIX for name in on_div2k}
+    assert not standins & on_div2k
+    for name in on_div2k:
+        own, twin = EXPERIMENTS[name], EXPERIMENTS[name + SUFFIX]
+        assert twin.data == "T91+BSDS200+BSDS500_test"
+        assert (twin.model, twin.arguments, twin.recipes) == (own.model, own.arguments, own.recipes)
+        assert (twin.degradation, twin.protocols) == (own.degradation, own.protocols)
+
+
+def work(experiment, recipe):
+    """Multiplications of all forward passes of a training at x3."""
+    pixels = recipe.patch**2 * recipe.batch * recipe.iterations
+    return macs_per_pixel(experiment.make, 3) * pixels
+
+
+@pytest.mark.parametrize(
+    ("name", "full"), list(zip(CPU_PROFILES, ("drrn_b1u3", "dsrn_t7_x3", "rlcsc_k15", "drn_x3"), strict=True))
+)
+def test_cpu_profiles_are_small(name, full):
+    """By hand: one scale, T91, and at most a hundredth of the work of its paper's smallest network under `fast`."""
+    experiment = EXPERIMENTS[name]
+    for recipe in experiment.recipes:
+        assert (experiment.data, recipe.scales, recipe.sizes) == ("T91", (3,), (1.0,))
+        assert work(experiment, recipe) < work(EXPERIMENTS[full], EXPERIMENTS[full].recipe("fast")) / 100

@@ -1,0 +1,196 @@
+"""Patches: cut where the papers cut them, turned as the square turns, counted as the papers count."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from srlib.datasets import open_images
+from srlib.errors import InputError
+from srlib.images import rgb_to_luma
+from srlib.papers import drrn, rlcsc
+from srlib.protocol import PROTOCOLS
+from srlib.training.checkpoint import load_tensors
+from srlib.training.patches import Sampler, make_patches
+from srlib.training.recipe import REFLECTIONS, ROTATIONS
+
+SMALL = replace(drrn.FAST, scales=(3,), patch=31, stride=21, batch=28)
+LOW = replace(SMALL, patch=24, stride=12)
+TURNS = ROTATIONS + REFLECTIONS
+
+
+@pytest.fixture
+def images(photo):
+    return [("cat", photo), ("tac", photo[:, ::-1])]
+
+
+def passed(patches, recipe, iterations, seed=3, part=(0, 1)):
+    """HR patches of the first iterations."""
+    sampler = Sampler(patches, recipe.batch, recipe.turns, seed, part)
+    drawn = []
+    for k in range(iterations):
+        sampler.seek(k)
+        drawn.append(sampler.draw(torch.tensor(k))[1])
+    return drawn
+
+
+def test_patches_are_cut_from_whole_interpolated_images(images):
+    """Identity: a patch with all turns undone is a crop of the protocol's own images."""
+    patches = make_patches(images, SMALL)
+    hr = PROTOCOLS["drrn"].reference(images[0][1], 3)
+    ilr = PROTOCOLS["drrn"].interpolate(PROTOCOLS["drrn"].degrade(images[0][1], 3), 3)
+    assert len(patches) == 2 * 6 * 7
+    which, turn = torch.tensor([8]), torch.tensor([0])  # second row, second column of the first image
+    np.testing.assert_array_equal(patches.hr.crop(which, turn)[0, 0], hr[21:52, 21:52].astype(np.float32) / 255)
+    np.testing.assert_array_equal(patches.inputs["ilr"].crop(which, turn)[0, 0], ilr[21:52, 21:52].astype(np.float32))
+
+
+def turned(image, turn):
+    """A whole image under a symmetry of the square, as `srlib.training.recipe` numbers them: a copy that the papers store."""
+    image = image.swapaxes(0, 1) if turn & 4 else image
+    image = image[::-1] if turn & 1 else image
+    return image[:, ::-1] if turn & 2 else image
+
+
+@pytest.mark.parametrize("turn", range(8))
+@pytest.mark.parametrize(
+    ("domain", "colour", "degradation"),
+    [("ilr", "luma", "drrn"), ("lr+ilr", "luma", "drrn"), ("lr", "rgb", "rgb_floaty"), ("lr+ilr", "luma", "div2k_rgb")],
+)
+def test_every_patch_is_a_crop_of_the_turned_whole_image(images, domain, colour, degradation, turn):
+    """Identity: at every place of the lattice that is laid over that copy from its own first pixel; HR, LR and ILR alike."""
+    patches = make_patches(images, LOW, domain, colour, degradation)
+    protocol, image = PROTOCOLS[degradation], images[0][1]
+    lr = protocol.degrade(image, 3)
+    whole = {"hr": protocol.reference(image, 3), "lr": lr, "ilr": protocol.interpolate(lr, 3)}
+    columns = (image.shape[1] - LOW.patch) // LOW.stride + 1
+    rows = (image.shape[0] - LOW.patch) // LOW.stride + 1
+    which = torch.arange(rows * columns)
+    assert len(patches) == 2 * len(which)  # so many as in the papers, whatever the copy
+    for kind, plane in {"hr": patches.hr, **patches.inputs}.items():
+        x = whole[kind] / 255 if whole[kind].dtype == np.uint8 else whole[kind]
+        if colour == "luma" and x.ndim == 3:
+            x = rgb_to_luma(255 * x) / 255
+        zoom = 3 if kind == "lr" else 1
+        size, stride = LOW.patch // zoom, LOW.stride // zoom
+        copy = turned(x.reshape(*x.shape[:2], -1), turn)
+        drawn = plane.crop(which, torch.full_like(which, turn)).permute(0, 2, 3, 1)
+        for k in which.tolist():
+            r, c = k // columns * stride, k % columns * stride
+            r, c = (c, r) if turn & 4 else (r, c)
+            # HR is kept in 8 bits, so a luma of RGB is rounded
+            expected, atol = copy[r : r + size, c : c + size], 0.51 / 255 if kind == "hr" else 1e-6
+            np.testing.assert_allclose(drawn[k], expected, atol=atol, err_msg=f"{kind}, patch {k}")
+
+
+def test_the_copies_reach_the_borders_that_one_lattice_leaves_out():
+    """By hand: 6 x 7 patches of 31 at stride 21 leave 14 of 150 rows and 14 of 171 columns out; mirrored copies have them."""
+    numbers = np.arange(150 * 171).reshape(150, 171)
+    image = np.stack([numbers // 256, numbers % 256, numbers % 2], axis=-1).astype(np.uint8)
+    patches = make_patches([("numbered", image)], SMALL, "ilr", "rgb", "rgb_floaty")
+    which, reached = torch.arange(len(patches)), {}
+    for turn in range(8):
+        pixels = (255 * patches.hr.crop(which, torch.full_like(which, turn))).round().long()
+        reached[turn] = np.zeros(numbers.size, bool)
+        reached[turn][(256 * pixels[:, 0] + pixels[:, 1]).ravel()] = True
+        reached[turn] = reached[turn].reshape(numbers.shape)
+    assert len(patches) == 6 * 7
+    assert reached[0][:136, :157].all()
+    assert reached[0].sum() == 136 * 157  # 83 % of the image
+    assert not reached[0][136:].any()
+    assert not reached[0][:, 157:].any()
+    everywhere = np.logical_or.reduce(list(reached.values()))
+    assert everywhere.all()
+
+
+def test_augmentation_is_the_eight_symmetries_of_the_square(photo):
+    """Witness: numpy's rot90 and fliplr, on an image of one patch; the first four of `TURNS` are the rotations."""
+    patches = make_patches([("middle", photo[48:72, 48:72])], replace(SMALL, patch=24))
+    drawn = [x.numpy().tobytes() for x in patches.hr.crop(torch.zeros(8, dtype=int), torch.tensor(TURNS))[:, 0]]
+    square = patches.hr.crop(torch.tensor([0]), torch.tensor([0]))[0, 0].numpy()
+    assert set(drawn[:4]) == {np.rot90(square, k).tobytes() for k in range(4)}
+    assert set(drawn[4:]) == {np.rot90(np.fliplr(square), k).tobytes() for k in range(4)}
+
+
+def test_every_pass_shows_every_patch_once_and_is_a_function_of_the_seed(images):
+    """Identity: the sampler's order of a pass depends on the seed and the pass alone."""
+    patches = make_patches(images, SMALL)
+    assert len(patches) == 84
+    batches = passed(patches, SMALL, 6)
+    sampler, passes = Sampler(patches, SMALL.batch, SMALL.turns, seed=3), []
+    for k in (0, 3):
+        sampler.seek(k)
+        passes.append((sampler.order.tolist(), sampler.turned.tolist()))
+        assert sorted(passes[-1][0]) == list(range(84))
+        assert set(passes[-1][1]) == set(range(8))
+        drawn = patches.hr.crop(sampler.order, sampler.turned)
+        assert torch.equal(drawn, torch.cat(batches[k : k + 3]))
+    assert passes[0] != passes[1]
+    sampler = Sampler(patches, SMALL.batch, SMALL.turns, seed=3)
+    sampler.seek(4)  # as after a restart
+    assert torch.equal(sampler.draw(torch.tensor(4))[1], batches[4])
+    assert not torch.equal(passed(patches, SMALL, 1, seed=4)[0], batches[0])
+
+
+def test_processes_share_each_batch(images):
+    """Identity: the parts of two processes are the batch of one."""
+    patches = make_patches(images, SMALL)
+    whole, parts = passed(patches, SMALL, 2), [passed(patches, SMALL, 2, part=(k, 2)) for k in (0, 1)]
+    for k in range(2):
+        assert torch.equal(whole[k][0::2], parts[0][k])
+        assert torch.equal(whole[k][1::2], parts[1][k])
+
+
+def test_a_set_smaller_than_a_batch_repeats(images):
+    """Edge: one image of few patches still fills a batch."""
+    patches = make_patches(images[:1], replace(SMALL, stride=100))
+    assert len(patches) == 4
+    assert passed(patches, SMALL, 3)[2].shape == (28, 1, 31, 31)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("stride", "count"), [(21, 1_722_720), (31, 836_648)])
+def test_drrns_patch_counts(dataset, stride, count):
+    """Arithmetic: 291 images x 8 x 3 scales; the released solver's 6,536 iterations of 128 fit stride 31 (floored to 64)."""
+    recipe = replace(drrn.PUBLISHED, stride=stride)
+    assert len(recipe.turns) * len(make_patches(dataset("T291"), recipe)) == count
+    assert 836_648 // 64 * 64 == 6_536 * 128
+
+
+@pytest.mark.slow
+def test_rlcscs_pair_count(dataset):
+    """Witness: RL-CSC, Section 5.2, "a total of 1,929,728 LR-HR training pairs"; its lineage's script keeps batches of 64."""
+    recipe = rlcsc.EXPERIMENTS[0].recipe("published")
+    pairs = len(recipe.turns) * len(make_patches(dataset("T291"), recipe))
+    assert pairs == 1_929_744
+    assert pairs // 64 * 64 == 1_929_728
+
+
+def test_small_images_are_left_out_and_counted(images, capsys):
+    """The sentence says how many; where none is left, what is wanted."""
+    small = [*images, ("small", images[0][1][:30])]
+    assert len(make_patches(small, SMALL)) == len(make_patches(images, SMALL))
+    assert "1 of 3 images are smaller than a patch of 31: left out" in capsys.readouterr().err
+    with pytest.raises(InputError, match="No training image is as large as one patch of 31"):
+        make_patches(small[2:], SMALL)
+    with pytest.raises(InputError, match="one scale that divides its patch and stride"):
+        make_patches(images, SMALL, "lr")
+
+
+def test_prepared_images_are_kept_and_made_anew_when_damaged(tmp_path, monkeypatch, capsys):
+    """Behaviour: the second call reads what the first wrote; a damaged file is named and replaced."""
+    monkeypatch.setenv("SRLIB_CACHE", str(tmp_path))
+    images = open_images("SampleTrain")
+    first = make_patches(images, SMALL)
+    (path,) = tmp_path.iterdir()
+    load_tensors(path)
+    monkeypatch.setattr("srlib.training.patches._pair", None)  # nothing is resized again
+    again = make_patches(images, SMALL)
+    assert torch.equal(first.hr.pixels, again.hr.pixels)
+    monkeypatch.undo()
+    monkeypatch.setenv("SRLIB_CACHE", str(tmp_path))
+    path.write_bytes(path.read_bytes()[:-1])
+    assert torch.equal(make_patches(images, SMALL).inputs["ilr"].pixels, first.inputs["ilr"].pixels)
+    assert f"{path} is damaged" in capsys.readouterr().err
+    load_tensors(path)

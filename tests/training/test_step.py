@@ -1,0 +1,312 @@
+"""One iteration: against torch's own textbook loop, in every mode, and without asking the device for anything."""
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from srlib.errors import InputError
+from srlib.inference.enlarge import as_method
+from srlib.models import run
+from srlib.papers import EXPERIMENTS, drrn
+from srlib.protocol import PROTOCOLS
+from srlib.training.devices import choose_precision, has_bf16
+from srlib.training.patches import Sampler, make_patches
+from srlib.training.recipe import Experiment
+from srlib.training.state import start
+from srlib.training.step import Step
+
+SGD = replace(drrn.PUBLISHED, batch=8, scales=(3,), iterations=40, decay_every=10)
+MUON = replace(drrn.FAST, batch=8, scales=(3,), iterations=40, first_shift=0.0)  # most networks have nothing to shift
+ADAM = replace(MUON, optimiser="adam", lr=1e-3, adam_lr=0.0)
+SMALL = {
+    "drrn": {"B": 1, "U": 3, "width": 8},
+    "rlcsc": {"K": 5, "n": 8, "m": 8},
+    "dsrn": {"scale": 3, "T": 2, "width": 8},
+    "drn": {"scale": 3, "C": 8, "G": 1, "K": 2, "d": 2},
+    "vdsr": {"depth": 4, "width": 8},
+    "drcn": {"T": 3, "width": 8},
+    "srcnn": {"n_1": 8, "n_2": 4},
+}
+
+
+def make(model, recipe, photo, **options):
+    """A state, its patches and its step."""
+    experiment = Experiment("small", "drrn", model, SMALL[model], recipes=(recipe,))
+    state = start(experiment, recipe, 0, "cpu")
+    if model in ("dsrn", "drn"):
+        recipe = replace(recipe, patch=24, stride=12)
+    patches = make_patches([("cat", photo)], recipe, state.model.domain, state.model.colour,
+                           "rgb_floaty" if model == "drn" else "drrn")  # fmt: skip
+    return state, patches, Step(state, patches, recipe, recipe.iterations, 0, **options)
+
+
+def weights(state):
+    return torch.cat([p.detach().ravel() for p in state.model.parameters()])
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        SGD,
+        ADAM,
+        MUON,
+        replace(SGD, clip_by="value", clip_over_lr=False, clip=0.001, pixel_mean=True),
+        replace(ADAM, loss="absolute", loss_factor=1.0, pixel_mean=True),
+    ],
+    ids=["sgd", "adam", "muon", "clipped by value", "absolute"],
+)
+def test_a_step_is_the_textbooks(photo, recipe):
+    """Witness: torch's losses, clipping and plain optimisers in a loop as the tutorials write it."""
+    state, patches, step = make("vdsr", recipe, photo)  # without normalisation, before which a bias has no gradient but noise
+    other = start(Experiment("small", "drrn", "vdsr", SMALL["vdsr"]), recipe, 0, "cpu").model
+    biases = [m.bias for m in other.modules() if isinstance(m, nn.Conv2d)]
+    inner = [conv.weight for conv in other.convs[1:-1]] if recipe.optimiser == "muon" else []
+    matrices = [nn.Parameter(w.detach().permute(0, 2, 3, 1).reshape(len(w), -1)) for w in inner]
+    muon = torch.optim.Muon(matrices, lr=1, weight_decay=0.0) if inner else None
+    others = [p for p in other.parameters() if all(p is not q for q in biases + inner)]
+    groups = [{"params": others}, {"params": biases}]
+    optimiser = (
+        torch.optim.SGD(groups, lr=1, momentum=0.9, weight_decay=1e-4, foreach=False)
+        if recipe.optimiser == "sgd"
+        else torch.optim.AdamW(groups, lr=1, weight_decay=0.0, foreach=False)
+    )
+    sampler = Sampler(patches, recipe.batch, recipe.turns, 0)
+    for k in range(3 if muon else 30):  # Muon orthogonalises in bf16, where the last bits of a gradient can turn one of its own
+        step()
+        rate = recipe.rate(k, recipe.iterations)
+        sampler.seek(k)
+        inputs, hr = sampler.draw(torch.tensor(k))
+        distance = nn.functional.mse_loss if recipe.loss == "squared" else nn.functional.l1_loss
+        loss = distance(other(inputs["ilr"]), hr, reduction="mean" if recipe.pixel_mean else "sum")
+        other.zero_grad()
+        (loss * recipe.loss_factor / (1 if recipe.pixel_mean else len(hr))).backward()
+        if recipe.clip_by == "value":
+            nn.utils.clip_grad_value_(other.parameters(), recipe.clip)
+        else:
+            nn.utils.clip_grad_norm_(other.parameters(), recipe.clip / (rate if recipe.clip_over_lr else 1))
+        adams = rate * recipe.adam_lr / recipe.lr if muon else rate
+        optimiser.param_groups[0]["lr"], optimiser.param_groups[1]["lr"] = adams, adams * recipe.bias_lr
+        optimiser.step()
+        if muon:
+            muon.param_groups[0]["lr"] = rate
+            for weight, matrix in zip(inner, matrices, strict=True):
+                matrix.grad = weight.grad.permute(0, 2, 3, 1).reshape(len(weight), -1)
+            muon.step()
+            for weight, matrix in zip(inner, matrices, strict=True):
+                weight.detach().permute(0, 2, 3, 1).copy_(matrix.detach().view(len(weight), 3, 3, -1))
+    expected = torch.cat([p.detach().ravel() for p in other.parameters()])
+    torch.testing.assert_close(weights(state), expected, rtol=1e-3, atol=1e-4)
+
+
+class Forbid(TorchDispatchMode):
+    """Fails where a value is read back from the device, which no CUDA graph can do."""
+
+    def __torch_dispatch__(self, function, types, arguments=(), named=None):
+        assert function not in (torch.ops.aten._local_scalar_dense.default, torch.ops.aten.nonzero.default), "a value is read"
+        return function(*arguments, **(named or {}))
+
+
+@pytest.mark.parametrize("recipe", [SGD, ADAM, MUON], ids=lambda r: r.optimiser)
+def test_a_step_reads_nothing_back(photo, recipe, monkeypatch):
+    """What a CUDA graph needs, seen on the CPU: every operation but SGD's and AdamW's own, which torch tests."""
+    _, _, step = make("drrn", recipe, photo)
+    step()
+    monkeypatch.setattr(step.state.optimiser, "step", lambda: None)
+    step.sampler.seek(1)
+    with Forbid():
+        step._iteration()
+    with pytest.raises(AssertionError, match="a value is read"), Forbid():
+        torch.ones(1).item()
+
+
+@pytest.mark.parametrize("recipe", [ADAM, MUON], ids=lambda r: r.optimiser)
+@pytest.mark.parametrize("model", ["drrn", "rlcsc", "dsrn", "drn"])
+def test_low_memory_gives_the_same_bits(photo, model, recipe):
+    """Identity: weights, averages and statistics after some steps, with units computed twice."""
+    (full, _, one), (low, _, two) = (make(model, recipe, photo, memory=memory) for memory in ("full", "low"))
+    for _ in range(5):
+        one(), two()
+    for ours, theirs in ((full.model, low.model), (full.average, low.average)):
+        for name, tensor in ours.state_dict().items():
+            assert torch.equal(tensor, theirs.state_dict()[name]), name
+
+
+def test_low_memory_keeps_less(photo):
+    """Behaviour: what the forward pass keeps for the backward one grows far less with depth."""
+
+    def kept(memory):
+        total, state = 0, None
+
+        def count(tensor):
+            nonlocal total
+            total += tensor.nbytes
+            return tensor
+
+        monster = {"B": 1, "U": 9, "width": 8}
+        state = start(Experiment("deep", "drrn", "drrn", monster), ADAM, 0, "cpu")
+        patches = make_patches([("cat", photo)], ADAM)
+        step = Step(state, patches, ADAM, 40, 0, memory=memory)
+        step.sampler.seek(0)
+        inputs, hr = step.sampler.draw(torch.tensor(0))
+        with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
+            step._loss(inputs, hr)
+        return total
+
+    assert kept("low") < 0.4 * kept("full")
+
+
+@pytest.mark.parametrize("model", ["vdsr", "srcnn"])
+def test_what_would_change_nothing_is_refused(photo, model):
+    """The sentence says why."""
+    with pytest.raises(InputError, match="repeats no unit, so memory='low' would change nothing"):
+        make(model, ADAM, photo, memory="low")
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
+@pytest.mark.parametrize("model", ["drrn", "rlcsc"])
+def test_compiled_units_compute_the_same(photo, model):
+    """Identity within rounding."""
+    (_, _, one), (_, _, two) = (make(model, ADAM, photo, compiled=c) for c in (False, True))
+    for _ in range(4):
+        assert one().item() == pytest.approx(two().item(), rel=1e-3)
+
+
+@pytest.mark.parametrize("recipe", [ADAM, MUON], ids=lambda r: r.optimiser)
+def test_half_precision_trains_weights_in_fp32(photo, recipe):
+    """Behaviour: the same first steps within bf16's rounding, and other ones; weights, gradients and averages stay fp32."""
+    state, _, step = make("drrn", recipe, photo, precision="bf16")
+    _, _, reference = make("drrn", recipe, photo)
+    losses = [(step().item(), reference().item()) for _ in range(5)]
+    tensors = [*state.model.parameters(), *(p.grad for p in state.model.parameters()), *state.average.parameters()]
+    assert {t.dtype for t in tensors} == {torch.float32}
+    assert losses == [(pytest.approx(b, rel=0.02), b) for _, b in losses]
+    assert any(a != b for a, b in losses)
+
+
+def test_the_input_shift_is_in_the_network_from_the_start_and_in_its_average():
+    """By hand: beta of the image's normalisation, and nothing else; `published` recipes and `first` have none."""
+    for model, norm in (("drrn", "blocks.0.norm.bias"), ("vdsr", "norms.0.bias")):
+        arguments = SMALL[model] | ({"bn": True} if model == "vdsr" else {})
+        experiment = Experiment("small", "drrn", model, arguments)
+        shifted, plain = (start(experiment, replace(MUON, first_shift=beta), 0, "cpu") for beta in (3.0, 0.0))
+        for ours, theirs in ((shifted.model, plain.model), (shifted.average, plain.average)):
+            differing = {n for n, t in ours.state_dict().items() if not torch.equal(t, theirs.state_dict()[n])}
+            assert differing == {norm}
+            assert ours.state_dict()[norm].tolist() == [3.0]
+    for experiment in EXPERIMENTS.values():
+        for recipe in experiment.recipes:
+            assert (recipe.first_shift == 3.0) == (experiment.paper == "drrn" and recipe.name not in ("published", "first"))
+
+
+@pytest.mark.parametrize("model", [name for name in SMALL if name != "drrn"])
+def test_what_does_not_normalise_its_input_has_nothing_to_shift(model):
+    """The sentence says what to do."""
+    with pytest.raises(
+        InputError, match=r"^\w+ does not normalise its input, so a first_shift has nothing to shift: leave it 0\.$"
+    ):
+        start(Experiment("small", "drrn", model, SMALL[model]), replace(MUON, first_shift=3.0), 0, "cpu")
+
+
+@pytest.mark.parametrize(
+    ("device", "multiplies", "chosen"), [("cpu", False, "fp32"), ("cpu", True, "bf16"), ("cuda", False, "bf16")]
+)
+def test_auto_precision_is_what_the_device_multiplies_in(device, multiplies, chosen, monkeypatch):
+    """By hand: fp32 on a processor without bf16; a GPU is not asked about the processor."""
+    monkeypatch.setattr("srlib.training.devices.has_bf16", lambda: multiplies)
+    assert choose_precision(device) == chosen
+
+
+def test_a_processor_that_multiplies_in_bf16_says_so():
+    """Witness: Linux's list of the processor's features."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if not cpuinfo.exists():
+        pytest.skip("there is no /proc/cpuinfo")
+    assert has_bf16() == bool({"avx512_bf16", "amx_tile"} & set(cpuinfo.read_text().split()))
+
+
+def test_drcn_learns_from_its_intermediate_predictions(photo):
+    """Identity: at the first iteration the loss is the mean of the predictions' own, at the last the output's."""
+    recipe = replace(ADAM, supervision=1.0, iterations=40)
+    state, _, step = make("drcn", recipe, photo)
+    step.sampler.seek(0)
+    inputs, hr = step.sampler.draw(torch.tensor(0))
+    with torch.no_grad():
+        each = [((y - hr).square().sum() / 16).item() for y in state.model.predictions(inputs["ilr"])]
+        whole = ((run(state.model, None, inputs["ilr"]) - hr).square().sum() / 16).item()
+    assert step._loss(inputs, hr).item() == pytest.approx(sum(each) / 3, rel=1e-5)
+    step.number.fill_(40)
+    assert step._loss(inputs, hr).item() == pytest.approx(whole, rel=1e-5)
+
+
+def test_an_average_without_decay_is_the_network(photo):
+    """Identity: recipes without a moving average keep the last weights."""
+    state, _, step = make("drrn", SGD, photo)
+    for _ in range(3):
+        step()
+    assert all(torch.equal(t, state.average.state_dict()[name]) for name, t in state.model.state_dict().items()
+               if t.is_floating_point())  # fmt: skip
+
+
+@pytest.mark.parametrize("model", SMALL)
+def test_validation_does_not_move_the_weights(photo, model):
+    """What a captured graph relies on: scoring leaves every tensor where it is in memory."""
+    state, _, _ = make(model, ADAM, photo)
+    before = {name: tensor.data_ptr() for name, tensor in state.average.state_dict().items()}
+    protocol = PROTOCOLS["rgb_floaty" if model == "drn" else "drrn"]
+    protocol.evaluate(photo, 3, as_method(state.average), ("psnr",))
+    assert {name: tensor.data_ptr() for name, tensor in state.average.state_dict().items()} == before
+
+
+TWO = """
+import sys, torch, skimage.data
+from srlib.training.recipe import Experiment
+from srlib.training.devices import processes
+sys.path.insert(0, sys.argv[2])
+from test_step import ADAM, SMALL
+from srlib.training.patches import make_patches
+from srlib.training.state import start
+from srlib.training.step import Step
+torch.set_num_threads(1)
+with processes("cpu") as shared:
+    state = start(Experiment("small", "rlcsc", "rlcsc", SMALL["rlcsc"]), ADAM, 0, "cpu")
+    patches = make_patches([("cat", skimage.data.chelsea()[60:210, 90:261])], ADAM)
+    step = Step(state, patches, ADAM, 40, 0, shared=shared)
+    for _ in range(4): step()
+    if shared.rank == 0:
+        torch.save([p.grad for p in state.model.parameters()] + [p.detach() for p in state.model.parameters()], sys.argv[1])
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_give_the_gradients_of_one(photo, tmp_path):
+    """Identity within rounding: torch's DistributedDataParallel over gloo, each process with half of each batch."""
+    (tmp_path / "two.py").write_text(TWO)
+    program = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--master-port=0", "--standalone"]
+    here = os.path.dirname(__file__)  # noqa: PTH120
+    done = subprocess.run(
+        [*program, str(tmp_path / "two.py"), str(tmp_path / "two.pt"), here],
+        capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    state, _, step = make("rlcsc", ADAM, photo)
+    for _ in range(4):
+        step()
+    ones = [p.grad for p in state.model.parameters()] + [p.detach() for p in state.model.parameters()]
+    for one, two in zip(ones, torch.load(tmp_path / "two.pt"), strict=True):
+        torch.testing.assert_close(one, two, rtol=1e-4, atol=1e-5)
+
+
+def test_a_batch_that_cannot_be_shared_is_refused(photo):
+    """The sentence says what is wanted."""
+    from srlib.training.devices import Processes
+
+    with pytest.raises(InputError, match="A batch of 8 cannot be shared by 3 processes"):
+        make("rlcsc", ADAM, photo, shared=Processes(0, 3))
