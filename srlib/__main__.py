@@ -109,8 +109,6 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("--seed", type=int, default=0)
     add.add_argument("--device", default="auto", help="auto, cpu or cuda")
     add.add_argument("--precision", default="auto", help="fp32 or bf16, of the convolutions in training; scores are fp32")
-    add.add_argument("--memory", default="full", help="low computes repeated units twice in place of keeping their activations")
-    add.add_argument("--compile", action="store_true", dest="compiled", help="compile the repeated units")
     add.add_argument("--deterministic", action="store_true", help="on a GPU, the same bits each time")
     add.add_argument("--minutes", type=float, help="stop cleanly after so long; run again to go on")
     add.add_argument("--threads", type=int, choices=range(1, 257), metavar="N", help="processor threads (default: all cores)")
@@ -138,10 +136,6 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("--group", help="only this group of the queue")
     add.add_argument("--device", default="auto", help="auto, cpu or cuda")
     add.add_argument("--out", type=Path, help="folder of records (default: results/)")
-
-    add = command("calibrate", training_commands.calibrate_command)
-    add.add_argument("--device", default="auto", help="auto, cpu or cuda")
-    add.add_argument("--seconds", type=float, default=60, help="for all measurements together (default: 60)")
 
     add = command("merge", training_commands.merge_command)
     add.add_argument("folder", nargs="+", type=Path, help="holds records at any depth")

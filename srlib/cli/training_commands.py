@@ -1,9 +1,8 @@
-"""The commands about training: train, score, queue, work, calibrate, merge."""
+"""The commands about training: train, score, queue, work, merge."""
 
 import argparse
 import json
 import math
-import os
 import sys
 from functools import partial
 
@@ -16,7 +15,6 @@ from srlib.errors import InputError
 from srlib.metrics import IFC_MIN_SIDE
 from srlib.papers import get_experiment
 from srlib.protocol import METRICS, get_protocol
-from srlib.records.calibration import calibrate
 from srlib.records.flagships import FLAGSHIPS, cycles
 from srlib.records.merge import merge
 from srlib.records.plan import queue
@@ -26,7 +24,7 @@ from srlib.records.run import add_scores, run, snapshots
 
 TRAINING_OPTIONS = (
     *("seed", "recipe", "budget", "fit", "start_from", "keep"),
-    *("device", "precision", "memory", "compiled", "deterministic", "minutes"),
+    *("device", "precision", "deterministic", "minutes"),
 )
 
 
@@ -45,8 +43,6 @@ def train_command(options: argparse.Namespace) -> None:
     if options.threads:
         torch.set_num_threads(options.threads)
     record = run(experiment, out, data=data, **how)
-    if int(os.environ.get("RANK", 0)):  # of several processes the first one scores
-        return
     info = record.info
     print(f"{record.folder}: {info['iterations_done']} of {info['iterations']} iterations in {info['seconds']} s")
     if not info["finished"]:
@@ -107,13 +103,6 @@ def work_command(options: argparse.Namespace) -> None:
     lists = options.list or LISTS
     if not work(options.minutes, options.out or results_folder(), lists=lists, report=partial(print, flush=True), **how):
         print("Nothing is left that can be trained with the data at hand in this time: see queue --all.")
-
-
-def calibrate_command(options: argparse.Namespace) -> None:
-    """Measure for a minute how fast this device trains, and keep it for the queue."""
-    if not 0 < options.seconds <= 3600:
-        raise InputError(f"{options.seconds} seconds is no time to measure: give 1 to 3600.")
-    print(f"Written: {calibrate(options.device, options.seconds)}")
 
 
 def merge_command(options: argparse.Namespace) -> None:

@@ -1,7 +1,6 @@
 """Run an experiment and keep what comes of it: train, write the record, score it."""
 
 import json
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -81,8 +80,6 @@ def run(
         (folder / "weights.safetensors").unlink(missing_ok=True)  # of an earlier session, of no use now
         write_record(folder, {"kind": "training"} | error.info)
         raise
-    if int(os.environ.get("RANK", 0)):  # of several processes the first one writes
-        return Record(folder)
     record = write_record(folder, {"kind": "training"} | info)
     if info["finished"]:
         _write_snapshots(record)

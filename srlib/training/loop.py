@@ -12,7 +12,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -26,10 +26,10 @@ from srlib.errors import InputError
 from srlib.files import check_output, lock, write_atomically
 from srlib.models import params, params_total
 from srlib.training.checkpoint import load_tensors, save_weights
-from srlib.training.devices import PRECISIONS, choose_device, choose_precision, device_name, peak_flops, peak_memory, processes
+from srlib.training.devices import PRECISIONS, choose_device, choose_precision, device_name, peak_memory
 from srlib.training.lineage import begin_from
 from srlib.training.patches import Patches, make_patches
-from srlib.training.progress import Meter, Progress, work_per_image
+from srlib.training.progress import Meter, Progress
 from srlib.training.recipe import Experiment, Recipe, snapshot_name
 from srlib.training.state import State, is_finite, restore, save, start
 from srlib.training.step import Step
@@ -37,7 +37,7 @@ from srlib.training.validation import held_out, validation
 
 VALIDATIONS = 12  # points of a curve
 SAVE_EVERY = 60  # seconds between checkpoints
-BURST = 1.0  # seconds between looks at the loss
+SYNC_EVERY = 1.0  # seconds between looks at the loss
 TRIAL = 25.0  # seconds in which `fit` measures the speed
 RESERVE = 0.97  # share of the time that `fit` plans for
 
@@ -60,8 +60,6 @@ def train(
     data: str | None = None,
     device: str = "auto",
     precision: str = "auto",
-    memory: str = "full",
-    compiled: bool = False,
     deterministic: bool = False,
     minutes: float | None = None,
     fit: float | None = None,
@@ -92,10 +90,6 @@ def train(
         Of the convolutions; weights, normalisation statistics and loss stay in fp32. 'auto' is that of the checkpoint if there
         is one, else bf16 on a GPU and on processors that multiply in it, else fp32 (which torch computes in TF32 on a GPU, its
         default for convolutions).
-    memory : {'full', 'low'}
-        'low' computes the activations of repeated units again in place of keeping them.
-    compiled : bool
-        Whether repeated units are compiled.
     deterministic : bool
         Whether a GPU may only use algorithms that give the same bits each time.
     minutes : float, optional
@@ -126,37 +120,24 @@ def train(
         After Ctrl-C or SIGTERM, when the current step is done and everything is saved.
     """
     began = time.monotonic()
-    _check(seed, budget, minutes, fit, precision, memory)
-    device = choose_device(device)
-    how, folder = experiment.recipe(recipe), Path(folder)
-    checkpoint = folder / "checkpoint.safetensors"
-    check_output(checkpoint)
+    _check(seed, budget, minutes, fit, precision)
+    device, folder, recipe = choose_device(device), Path(folder), experiment.recipe(recipe)
+    checkpoint = check_output(folder / "checkpoint.safetensors")
     images = held_out(open_images(data or experiment.data))
-    total = max(1, round(budget * how.iterations))
-    kept = kept_iterations(how, total, keep)
-    with (
-        processes(device) as shared,
-        _algorithms(device, deterministic),
-        _interruptions() as interruptions,
-        ExitStack() as held,
-    ):
-        first = shared.rank == 0
-        if first:
-            held.enter_context(lock(folder))
+    total = max(1, round(budget * recipe.iterations))
+    kept = kept_iterations(recipe, total, keep)
+    with lock(folder), _algorithms(device, deterministic), _interruptions() as interruptions:
         known = load_tensors(checkpoint)[1].get("config", {}) if checkpoint.exists() else {}
         if precision == "auto":
             precision = known.get("precision") or choose_precision(device)
-        state = start(experiment, how, seed, device)
-        model = state.model
-        patches = make_patches(images, how, model.domain, model.colour, experiment.degradation, device)
-        validate = validation(experiment, how) if first else lambda model: math.nan
-        options = {"precision": precision, "memory": memory, "compiled": compiled, "shared": shared, "cycle": len(ancestors)}
-        if fit is not None and shared.count > 1:
-            raise InputError("fit measures one process: give a budget under torchrun.")
+        state = start(experiment, recipe, seed, device)
+        patches = make_patches(images, recipe, state.model.domain, state.model.colour, experiment.degradation, device)
+        validate = validation(experiment, recipe)
+        options = {"precision": precision, "cycle": len(ancestors)}
         if fit is not None:
-            total = known.get("iterations") or _fitting(experiment, how, patches, validate, 60 * fit, began, device, options)
-            budget, kept = total / how.iterations, kept_iterations(how, total, keep)
-        config = _config(experiment, how, seed, budget, total, images, precision)
+            total = known.get("iterations") or _fitting(experiment, recipe, patches, validate, 60 * fit, began, device, options)
+            budget, kept = total / recipe.iterations, kept_iterations(recipe, total, keep)
+        config = _config(experiment, recipe, seed, budget, total, images, precision)
         config |= {"fit": fit} if fit is not None else {}
         config |= {"ancestors": list(ancestors)} if ancestors else {}
         if known:
@@ -166,56 +147,51 @@ def train(
         missed = [k for k, at in kept.items() if at <= state.iteration and not _kept_file(folder, k).exists()]
         if missed:
             raise InputError(f"{folder} is at iteration {state.iteration}, past {missed[0]}: what is not kept then is lost.")
-        step = Step(state, patches, how, total, seed, **options)
-        meter = Meter(
-            work_per_image(experiment, how),
-            how.batch,
-            peak_flops(device, precision) * shared.count if progress and first else math.nan,
-        )
-        session = {"device": device_name(device), "gpu": device == "cuda", "processes": shared.count}
-        session |= {"compiled": compiled, "memory": memory, "seconds": 0.0}
-        previous, saved = state.iteration, began
-        bar = Progress(experiment.name, state.iteration, total, shown=progress and first)
-        every, last = max(1, total // VALIDATIONS), state.iteration == total
-        state.sessions += [] if last else [session]
-        with bar:
-            while not last:
-                left = 60 * minutes - (time.monotonic() - began) - meter.overhead if minutes is not None else math.inf
-                stops = [at for at in (total, *kept.values()) if at > state.iteration]
-                next_stop = min(every - state.iteration % every, min(stops) - state.iteration)
-                (ahead,) = shared.agree([min(next_stop, meter.burst(min(left, BURST)))])
+
+        step = Step(state, patches, recipe, total, seed, **options)
+        meter = Meter(recipe.batch)
+        session = {"device": device_name(device), "gpu": device == "cuda", "seconds": 0.0}
+        state.sessions += [session] if state.iteration < total else []
+        validate_every, saved = max(1, total // VALIDATIONS), began
+        with Progress(experiment.name, state.iteration, total, shown=progress) as bar:
+            while state.iteration < total:
+                # A second or so of iterations, at most up to where weights are validated or kept.
+                seconds = 60 * minutes - (time.monotonic() - began) - meter.overhead if minutes is not None else math.inf
+                stops = [total, state.iteration + validate_every - state.iteration % validate_every, *kept.values()]
+                first, next_stop = state.iteration, min(stop for stop in stops if stop > state.iteration)
                 meter.start()
-                for _ in range(int(ahead)):
+                for _ in range(min(next_stop - first, meter.steps_until_sync(min(seconds, SYNC_EVERY)))):
                     loss = step()
                     bar.update()
-                    if interruptions and shared.count == 1:
+                    if interruptions:
                         break
-                value = loss.item()  # waits for the device
-                meter.stop(state.iteration - previous)
-                previous, now = state.iteration, time.monotonic()
+                train_loss = loss.item()  # waits for the device
+                meter.stop(state.iteration - first)
+
+                # What is due.
+                now = time.monotonic()
                 out_of_time = minutes is not None and now - began + meter.overhead >= 60 * minutes
                 last = state.iteration == total or out_of_time or bool(interruptions)
-                point_due = state.iteration == total or state.iteration % every == 0
-                save_due = last or now - saved > SAVE_EVERY
-                last, point_due, save_due = (bool(x) for x in shared.agree([last, point_due, save_due]))
-                bar.tell(meter, value, state.curve[-1]["psnr"] if state.curve else None, last)
+                validation_due = state.iteration == total or state.iteration % validate_every == 0
+                saving_due = last or now - saved > SAVE_EVERY
                 labels = [label for label, at in kept.items() if at == state.iteration]
-                if first and (point_due or save_due or labels):
-                    if not (math.isfinite(value) and is_finite(state)):
-                        raise _diverged(state, value, checkpoint, config | {"sessions": state.sessions})
+                bar.tell(meter, train_loss, state.curve[-1]["psnr"] if state.curve else None, last)
+                if validation_due or saving_due or labels:
+                    if not (math.isfinite(train_loss) and is_finite(state)):
+                        raise _diverged(state, train_loss, checkpoint, config | {"sessions": state.sessions})
                     for label in labels:
                         save_weights(_kept_file(folder, label), state.average, snapshot_name(experiment.name, label))
-                    if point_due:
-                        rate, decibel = how.rate(state.iteration - 1, total), validate(state.average)
-                        state.curve.append({"iteration": state.iteration, "lr": rate, "loss": value, "psnr": decibel})
+                    if validation_due:
+                        lr, val_psnr = recipe.rate(state.iteration - 1, total), validate(state.average)
+                        state.curve.append({"iteration": state.iteration, "lr": lr, "loss": train_loss, "psnr": val_psnr})
                     session |= meter.summary() | {"seconds": round(time.monotonic() - began, 1), "iteration": state.iteration}
                     session["memory_mb"] = round(peak_memory(device))
-                    if save_due:
+                    if saving_due:
                         save(state, checkpoint, config)
                         saved = time.monotonic()
                     meter.overhead = 1.5 * (time.monotonic() - now)
-        if not first:
-            return config | {"finished": False}
+                if last:
+                    break
         if interruptions:
             raise KeyboardInterrupt(f"stopped at iteration {state.iteration} of {total}; {checkpoint} holds everything.")
         return config | ({"kept": kept} if kept else {}) | _write(folder, experiment, state, total)
@@ -236,7 +212,7 @@ def _kept_file(folder: Path, label: str) -> Path:
 
 def _fitting(
     experiment: Experiment,
-    how: Recipe,
+    recipe: Recipe,
     patches: Patches,
     validate: Callable[[nn.Module], float],
     seconds: float,
@@ -245,8 +221,8 @@ def _fitting(
     options: dict[str, Any],
 ) -> int:
     """How many iterations a span of time is enough for, by the speed of a trial that leaves nothing behind."""
-    trial = start(experiment, how, 0, device)
-    step = Step(trial, patches, how, 1_000_000, 0, **options)
+    trial = start(experiment, recipe, 0, device)
+    step = Step(trial, patches, recipe, 1_000_000, 0, **options)
     for _ in range(2):
         step().item()
     done, since = 0, time.monotonic()
@@ -266,14 +242,14 @@ def _fitting(
 
 
 def _config(
-    experiment: Experiment, how: Recipe, seed: int, budget: float, total: int, images: ImageSet, precision: str
+    experiment: Experiment, recipe: Recipe, seed: int, budget: float, total: int, images: ImageSet, precision: str
 ) -> dict[str, Any]:
     """What decides the result; a checkpoint of another configuration is another run's."""
     return {
         "experiment": experiment.name,
         "model": experiment.model,
         "arguments": experiment.arguments,
-        "recipe": {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(how).items()},
+        "recipe": {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(recipe).items()},
         "seed": seed,
         "budget": budget,
         "iterations": total,
@@ -292,7 +268,7 @@ def _write(folder: Path, experiment: Experiment, state: State, total: int) -> di
         "iterations_done": state.iteration,
         "finished": state.iteration == total,
         "seconds": round(sum(s["seconds"] for s in state.sessions), 1),
-        "gpu_seconds": round(sum(s["seconds"] * s["processes"] for s in state.sessions if s["gpu"]), 1),
+        "gpu_seconds": round(sum(s["seconds"] for s in state.sessions if s["gpu"]), 1),
         "device": state.sessions[-1]["device"],
         "sessions": state.sessions,
         "params": params(state.model),
@@ -301,7 +277,7 @@ def _write(folder: Path, experiment: Experiment, state: State, total: int) -> di
     }
 
 
-def _check(seed: int, budget: float, minutes: float | None, fit: float | None, precision: str, memory: str) -> None:
+def _check(seed: int, budget: float, minutes: float | None, fit: float | None, precision: str) -> None:
     if not 0 < budget <= 100:
         raise InputError(f"budget {budget} is not above 0 (and at most 100): give a fraction of the iterations, such as 0.01.")
     if not 0 <= seed < 2**63:
@@ -314,8 +290,6 @@ def _check(seed: int, budget: float, minutes: float | None, fit: float | None, p
         raise InputError(f"fit chooses the budget, and {budget} was given, too: leave one of them out.")
     if precision not in ("auto", *PRECISIONS):
         raise InputError(f"precision {precision!r} is unknown: choose auto, {', '.join(PRECISIONS)}.")
-    if memory not in ("full", "low"):
-        raise InputError(f"memory {memory!r} is unknown: choose full or low.")
 
 
 def _diverged(state: State, loss: float, checkpoint: Path, info: dict[str, Any]) -> DivergedError:

@@ -107,8 +107,6 @@ class Sampler:
         Symmetries of the square, drawn uniformly.
     seed : int
         Decides everything.
-    part : (int, int)
-        Of several processes that share a batch: this one's number and how many there are.
     cycle : int
         How many trainings this one builds on: each draws orders of its own.
     """
@@ -119,7 +117,6 @@ class Sampler:
         batch: int,
         turns: tuple[int, ...],
         seed: int,
-        part: tuple[int, int] = (0, 1),
         cycle: int = 0,
     ) -> None:
         device = patches.hr.pixels.device
@@ -129,7 +126,7 @@ class Sampler:
         self.loaded = -1  # the pass whose order is on the device
         self.order = torch.zeros(self.iterations * batch, dtype=torch.int64, device=device)
         self.turned = torch.zeros(self.iterations * batch, dtype=torch.int64, device=device)
-        self.places = torch.arange(batch, device=device)[part[0] :: part[1]]
+        self.places = torch.arange(batch, device=device)
 
     def seek(self, iteration: int) -> None:
         """Bring the order of the pass that holds an iteration to the device, unless it is there."""

@@ -1,26 +1,11 @@
-"""How fast a training goes: images a second, and the share of what the device could do."""
+"""How fast a training goes, and a bar or lines of a log that say so."""
 
 import sys
 import time
-from functools import lru_cache, partial
-from typing import Any
 
 from tqdm import tqdm
 
-from srlib.models import macs_per_pixel, make_model
-from srlib.training.recipe import Experiment, Recipe
-
 TELL_EVERY = 10  # seconds between lines of a log
-
-
-def work_per_image(experiment: Experiment, recipe: Recipe) -> float:
-    """Floating-point operations of one training image: forward once, backward twice, two for a multiplication and addition."""
-    return 6 * _macs_per_pixel(experiment.model, tuple(experiment.arguments.items()), recipe.scales[0]) * recipe.patch**2
-
-
-@lru_cache(None)
-def _macs_per_pixel(model: str, arguments: tuple[tuple[str, Any], ...], scale: int) -> float:
-    return macs_per_pixel(partial(make_model, model, dict(arguments)), scale)
 
 
 class Meter:
@@ -28,35 +13,31 @@ class Meter:
 
     Parameters
     ----------
-    work : float
-        Floating-point operations of an image's iteration.
     batch : int
         Images an iteration.
-    peak : float
-        Operations a second that the device could do; NaN if not measured.
     """
 
-    def __init__(self, work: float, batch: int, peak: float) -> None:
-        self.work, self.batch, self.peak = work, batch, peak
-        self.iterations, self.seconds, self.bursts = 0, 0.0, 0
+    def __init__(self, batch: int) -> None:
+        self.batch = batch
+        self.iterations, self.seconds, self.syncs = 0, 0.0, 0
         self.overhead = 0.0  # seconds that the next validation and saving may take
 
     def start(self) -> None:
-        """A burst begins."""
+        """The iterations up to the next sync begin."""
         self.began = time.perf_counter()
 
     def stop(self, iterations: int) -> None:
-        """It ends; the first two, which warm up, count only until there are others."""
-        if self.bursts == 2:
+        """They have ended; those up to the second sync, which warm up, count only until there are others."""
+        if self.syncs == 2:
             self.iterations, self.seconds = 0, 0.0
-        self.bursts += 1
+        self.syncs += 1
         self.iterations += iterations
         self.seconds += time.perf_counter() - self.began
 
-    def burst(self, seconds: float) -> int:
-        """How many iterations take so long: one until that is known, and at most twice the last."""
-        if self.bursts < 3:
-            return 1 + 4 * (self.bursts == 2)
+    def steps_until_sync(self, seconds: float) -> int:
+        """How many iterations take so long: one until that is known, and at most twice as many as so far."""
+        if self.syncs < 3:
+            return 1 + 4 * (self.syncs == 2)
         return max(1, min(int(seconds * self.iterations / self.seconds), 2 * self.iterations))
 
     @property
@@ -64,23 +45,14 @@ class Meter:
         """Images a second."""
         return self.iterations * self.batch / self.seconds
 
-    def summary(self) -> dict[str, float | None]:
-        """For the record: images and TFLOP a second, and the share of the peak, `None` if that was not measured."""
-        use = self.utilisation
-        rates = {"images_per_second": round(self.images, 1), "tflops": round(self.images * self.work / 1e12, 6)}
-        return rates | {"utilisation": None if use is None else round(use, 3)}
+    def summary(self) -> dict[str, float]:
+        """For the record: images a second."""
+        return {"images_per_second": round(self.images, 1)}
 
-    @property
-    def utilisation(self) -> float | None:
-        """Share of the peak; `None` if that was not measured, or while others computed, so that it is exceeded."""
-        use = self.images * self.work / self.peak
-        return use if use <= 1 else None
-
-    def line(self, loss: float, decibel: float | None) -> str:
+    def line(self, loss: float, val_psnr: float | None) -> str:
         """Loss, validation PSNR if there is one, and speed, in words."""
-        validation = "" if decibel is None else f", validation {decibel:.2f} dB"
-        use = "" if self.utilisation is None else f", {self.utilisation:.0%} of peak"
-        return f"loss {loss:.3g}{validation}, {self.images:,.0f} img/s{use}"
+        validation = "" if val_psnr is None else f", validation {val_psnr:.2f} dB"
+        return f"loss {loss:.3g}{validation}, {self.images:,.0f} img/s"
 
     def left(self, iterations: int) -> str:
         """The time that so many iterations still take."""
@@ -121,9 +93,9 @@ class Progress:
         self.done += 1
         self.bar.update()
 
-    def tell(self, meter: Meter, loss: float, decibel: float | None, last: bool) -> None:
+    def tell(self, meter: Meter, loss: float, val_psnr: float | None, last: bool) -> None:
         """Say how it goes, if it is time to."""
-        line = meter.line(loss, decibel)
+        line = meter.line(loss, val_psnr)
         self.bar.set_postfix_str(line, refresh=False)
         if self.lines and (last or time.monotonic() - self.told > TELL_EVERY):
             left = meter.left(self.total - self.done)

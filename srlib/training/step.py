@@ -5,31 +5,18 @@ patches. Nothing is read back, so a GPU can replay the whole iteration as one CU
 a small network would otherwise wait for. On a CPU the same lines run one by one.
 """
 
-import math
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import partial
-from typing import Any
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import nn
-from torch.nn.parallel import DistributedDataParallel
-from torch.utils.checkpoint import checkpoint
 
-from srlib.errors import InputError
 from srlib.models import run
-from srlib.models.drn import ResidualDistilling
-from srlib.models.drrn import RecursiveBlock
-from srlib.models.dsrn import Residual
-from srlib.models.rlcsc import RLCSC
-from srlib.training.devices import PRECISIONS, Processes
+from srlib.training.devices import PRECISIONS
 from srlib.training.patches import Patches, Sampler
 from srlib.training.recipe import Recipe
 from srlib.training.state import State
 
-# The unit that a network repeats: the method that computes it.
-UNITS = {RecursiveBlock: "residual", RLCSC: "recursion", Residual: "forward", ResidualDistilling: "forward"}
 WARM_UP = 3  # iterations before a graph is captured, for libraries to choose their algorithms
 
 
@@ -50,14 +37,8 @@ class Step:
         Of order and augmentation.
     precision : str
         Of the convolutions; weights, normalisation statistics, loss and averages stay in fp32.
-    memory : {'full', 'low'}
-        'low' computes repeated units again in the backward pass, so that depth costs next to no activations.
-    compiled : bool
-        Whether repeated units are compiled.
     graph : bool
         Whether a GPU replays the iteration as a CUDA graph.
-    shared : Processes
-        Those that share each batch.
     cycle : int
         How many trainings this one builds on.
     """
@@ -71,30 +52,16 @@ class Step:
         seed: int,
         *,
         precision: str = "fp32",
-        memory: str = "full",
-        compiled: bool = False,
         graph: bool = True,
-        shared: Processes = Processes(),  # noqa: B008 (frozen)
         cycle: int = 0,
     ) -> None:
         device = patches.hr.pixels.device
-        if recipe.batch % shared.count:
-            raise InputError(f"A batch of {recipe.batch} cannot be shared by {shared.count} processes: choose a divisor of it.")
-        if recipe.supervision and shared.count > 1:
-            raise InputError("A loss on intermediate predictions is computed by one process only: start it without torchrun.")
         self.state, self.recipe, self.total, self.precision = state, recipe, total, precision
-        self.sampler = Sampler(patches, recipe.batch, recipe.turns, seed, (shared.rank, shared.count), cycle)
+        self.sampler = Sampler(patches, recipe.batch, recipe.turns, seed, cycle)
         self.rates = torch.tensor([recipe.rate(k, total) for k in range(total)], device=device)
         self.number = torch.tensor(state.iteration, device=device)
-        if memory == "low":
-            _wrap_units(state.model, lambda unit: partial(_recomputed, state.model, unit), "memory='low'")
-        if compiled:
-            _wrap_units(state.model, torch.compile, "compiling them")
-        self.forward: Callable[..., torch.Tensor] = partial(run, state.model)
-        if shared.count > 1:
-            self.forward = _distributed(state, device.type)
         self.graph = None
-        self.before_capture = WARM_UP if graph and device.type == "cuda" and shared.count == 1 else -1
+        self.before_capture = WARM_UP if graph and device.type == "cuda" else -1
         with torch.no_grad():
             pairs = [m.state_dict().values() for m in (state.average, state.model)]
             self.averages, self.weights = ([t for t in tensors if t.is_floating_point()] for tensors in pairs)
@@ -156,7 +123,7 @@ class Step:
         given = [x.contiguous(memory_format=torch.channels_last) for x in (inputs.get("lr", hr), inputs.get("ilr", hr))]
         with autocast(hr.device.type, self.precision):
             if not self.recipe.supervision:
-                return self._distance(self.forward(*given), hr)
+                return self._distance(run(self.state.model, *given), hr)
             model = self.state.model  # DRCN: what is wanted of the intermediate predictions, too
             predictions = model.predictions(given[1])
             sr = sum(w * y for w, y in zip(model.w, predictions, strict=True))
@@ -182,51 +149,3 @@ class Step:
 def autocast(device: str, precision: str) -> AbstractContextManager:
     """Convolutions in half precision, or nothing for fp32."""
     return nullcontext() if precision == "fp32" else torch.autocast(device, PRECISIONS[precision])
-
-
-def _wrap_units(model: nn.Module, wrap: Callable[[Any], Any], purpose: str) -> None:
-    units = [(module, UNITS[type(module)]) for module in model.modules() if type(module) in UNITS]
-    if not units:
-        raise InputError(f"{type(model).__name__} repeats no unit, so {purpose} would change nothing: leave it out.")
-    for module, name in units:
-        setattr(module, name, wrap(getattr(module, name)))
-
-
-def _recomputed(model: nn.Module, unit: Callable[..., torch.Tensor], *inputs: Any) -> torch.Tensor:
-    """A unit whose activations are computed again in the backward pass; a recursion of K steps in about sqrt(K) parts."""
-    if not model.training:
-        return unit(*inputs)
-    if isinstance(model, RLCSC):
-        z, w1_y, times = inputs
-        part = math.isqrt(times)
-        for left in range(times, 0, -part):
-            z = _checkpointed(unit, z, w1_y, min(part, left))
-        return z
-    return _checkpointed(unit, *inputs)
-
-
-def _checkpointed(unit: Callable[..., torch.Tensor], *inputs: Any) -> torch.Tensor:
-    contexts = lambda: (nullcontext(), _apart([x for x in inputs if isinstance(x, nn.BatchNorm2d)]))  # noqa: E731
-    return checkpoint(unit, *inputs, use_reentrant=False, preserve_rng_state=False, context_fn=contexts)
-
-
-@contextmanager
-def _apart(norms: list[nn.BatchNorm2d]) -> Iterator[None]:
-    """Normalisation that does not count a batch when it sees it again: its statistics are set apart."""
-    kept = [dict(norm._buffers) for norm in norms]
-    for norm in norms:
-        norm._buffers.update({name: buffer.clone() for name, buffer in norm._buffers.items()})
-    try:
-        yield
-    finally:
-        for norm, buffers in zip(norms, kept, strict=True):
-            norm._buffers.update(buffers)
-
-
-def _distributed(state: State, device: str) -> Callable[..., torch.Tensor]:
-    """The network on several processes: gradients are averaged, and on GPUs normalisation sees the whole batch."""
-    if device == "cuda":
-        nn.SyncBatchNorm.convert_sync_batchnorm(state.model)
-    module = DistributedDataParallel(state.model)
-    names = state.model.domain.split("+")
-    return lambda lr, ilr: module(*({"lr": lr, "ilr": ilr}[name] for name in names))

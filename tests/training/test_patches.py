@@ -25,9 +25,9 @@ def images(photo):
     return [("cat", photo), ("tac", photo[:, ::-1])]
 
 
-def passed(patches, recipe, iterations, seed=3, part=(0, 1)):
+def passed(patches, recipe, iterations, seed=3):
     """HR patches of the first iterations."""
-    sampler = Sampler(patches, recipe.batch, recipe.turns, seed, part)
+    sampler = Sampler(patches, recipe.batch, recipe.turns, seed)
     drawn = []
     for k in range(iterations):
         sampler.seek(k)
@@ -131,15 +131,6 @@ def test_every_pass_shows_every_patch_once_and_is_a_function_of_the_seed(images)
     sampler.seek(4)  # as after a restart
     assert torch.equal(sampler.draw(torch.tensor(4))[1], batches[4])
     assert not torch.equal(passed(patches, SMALL, 1, seed=4)[0], batches[0])
-
-
-def test_processes_share_each_batch(images):
-    """Identity: the parts of two processes are the batch of one."""
-    patches = make_patches(images, SMALL)
-    whole, parts = passed(patches, SMALL, 2), [passed(patches, SMALL, 2, part=(k, 2)) for k in (0, 1)]
-    for k in range(2):
-        assert torch.equal(whole[k][0::2], parts[0][k])
-        assert torch.equal(whole[k][1::2], parts[1][k])
 
 
 def test_a_set_smaller_than_a_batch_repeats(images):

@@ -1,8 +1,5 @@
 """One iteration: against torch's own textbook loop, in every mode, and without asking the device for anything."""
 
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -127,59 +124,6 @@ def test_a_step_reads_nothing_back(photo, recipe, monkeypatch):
 
 
 @pytest.mark.parametrize("recipe", [ADAM, MUON], ids=lambda r: r.optimiser)
-@pytest.mark.parametrize("model", ["drrn", "rlcsc", "dsrn", "drn"])
-def test_low_memory_gives_the_same_bits(photo, model, recipe):
-    """Identity: weights, averages and statistics after some steps, with units computed twice."""
-    (full, _, one), (low, _, two) = (make(model, recipe, photo, memory=memory) for memory in ("full", "low"))
-    for _ in range(5):
-        one(), two()
-    for ours, theirs in ((full.model, low.model), (full.average, low.average)):
-        for name, tensor in ours.state_dict().items():
-            assert torch.equal(tensor, theirs.state_dict()[name]), name
-
-
-def test_low_memory_keeps_less(photo):
-    """Behaviour: what the forward pass keeps for the backward one grows far less with depth."""
-
-    def kept(memory):
-        total, state = 0, None
-
-        def count(tensor):
-            nonlocal total
-            total += tensor.nbytes
-            return tensor
-
-        monster = {"B": 1, "U": 9, "width": 8}
-        state = start(Experiment("deep", "drrn", "drrn", monster), ADAM, 0, "cpu")
-        patches = make_patches([("cat", photo)], ADAM)
-        step = Step(state, patches, ADAM, 40, 0, memory=memory)
-        step.sampler.seek(0)
-        inputs, hr = step.sampler.draw(torch.tensor(0))
-        with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
-            step._loss(inputs, hr)
-        return total
-
-    assert kept("low") < 0.4 * kept("full")
-
-
-@pytest.mark.parametrize("model", ["vdsr", "srcnn"])
-def test_what_would_change_nothing_is_refused(photo, model):
-    """The sentence says why."""
-    with pytest.raises(InputError, match="repeats no unit, so memory='low' would change nothing"):
-        make(model, ADAM, photo, memory="low")
-
-
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
-@pytest.mark.parametrize("model", ["drrn", "rlcsc"])
-def test_compiled_units_compute_the_same(photo, model):
-    """Identity within rounding."""
-    (_, _, one), (_, _, two) = (make(model, ADAM, photo, compiled=c) for c in (False, True))
-    for _ in range(4):
-        assert one().item() == pytest.approx(two().item(), rel=1e-3)
-
-
-@pytest.mark.parametrize("recipe", [ADAM, MUON], ids=lambda r: r.optimiser)
 def test_half_precision_trains_weights_in_fp32(photo, recipe):
     """Behaviour: the same first steps within bf16's rounding, and other ones; weights, gradients and averages stay fp32."""
     state, _, step = make("drrn", recipe, photo, precision="bf16")
@@ -263,50 +207,3 @@ def test_validation_does_not_move_the_weights(photo, model):
     protocol = PROTOCOLS["rgb_floaty" if model == "drn" else "drrn"]
     protocol.evaluate(photo, 3, as_method(state.average), ("psnr",))
     assert {name: tensor.data_ptr() for name, tensor in state.average.state_dict().items()} == before
-
-
-TWO = """
-import sys, torch, skimage.data
-from srlib.training.recipe import Experiment
-from srlib.training.devices import processes
-sys.path.insert(0, sys.argv[2])
-from test_step import ADAM, SMALL
-from srlib.training.patches import make_patches
-from srlib.training.state import start
-from srlib.training.step import Step
-torch.set_num_threads(1)
-with processes("cpu") as shared:
-    state = start(Experiment("small", "rlcsc", "rlcsc", SMALL["rlcsc"]), ADAM, 0, "cpu")
-    patches = make_patches([("cat", skimage.data.chelsea()[60:210, 90:261])], ADAM)
-    step = Step(state, patches, ADAM, 40, 0, shared=shared)
-    for _ in range(4): step()
-    if shared.rank == 0:
-        torch.save([p.grad for p in state.model.parameters()] + [p.detach() for p in state.model.parameters()], sys.argv[1])
-"""
-
-
-@pytest.mark.slow
-def test_two_processes_give_the_gradients_of_one(photo, tmp_path):
-    """Identity within rounding: torch's DistributedDataParallel over gloo, each process with half of each batch."""
-    (tmp_path / "two.py").write_text(TWO)
-    program = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--master-port=0", "--standalone"]
-    here = os.path.dirname(__file__)  # noqa: PTH120
-    done = subprocess.run(
-        [*program, str(tmp_path / "two.py"), str(tmp_path / "two.pt"), here],
-        capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    state, _, step = make("rlcsc", ADAM, photo)
-    for _ in range(4):
-        step()
-    ones = [p.grad for p in state.model.parameters()] + [p.detach() for p in state.model.parameters()]
-    for one, two in zip(ones, torch.load(tmp_path / "two.pt"), strict=True):
-        torch.testing.assert_close(one, two, rtol=1e-4, atol=1e-5)
-
-
-def test_a_batch_that_cannot_be_shared_is_refused(photo):
-    """The sentence says what is wanted."""
-    from srlib.training.devices import Processes
-
-    with pytest.raises(InputError, match="A batch of 8 cannot be shared by 3 processes"):
-        make("rlcsc", ADAM, photo, shared=Processes(0, 3))

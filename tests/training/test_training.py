@@ -1,6 +1,5 @@
 """The training loop: schedule, resuming bit for bit, stopping, damage, bad options."""
 
-import json
 import os
 import random
 import signal
@@ -329,7 +328,6 @@ print(before, min(faults() for _ in range(3)))
         ({"recipe": "best"}, "no recipe 'best': choose one of fast"),
         ({"device": "tpu"}, "device 'tpu' is unknown"),
         ({"precision": "int8"}, "precision 'int8' is unknown"),
-        ({"memory": "none"}, "memory 'none' is unknown"),
         ({"fit": 0.5}, "fit 0.5 is too short: half a minute goes into measuring the speed; give 1 minute or more"),
         ({"fit": float("nan")}, "fit nan is too short"),
         ({"fit": 2}, "fit chooses the budget, and 0.0006 was given, too"),
@@ -342,24 +340,6 @@ def test_bad_options_get_one_sentence(train, tmp_path, options, said):
     with pytest.raises(InputError, match=said):
         train("run", **options)
     assert not (tmp_path / "run").exists()
-
-
-@pytest.mark.slow
-def test_torchrun_trains_and_writes_once(tmp_path, photo):
-    """Behaviour: two processes on the CPU train, one writes the record, and both end well."""
-    (tmp_path / "images").mkdir()
-    Image.fromarray(photo).save(tmp_path / "images" / "cat.png")
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "srlib", "train"]
-    command += ["rlcsc_k5_n32_m32", "--budget", "0.001", "--data", str(tmp_path / "images"), "--out", str(tmp_path / "out")]
-    done = subprocess.run(
-        [*command, "--device", "cpu", "--score", "Sample"],
-        capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("15 of 15 iterations") == 1
-    assert done.stdout.count("under `drrn`") == 1
-    (path,) = (tmp_path / "out").rglob("record.json")
-    assert json.loads(path.read_text())["sessions"][0]["processes"] == 2
 
 
 def test_files_are_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
