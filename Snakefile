@@ -75,8 +75,8 @@ def words(key):
 
 def gpus(wildcards):
     """One for a network of a paper's size, unless the CPU is asked for."""
-    from srlib.records.calibration import NARROW
     from srlib.papers import EXPERIMENTS
+    from srlib.records.plan import NARROW
 
     return int(config.get("device") != "cpu" and wildcards.experiment in EXPERIMENTS.keys() - set(NARROW))
 

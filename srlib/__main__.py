@@ -123,7 +123,7 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("--metrics", default=",".join(METRICS), help="some of psnr,ssim,ifc (the rest can be added later)")
 
     add = command("queue", training_commands.queue_command)
-    add.add_argument("--device", default="auto", help="for whose speed: auto, cpu or cuda")
+    add.add_argument("--device", default="auto", help="auto, cpu or cuda")
     add.add_argument("--number", type=int, default=12, help="of runs to show (default: 12)")
     add.add_argument("--all", action="store_true", help="what is done, and what wants data that is not at hand, too")
     add.add_argument("--json", action="store_true")

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import math
 import sys
 from functools import partial
 
@@ -71,7 +70,7 @@ def score_command(options: argparse.Namespace) -> None:
 
 
 def queue_command(options: argparse.Namespace) -> None:
-    """What to train next, why, how long it takes here, and the command for it."""
+    """What to train next, why, and the command for it."""
     rows = queue(options.device, options.all)
     if options.json:
         print(json.dumps(rows, indent=1))
@@ -81,20 +80,15 @@ def queue_command(options: argparse.Namespace) -> None:
         return
     shown = pd.DataFrame(rows if options.all else rows[: options.number])
     shown["done"] = [f"{done:.0%}" for done in shown["done"]]
-    shown["time left"] = [_duration(minutes) for minutes in shown["minutes"]]
-    columns = ["group", "experiment", "seed", "budget", "iterations", "state", "done", "time left"]
-    print(shown[columns if options.all else columns[:-3] + columns[-2:]].to_string(index=False))
+    columns = ["group", "experiment", "seed", "budget", "iterations", "state", "done"]
+    print(shown[columns if options.all else [*columns[:-2], columns[-1]]].to_string(index=False))
     if not options.all:
         done = ", ".join(f"{f.experiment} {len(cycles(f.experiment, (None,)))}" for f in FLAGSHIPS)
         print(f"\nFlagships, trained in cycles by `work --list flagships`, and cycles done: {done}")
     first = next((row for row in rows if row["state"] in ("started", "next")), None)
     if first:
         print(f"\nNext: {first['command']}\n      {first['fills']}")
-    if all(row["minutes"] is None for row in rows):
-        print("No times: this device has not been measured. One minute: python -m srlib calibrate")
-    elif first:
-        total = sum(row["minutes"] or 0 for row in rows if row["state"] in ("started", "next"))
-        print(f"{len(rows)} runs {'in all' if options.all else 'to do'}, {_duration(total)} on this device")
+    print(f"{len(rows)} runs {'in all' if options.all else 'to do'}")
 
 
 def work_command(options: argparse.Namespace) -> None:
@@ -119,12 +113,6 @@ def _score(
         for protocol in protocols:
             if (psnr := record.mean(images.name, scale, "psnr", protocol)) is not None:
                 print(f"{images.name} x{scale}: {psnr:.2f} dB under `{protocol}`")
-
-
-def _duration(minutes: float | None) -> str:
-    if minutes is None or math.isnan(minutes):
-        return "?"
-    return f"{minutes:.0f} min" if minutes < 100 else f"{minutes / 60:.0f} h" if minutes < 6000 else f"{minutes / 1440:.0f} d"
 
 
 def _check_scorable(images: ImageSet, scales: tuple[int, ...]) -> None:

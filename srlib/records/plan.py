@@ -4,7 +4,6 @@ A group is a table or figure: all its runs have one budget, so that they can be 
 budget of a whole group rather than leave runs out.
 """
 
-import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +13,10 @@ from safetensors import SafetensorError, safe_open
 
 from srlib.datasets import at_hand
 from srlib.errors import InputError
-from srlib.papers import EXPERIMENTS, drrn, get_experiment
+from srlib.papers import EXPERIMENTS, drn, drrn, dsrn, get_experiment, rlcsc
 from srlib.papers.standin import SUFFIX
-from srlib.records.calibration import NARROW, best_way, estimated_minutes, find_calibrations
 from srlib.records.record import Record, record_folder
-from srlib.training.devices import choose_device, device_name
+from srlib.training.devices import choose_device
 
 
 @dataclass(frozen=True)
@@ -70,6 +68,7 @@ GROUPS = (
     Group("seeds", "spread: DRRN B1U9 again", ("drrn_b1u9",), seeds=(1, 2)),
     Group("grid seeds", "spread: Figure 6 again", GRID, 0.25, (1, 2)),
 )
+NARROW = tuple(paper.CPU_PROFILE.name for paper in (drrn, dsrn, rlcsc, drn))
 PROFILE = Group("cpu profile", "every mechanism with real learning, on two CPU cores", NARROW)
 
 
@@ -160,7 +159,7 @@ def queue(device: str = "auto", all_runs: bool = False, root: Path | None = None
     Parameters
     ----------
     device : str
-        For whose speed and commands.
+        For which device: on a CPU what a CPU can do comes first.
     all_runs : bool
         Whether to list what is done, and what wants data that is not at hand, too.
     root : path, optional
@@ -170,11 +169,9 @@ def queue(device: str = "auto", all_runs: bool = False, root: Path | None = None
     -------
     list of dict
         `group, fills, experiment, paper, recipe, budget, seed, iterations, done` (fraction), `state` ('done', 'started',
-        'next', 'diverged' or what is missing), `minutes` (left, `None` before a calibration of this device), `arguments` of
-        `train`, `command`.
+        'next', 'diverged' or what is missing), `arguments` of `train`, `command`.
     """
     device = choose_device(device)
-    named = [c for c in find_calibrations() if c["device"] == device_name(device)]
     ready, rows = {}, []
     for item in runs(device == "cuda"):
         experiment = get_experiment(item.experiment)
@@ -189,12 +186,9 @@ def queue(device: str = "auto", all_runs: bool = False, root: Path | None = None
             state = f"{experiment.data} is not at hand"
         if state not in ("started", "next") and not all_runs:
             continue
-        minutes = (1 - done) * estimated_minutes(named[0], experiment, recipe, budget) if named else math.nan
         arguments = [item.experiment]
         arguments += ["--budget", f"{budget:g}"] * (budget != 1) + ["--seed", str(item.seed)] * (item.seed > 0)
         arguments += ["--keep", ",".join(map(str, item.group.keep))] * bool(item.group.keep)
-        if device == "cuda" and named and (way := best_way(named[0], experiment)) and way["compiled"]:
-            arguments.append("--compile")
         rows.append(
             {"group": item.group.name, "fills": item.group.fills, "experiment": item.experiment, "paper": experiment.paper}
             | {
@@ -203,7 +197,7 @@ def queue(device: str = "auto", all_runs: bool = False, root: Path | None = None
                 "seed": item.seed,
                 "iterations": max(1, round(budget * recipe.iterations)),
             }
-            | {"done": round(done, 4), "state": state, "minutes": None if math.isnan(minutes) else round(minutes, 1)}
+            | {"done": round(done, 4), "state": state}
             | {"arguments": arguments, "command": f"python -m srlib train {' '.join(arguments)}"}
         )
     return rows

@@ -6,11 +6,13 @@ The experiments of a paper are declared in `srlib.papers.<paper>`, readable besi
 import math
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache, partial
+from typing import Any
 
 from torch import nn
 
 from srlib.errors import InputError
-from srlib.models import make_model
+from srlib.models import macs_per_pixel, make_model
 
 # The symmetries of the square as bits: 1 and 2 mirror rows and columns, 4 exchanges them; 0, 3, 5 and 6 are the rotations.
 ROTATIONS = (0, 3, 5, 6)
@@ -92,3 +94,17 @@ class Experiment:
                 return recipe
         names = ", ".join(recipe.name for recipe in self.recipes)
         raise InputError(f"{self.name} has no recipe {name!r}: choose one of {names}.")
+
+
+def operations(experiment: Experiment, recipe: Recipe, iterations: float) -> float:
+    """Floating-point operations of a training.
+
+    Forward once and backward twice; a multiplication with its addition counts as two.
+    """
+    macs = _macs_per_pixel(experiment.model, tuple(experiment.arguments.items()), recipe.scales[0])
+    return 6 * macs * recipe.patch**2 * recipe.batch * iterations
+
+
+@lru_cache(None)
+def _macs_per_pixel(model: str, arguments: tuple[tuple[str, Any], ...], scale: int) -> float:
+    return macs_per_pixel(partial(make_model, model, dict(arguments)), scale)

@@ -1,6 +1,5 @@
 """The box "Rerun this": commands that run, costs that are computed."""
 
-import json
 import re
 import shlex
 
@@ -8,7 +7,7 @@ import pytest
 
 papermill = pytest.importorskip("papermill")
 
-from pages.rerun import ASSUMED, OWN, box, duration, operations, ways  # noqa: E402
+from pages.rerun import OWN, _operations, box, duration, ways  # noqa: E402
 
 from srlib.models import macs_per_pixel  # noqa: E402
 from srlib.papers import PAPERS, claims, get_experiment  # noqa: E402
@@ -50,16 +49,6 @@ def by_hand(name: str, iterations: float, recipe: str = "fast") -> float:
     return 3 * 2 * macs_per_pixel(experiment.make, recipe.scales[0]) * recipe.patch**2 * recipe.batch * iterations
 
 
-@pytest.fixture
-def measured(results):
-    """A calibration of a CPU, alone in a folder of records."""
-    rows = [{"experiment": "rlcsc_k25", "precision": "fp32", "compiled": False, "batch": 2, "tflops": 0.1}]
-    calibration = {"device": "a CPU, 2 threads", "gpu": False, "date": "2026-01-01T00:00:00Z", "rows": rows}
-    (results / "calibration").mkdir(parents=True)
-    (results / "calibration" / "a_cpu.json").write_text(json.dumps(calibration))
-    return calibration
-
-
 @pytest.mark.parametrize(("recipe", "budget"), [("fast", 1.0), ("adam", 0.5)])
 def test_narrow_networks_are_as_slow_as_their_papers_records(trained, recipe, budget):
     """By hand: operations and seconds of DRN's one training, by the recipe that it was trained with."""
@@ -67,32 +56,28 @@ def test_narrow_networks_are_as_slow_as_their_papers_records(trained, recipe, bu
     trained("drrn_b1u3_w16", 31.0)  # of another paper
     rate = by_hand("drn_x3_c32_g2_k3", info["iterations"], recipe) / info["seconds"]
     work = by_hand("drn_x3_w16", get_experiment("drn_x3_w16").recipe("fast").iterations)
-    assert operations([get_experiment("drn_x3_w16")], 1.0) == pytest.approx(work)
+    assert _operations([get_experiment("drn_x3_w16")], 1.0) == pytest.approx(work)
     assert ways("drn_tables", 1.0)[1].cost == f"about {duration(work / rate)} on a CPU"
 
 
-def test_without_records_and_calibrations_nothing_is_estimated(results):
-    """Edge: it is said that nothing was trained or measured."""
+def test_without_records_nothing_is_estimated(results):
+    """Edge: it is said that nothing was trained."""
     narrow, own = ways("drn_tables", 1.0)[1:]
     assert (narrow.cost, narrow.basis.split(".")[0]) == ("not measured on a CPU", "No such network has been trained yet")
-    assert "On a CPU: not measured." in own.basis
+    assert own.basis.startswith("None of these networks has been trained here yet")
 
 
-def test_the_papers_networks_are_as_fast_as_the_calibration(measured):
-    """By hand: operations over the rate of the calibration's row of that network."""
-    names, rate = OWN["rlcsc_residual_memory"], 0.1e12
+def test_the_papers_networks_have_their_operations_and_the_longest_run(trained):
+    """By hand: operations of the whole recipe; of two runs the one that did more."""
+    names = OWN["rlcsc_residual_memory"]
+    trained("rlcsc_k25", 33.0, budget=0.01)
+    trained("rlcsc_k25_no_residual", 33.0, budget=0.02)
+    own = ways("rlcsc_residual_memory", 1.0)[2]
     work = sum(by_hand(name, get_experiment(name).recipe("fast").iterations) for name in names)
-    assert f"On a CPU: about {duration(work / rate)}." in ways("rlcsc_residual_memory", 1.0)[2].basis
-
-
-def test_without_a_measured_gpu_the_rate_is_said_to_be_assumed(measured, monkeypatch):
-    """Identity: operations over the assumed rate."""
-    own = ways("rlcsc_tables", 1.0)[2]
-    work = operations(map(get_experiment, OWN["rlcsc_tables"]), 1.0)
-    assert own.cost == f"about {duration(work / ASSUMED)} on a GPU"
-    assert "not measured" in own.basis
-    monkeypatch.setattr("pages.rerun.find_calibrations", lambda: [measured | {"gpu": True, "device": "a GPU"}])
-    assert "at the rate measured on a GPU" in ways("rlcsc_tables", 1.0)[2].basis
+    digits, power = f"{work:.2e}".split("e+")
+    assert own.cost.startswith(f"{digits} × 10")
+    assert power.lstrip("0") == own.cost.split("10")[-1].split()[0].translate(str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789"))
+    assert "`rlcsc_k25_no_residual`, 2 % of its `fast` recipe in 60 s on a CPU" in own.basis
 
 
 @pytest.mark.parametrize(

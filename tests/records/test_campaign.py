@@ -1,7 +1,6 @@
-"""The queue, the calibration it plans from, and records that come back from elsewhere."""
+"""The queue, and records that come back from elsewhere."""
 
 import json
-import math
 import re
 import subprocess
 import sys
@@ -12,18 +11,13 @@ import pytest
 from srlib.__main__ import main
 from srlib.errors import InputError
 from srlib.ledger.comparisons import whole
-from srlib.models import MODELS
 from srlib.papers import EXPERIMENTS, PAPERS, get_experiment
 from srlib.papers.orderings import ORDERS
-from srlib.records import calibration
 from srlib.records import plan as campaign
-from srlib.records.calibration import Way, best_way, calibrate, estimated_minutes, find_calibrations, measure
 from srlib.records.merge import merge
 from srlib.records.record import Record, find_records, record_folder
 from srlib.records.run import run
 from srlib.training.checkpoint import load_tensors, save_tensors
-from srlib.training.devices import device_name
-from srlib.training.progress import work_per_image
 
 TINY = "drrn_b1u1_w4"
 
@@ -77,15 +71,15 @@ def test_the_orders_list_has_a_narrow_form_of_every_pair_that_training_decides()
 
 
 def test_the_queue_of_an_empty_folder(results, capsys):
-    """What to do first is what a reader gains most by; on a CPU what a CPU can do; without a calibration no times."""
+    """What to do first is what a reader gains most by; on a CPU what a CPU can do."""
     rows = campaign.queue("cpu", all_runs=True)
     assert {row["group"] for row in rows[:22]} == {"drrn narrow grid"}
     narrow = sum(len(group.experiments) * len(group.seeds) for group in campaign.CPU_GROUPS)
     assert rows[narrow]["experiment"] == "drrn_b1u9"
-    assert all(row["done"] == 0 and row["minutes"] is None for row in rows)
+    assert all(row["done"] == 0 for row in rows)
     assert next(campaign.runs(gpu=True)).experiment == "drrn_b1u9"
     assert main(["queue", "--device", "cpu", "--all"]) == 0
-    assert "python -m srlib calibrate" in capsys.readouterr().out
+    assert "runs in all" in capsys.readouterr().out
 
 
 def test_runs_without_their_data_are_not_proposed(results, monkeypatch, tmp_path, capsys):
@@ -119,54 +113,6 @@ def test_the_queue_knows_what_is_done_and_what_is_begun(results, dataset):
     assert {rows[key]["state"] for key in (("drrn_b1u9", 1.0), ("drrn_b1u3", 0.25))} == {"started"}
     assert rows["drrn_b1u3", 0.25]["command"] == "python -m srlib train drrn_b1u3 --budget 0.25"
     assert rows["drrn_b1u9", 0.25]["state"] == "next"  # another budget is another run
-
-
-def test_calibration_measures_and_plans(results, monkeypatch, capsys):
-    """Identity: minutes are operations by the measured rate; the file is found by the device's name."""
-    one = Way("drrn_b1u3_w32", "fp32", False, False, 2)
-    monkeypatch.setattr(calibration, "ways", lambda device: [one])
-    assert main(["calibrate", "--device", "cpu", "--seconds", "0.1"]) == 0
-    assert "[1/1] drrn_b1u3_w32, fp32, eager, batch 2" in capsys.readouterr().out
-    (found,) = find_calibrations()
-    assert found["device"] == device_name("cpu")
-    (row,) = found["rows"]
-    experiment = EXPERIMENTS["drrn_b1u3_w32"]
-    recipe = experiment.recipe("fast")
-    assert work_per_image(experiment, recipe) == pytest.approx(6 * recipe.patch**2 * 9 * (32 + 6 * 32**2 + 32))
-    minutes = estimated_minutes(found, experiment, recipe, 0.5)
-    assert minutes == pytest.approx(6000 * recipe.batch / row["images_per_second"] / 60, rel=0.01)
-    planned = {r["experiment"]: r["minutes"] for r in campaign.queue("cpu", all_runs=True)}
-    assert planned["drrn_b1u3_w32"] == pytest.approx(2 * minutes, abs=0.1)
-    assert all(m is not None for m in planned.values())
-
-
-def test_one_way_that_a_machine_cannot_go_is_told_and_the_rest_is_measured(results, monkeypatch):
-    """Behaviour: out of memory, or no compiler."""
-    ways = [Way("drrn_b1u3_w32", "fp32", False, False, 2), Way("drrn_b1u3_w32", "fp32", False, False, 4)]
-    monkeypatch.setattr(calibration, "ways", lambda device: ways)
-    real = measure
-
-    def fail(way, *arguments):
-        if way.batch == 4:
-            raise RuntimeError("out of memory\nand more")
-        return real(way, *arguments)
-
-    monkeypatch.setattr(calibration, "measure", fail)
-    lines = []
-    calibrate("cpu", 0.1, lines.append)
-    assert lines[1].endswith("batch 4: out of memory")
-    assert best_way(find_calibrations()[0], EXPERIMENTS["drrn_b1u9"])["batch"] == 2
-
-
-def test_work_is_the_models_multiplications():
-    """Arithmetic: an iteration of DRRN B1U9 on 128 patches is 1.96 TFLOP, forward once and backward twice."""
-    experiment = EXPERIMENTS["drrn_b1u9"]
-    work = 128 * work_per_image(experiment, experiment.recipe("published"))
-    weights = 9 * (128 + 18 * 128 * 128 + 128)
-    assert work == pytest.approx(6 * weights * 31**2 * 128)
-    assert work / 1e12 == pytest.approx(1.96, abs=0.005)
-    assert not math.isnan(work)
-    assert MODELS["drrn_b1u9"]().depth == 20
 
 
 @pytest.mark.slow
@@ -232,7 +178,6 @@ def test_score_adds_to_a_record(tiny, results, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["calibrate", "--seconds", "0"], "0.0 seconds is no time to measure"),
         (["queue", "--device", "tpu"], "device 'tpu' is unknown"),
         (["score", "/nonexistent"], "record.json is missing or damaged"),
         (["merge", "/nonexistent"], "holds no record.json"),

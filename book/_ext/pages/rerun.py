@@ -1,7 +1,7 @@
-"""The "rerun this" box of a notebook's page: the exact commands, and what each costs on a CPU and on a GPU.
+"""The "rerun this" box of a notebook's page: the exact commands, and what each costs.
 
-The page as the book shows it was timed by papermill. Training is estimated from its operations: narrow networks at the rate of
-the committed trainings of their paper, the papers' own at the rate that `python -m srlib calibrate` measured.
+The page as the book shows it was timed by papermill. Training narrow networks is estimated at the rate of our trainings of
+their paper; for the papers' own networks the operations are counted, and the longest run that there is stands beside.
 """
 
 import ast
@@ -14,13 +14,11 @@ from typing import Any
 import papermill
 
 from srlib.papers import drrn, get_experiment
-from srlib.records.calibration import estimated_minutes, find_calibrations
 from srlib.records.plan import ABLATION, COMPONENTS, DISTILLING, GRID, RECURSIONS, SWEEP
 from srlib.records.provenance import ROOT
 from srlib.records.record import trainings
 from srlib.training.devices import device_name
-from srlib.training.progress import work_per_image
-from srlib.training.recipe import Experiment
+from srlib.training.recipe import Experiment, operations
 
 # The papers' own networks behind the tables and figures of each page that can train.
 OWN = {
@@ -36,7 +34,6 @@ OWN = {
     "drn_tables": ("drn_x2", "drn_x3", "drn_x4", "drn_plus_x2", "drn_plus_x3", "drn_plus_x4"),
     "drn_ablation": (*DISTILLING, "drn_mse_x3"),
 }
-ASSUMED = 250e12  # operations a second that an H200 keeps up in bf16, a third of its matrix products: until a GPU is measured
 
 
 @dataclass(frozen=True)
@@ -69,18 +66,12 @@ def ways(page: str, seconds: float) -> list[Way]:
     narrow, own = _narrow(default), [get_experiment(name) for name in OWN[page]]
     cpu, basis = _like_records(narrow, default["budget"])
     command += " -p train True"
-    found.append(
-        Way(
-            _train("narrow", narrow),
-            command,
-            f"{cpu} on a CPU",
-            f"{basis} Scoring comes on top. They are too small to fill a GPU.",
-        )
-    )
-    (cpu, _), (gpu, basis) = _calibrated(own, gpu=False), _calibrated(own, gpu=True)
-    data = " and ".join(dict.fromkeys(e.data for e in own))
+    scoring = "Scoring comes on top. They are too small to fill a GPU."
+    found.append(Way(_train("narrow", narrow), command, f"{cpu} on a CPU", f"{basis} {scoring}"))
     command += f" -p budget 1 -p experiments {','.join(OWN[page])} -p device cuda"
-    return [*found, Way(_train("full-size", own), command, f"{gpu} on a GPU", f"{basis} On a CPU: {cpu}. Trained on {data}.")]
+    data = " and ".join(dict.fromkeys(e.data for e in own))
+    work = f"{_count(_operations(own, 1.0))} operations"
+    return [*found, Way(_train("full-size", own), command, work, f"{_measured(own)} Trained on {data}.")]
 
 
 def box(page: str, seconds: float) -> str:
@@ -103,16 +94,15 @@ def duration(seconds: float) -> str:
     return f"{seconds / 86400:,.0f} days"
 
 
-def operations(experiments: Iterable[Experiment], budget: float) -> float:
+def _operations(experiments: Iterable[Experiment], budget: float) -> float:
     """Floating-point operations of training with the `fast` recipes."""
-    recipes = [(e, e.recipe("fast")) for e in experiments]
-    return sum(budget * recipe.iterations * recipe.batch * work_per_image(e, recipe) for e, recipe in recipes)
+    return sum(operations(e, recipe := e.recipe("fast"), budget * recipe.iterations) for e in experiments)
 
 
 def _spent(info: dict[str, Any]) -> float:
     """Floating-point operations of a training that has a record, by its own recipe."""
-    experiment, recipe = get_experiment(info["experiment"]), info["recipe"]
-    return info["iterations_done"] * recipe["batch"] * work_per_image(experiment, experiment.recipe(recipe["name"]))
+    experiment = get_experiment(info["experiment"])
+    return operations(experiment, experiment.recipe(info["recipe"]["name"]), info["iterations_done"])
 
 
 def _train(size: str, experiments: list[Experiment]) -> str:
@@ -134,23 +124,24 @@ def _like_records(experiments: list[Experiment], budget: float) -> tuple[str, st
         return duration(math.nan), "No such network has been trained yet."
     # a thread each, validation and saving included, on machines that did other work besides
     before, seconds = sum(map(_spent, done)), sum(i["seconds"] for i in done)
-    work = operations(experiments, budget)
+    work = _operations(experiments, budget)
     several = f"{len(done)} committed trainings" if len(done) > 1 else "committed training"
     basis = f"Estimated from {_count(work)} operations at the rate of our {several} for this paper."
     return f"about {duration(work * seconds / before)}", basis
 
 
-def _calibrated(experiments: list[Experiment], gpu: bool) -> tuple[str, str]:
-    """How long the whole training takes at the rate of the device that was measured; a GPU's is assumed until one is."""
-    work = operations(experiments, 1.0)
-    for calibration in (c for c in find_calibrations() if c["gpu"] == gpu):
-        minutes = sum(estimated_minutes(calibration, e, e.recipe("fast"), 1.0) for e in experiments)
-        where = f"{calibration['device']}, {calibration['date'][:10]}"
-        return f"about {duration(60 * minutes)}", f"Estimated from {_count(work)} operations at the rate measured on {where}."
-    if not gpu:
-        return duration(math.nan), "No CPU has been measured yet."
-    assumed = f"an H200 at an assumed {ASSUMED / 1e12:.0f} TFLOP/s"
-    return f"about {duration(work / ASSUMED)}", f"Computed from {_count(work)} operations for {assumed}, not measured."
+def _measured(experiments: list[Experiment]) -> str:
+    """The longest training of one of these networks that there is, with its device and its seconds."""
+    names = {e.name for e in experiments}
+    infos = [record.info for record in trainings() if record.info["experiment"] in names]
+    if not infos:
+        return "None of these networks has been trained here yet, so no time is known."
+    info = max(infos, key=_spent)
+    part = _spent(info) / _operations([get_experiment(info["experiment"])], 1.0)
+    return (
+        f"The longest run of one of them so far: `{info['experiment']}`, {100 * part:.2g} % of its `fast` recipe in "
+        f"{duration(info['seconds'])} on {info['device']}."
+    )
 
 
 def _count(work: float) -> str:

@@ -2,8 +2,6 @@
 
 import base64
 import json
-import math
-from collections.abc import Iterable
 from functools import lru_cache, partial
 from io import StringIO
 from typing import Any
@@ -17,11 +15,9 @@ from srlib.figures.text import markdown_table
 from srlib.models import make_model, outline, params_total
 from srlib.papers import EXPERIMENTS, PAPERS, TITLES, get_experiment
 from srlib.papers.standin import SUFFIX
-from srlib.records.calibration import NARROW, estimated_minutes, find_calibrations
-from srlib.records.plan import CPU_GROUPS, GROUPS, Group
-from srlib.records.record import find_record, results_folder, trainings
-from srlib.training.progress import work_per_image
-from srlib.training.recipe import Experiment, Recipe
+from srlib.records.plan import CPU_GROUPS, GROUPS, NARROW, Group, Run
+from srlib.records.record import Record, find_record, results_folder, trainings
+from srlib.training.recipe import Experiment, Recipe, operations
 
 BENCHMARK = "benchmarks/training.json"
 RECIPES = "benchmarks/recipes.json"
@@ -141,32 +137,24 @@ def cpu_profile() -> str:
 
 
 def cost() -> str:
-    """Operations, time and storage of the whole campaign, by group, and of the papers' own schedules, as Markdown."""
-    calibrations = find_calibrations()
+    """Operations, storage and measured time of the whole campaign, by group, and of the papers' own schedules, as Markdown."""
     text = [
         "## Our campaign",
-        "The `fast` recipe, at each group's budget; DIV2K's stand-ins count once more where they are needed.",
+        "The `fast` recipe, at each group's budget. Hours are those of the committed trainings, measured.",
     ]
-    rows = [_cost_row(group.fills, _fast_runs(group), calibrations) for group in (*GROUPS, *CPU_GROUPS)]
-    everything = [run for group in (*GROUPS, *CPU_GROUPS) for run in _fast_runs(group)]
-    text.append(markdown_table(pd.DataFrame([*rows, _cost_row("**all**", everything, calibrations)])))
+    rows = [_cost_row(group.fills, _fast_runs(group)) | _spent(group) for group in (*GROUPS, *CPU_GROUPS)]
+    text.append(markdown_table(pd.DataFrame(rows)))
     text += ["## The papers' own schedules, once each", "The `published` recipes at budget 1: what nobody has to repeat."]
-    rows, everything = [], []
+    rows = []
     for paper in PAPERS:
         own = [e for e in EXPERIMENTS.values() if e.paper == paper and not e.name.endswith(SUFFIX) and e.name not in NARROW]
-        runs = [(e, e.recipe("published"), 1.0) for e in own]
-        rows.append(_cost_row(TITLES[paper], runs, calibrations))
-        everything += runs
-    text.append(markdown_table(pd.DataFrame([*rows, _cost_row("**all**", everything, calibrations)])))
-    measured = "; ".join(f"{c['device']} ({c['date'][:10]}, commit `{c['commit'][:12]}`)" for c in calibrations)
-    text.append(f"Hours follow from throughput measured by `python -m srlib calibrate` on {measured or 'no device yet'}.")
-    if not any(c["gpu"] for c in calibrations):
-        text.append("No GPU has been measured yet, so no GPU-hours are given.")
+        rows.append(_cost_row(TITLES[paper], [(e, e.recipe("published"), 1.0) for e in own]))
+    text.append(markdown_table(pd.DataFrame(rows)))
     spent = [r.info for r in trainings()]
     gpu, all_seconds = sum(i.get("gpu_seconds", 0) for i in spent), sum(i["seconds"] for i in spent)
     text.append(
-        f"Spent so far on the {len(spent)} committed trainings: {gpu / 3600:.1f} GPU-hours and "
-        f"{(all_seconds - gpu) / 3600:.1f} hours on CPUs."
+        f"Spent on the {len(spent)} committed trainings: {gpu / 3600:.1f} GPU-hours and {(all_seconds - gpu) / 3600:.1f} hours "
+        "on CPUs, a thread each, mostly beside other work. The {doc}`records <records>` name each one's device and seconds."
     )
     return "\n\n".join(text)
 
@@ -176,15 +164,20 @@ def _fast_runs(group: Group) -> list[tuple[Experiment, Recipe, float]]:
     return [(e, e.recipe("fast"), group.budget) for _ in group.seeds for e in experiments]
 
 
-def _cost_row(title: str, runs: Iterable[tuple[Experiment, Recipe, float]], calibrations: list[dict]) -> dict[str, str]:
-    runs = list(runs)
-    work = sum(budget * recipe.iterations * recipe.batch * work_per_image(e, recipe) for e, recipe, budget in runs)
+def _cost_row(title: str, runs: list[tuple[Experiment, Recipe, float]]) -> dict[str, str]:
+    work = sum(operations(e, recipe, budget * recipe.iterations) for e, recipe, budget in runs)
     stored = sum(2 * _params_total(e.model, tuple(e.arguments.items())) for e, _, _ in runs)
-    row = {"fills": title, "runs": str(len(runs)), "PFLOP": f"{work / 1e15:,.0f}" if work > 1e15 else f"{work / 1e15:.2f}"}
-    for calibration in calibrations:
-        minutes = sum(estimated_minutes(calibration, *run) for run in runs)
-        row[f"hours on {calibration['device'].split(',')[0]}"] = "–" if math.isnan(minutes) else f"{minutes / 60:,.1f}"
-    return row | {"weights kept": f"{stored / 1e6:,.1f} MB"}
+    count = f"{work / 1e15:,.0f}" if work > 1e15 else f"{work / 1e15:.2f}"
+    return {"fills": title, "runs": str(len(runs)), "PFLOP": count, "weights kept": f"{stored / 1e6:,.1f} MB"}
+
+
+def _spent(group: Group) -> dict[str, str]:
+    """How many runs of a group have finished, and how long they took."""
+    folders = [Run(group, name, seed).folder() for name in group.experiments for seed in group.seeds]
+    infos = [Record(folder).info for folder in folders if (folder / "record.json").exists()]
+    infos = [info for info in infos if info.get("finished")]
+    hours = sum(info["seconds"] for info in infos) / 3600
+    return {"finished": str(len(infos)), "hours measured": f"{hours:.1f}" if infos else "–"}
 
 
 @lru_cache(None)
