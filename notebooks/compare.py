@@ -81,7 +81,7 @@ display(Markdown(describe(outputs)))
 # %% [markdown]
 # ## The live explorer
 #
-# `explore()` does the same for any image: choose one of a test set or upload your own, choose scale, networks, precision and
+# `explore()` does the same for any image: choose one of a test set or upload your own, choose scale, networks and
 # self-ensemble, drag a square, and press Run.
 # Scores are of the square, with the seconds and the memory that it took each network.
 # It needs a kernel to talk to, so it is live where this notebook is: **run this page in JupyterLab (`make lab`)**.

@@ -11,10 +11,9 @@ from typing import Any
 
 from srlib import __version__
 from srlib.cli import commands, training_commands
+from srlib.cli.memory import steady_memory
 from srlib.datasets import DATASETS
 from srlib.errors import InputError
-from srlib.inference.enlarge import BACKENDS, PRECISIONS
-from srlib.inference.tiling import steady_memory
 from srlib.ledger.rows import KINDS, VERDICTS
 from srlib.papers import PAPERS
 from srlib.protocol import METRICS, PROTOCOLS, SCALES
@@ -84,8 +83,6 @@ def _parser() -> argparse.ArgumentParser:
         "--tile", type=int, help="side of a tile in output pixels (default: as memory allows; the result is the same)"
     )
     add.add_argument("--self-ensemble", action="store_true", help="average over the eight turned and mirrored pictures")
-    add.add_argument("--precision", choices=PRECISIONS, default="fp32", help="bf16 is faster and not exact; says by how much")
-    add.add_argument("--backend", choices=BACKENDS, default="torch", help="openvino is an optional package")
 
     add = command("export", commands.export_command)
     add.add_argument("model", help="as for evaluate")

@@ -14,7 +14,7 @@ import pandas as pd
 from PIL import Image
 from torch import nn
 
-from srlib.cli.upscale import drift_report, upscale
+from srlib.cli.upscale import upscale
 from srlib.datasets import DATASETS, at_hand, data_folder, fetch, first_at_hand, open_images
 from srlib.errors import InputError
 from srlib.files import check_output, write_atomically
@@ -29,7 +29,6 @@ from srlib.papers import EXPERIMENTS, PAPERS
 from srlib.protocol import METRICS, PROTOCOLS, get_protocol, score_images
 from srlib.records.baselines import TEST_SETS
 from srlib.records.record import trained_model
-from srlib.training.devices import has_bf16
 
 
 def list_command(options: argparse.Namespace) -> None:
@@ -107,12 +106,7 @@ def upscale_command(options: argparse.Namespace) -> int:
     if not sources:
         raise InputError(f"Only {target} is given: give a picture (or more, or a folder), and where to write.")
     model = _model(options.model, options.scale, options.weights)
-    if options.precision == "bf16" and model is not None:
-        if not has_bf16():
-            print("srlib: this processor has no bf16 arithmetic: fp32 would be faster", file=sys.stderr)
-        print(f"srlib: {drift_report(model, options.scale)}", file=sys.stderr)
-    how = {name: getattr(options, name) for name in ("tile", "self_ensemble", "precision", "backend")}
-    failures = upscale(sources, target, model, options.scale, **how)
+    failures = upscale(sources, target, model, options.scale, tile=options.tile, self_ensemble=options.self_ensemble)
     for failure in failures:
         print(f"srlib: {failure}", file=sys.stderr)
     return 2 if failures else 0

@@ -9,9 +9,8 @@ from typing import Any
 from torch import nn
 from tqdm import tqdm
 
-from srlib.datasets import open_images
 from srlib.errors import InputError
-from srlib.inference.enlarge import as_method, drift, enlarge
+from srlib.inference.enlarge import as_method, enlarge
 from srlib.inference.pictures import READ, WRITTEN, open_picture
 
 SUFFIXES = {*WRITTEN, *(f".{kind.lower()}" for kind in READ)}  # of the files of a folder that are taken
@@ -86,9 +85,3 @@ def _distinct(jobs: list[tuple[Path, Path]]) -> list[tuple[Path, Path]]:
         if outputs.count(path) > 1:
             raise InputError(f"{path} would be written twice: rename one of the pictures, or enlarge them apart.")
     return jobs
-
-
-def drift_report(model: nn.Module, scale: int) -> str:
-    """What bf16 costs this checkpoint, measured on crops of two photographs that come with scikit-image."""
-    crops = [open_images("Sample").read(k)[:144, :144] for k in range(2)]
-    return f"bf16 changes this network's PSNR by {drift(model, scale, crops):+.3f} dB at ×{scale} (two Sample photographs)"

@@ -3,8 +3,7 @@
 `super_resolve` takes a picture of any kind and hands back the same kind; `as_method` makes a network a method that a protocol
 can score. Both end in `srlib.inference.tiling.run_network`.
 
-Scores are always computed in fp32: half precision costs up to 0.16 dB. `precision="bf16"` is for looking, and `drift` measures
-what it costs a checkpoint.
+All is computed in fp32: half precision costs up to 0.16 dB.
 """
 
 from pathlib import Path
@@ -16,13 +15,10 @@ from torch import nn
 
 from srlib.errors import InputError
 from srlib.images import RGB_TO_YCBCR, imresize, to_float
-from srlib.inference.onnx import openvino
 from srlib.inference.pictures import Picture, open_picture
 from srlib.inference.tiling import run_network
-from srlib.protocol import PROTOCOLS, SCALES, Method
+from srlib.protocol import SCALES, Method
 
-PRECISIONS = ("fp32", "bf16")
-BACKENDS = ("torch", "openvino")
 LUMA = RGB_TO_YCBCR[0]
 LUMA_TO_RGB = 255 / 219  # what a step of studio-range luma is in each of R, G and B
 
@@ -34,8 +30,6 @@ def super_resolve(
     *,
     tile: int | None = None,
     self_ensemble: bool = False,
-    precision: str = "fp32",
-    backend: str = "torch",
     progress: bool = False,
 ) -> Any:
     """Enlarge a picture.
@@ -52,10 +46,6 @@ def super_resolve(
         Side of a tile in output pixels; chosen for the memory if omitted. The result does not depend on it.
     self_ensemble : bool
         Average over the eight turned and mirrored versions of the picture: eight times the work, usually a little better.
-    precision : {'fp32', 'bf16'}
-        Of the convolutions; bf16 is faster where the processor has it, and not exact (see `drift`).
-    backend : {'torch', 'openvino'}
-        What computes; OpenVINO is a little faster and an optional package.
     progress : bool
         Show a bar with the time left.
 
@@ -68,12 +58,11 @@ def super_resolve(
     Raises
     ------
     InputError
-        If the picture, the scale, the tile or the precision is of no use; the sentence says what is wanted.
+        If the picture, the scale or the tile is of no use; the sentence says what is wanted.
     """
     _check_scale(scale)
     picture = source if isinstance(source, Picture) else open_picture(source)
-    options = {"tile": tile, "self_ensemble": self_ensemble, "precision": precision, "backend": backend, "progress": progress}
-    method = as_method(model, **options) if model is not None else None
+    method = as_method(model, tile=tile, self_ensemble=self_ensemble, progress=progress) if model is not None else None
     return enlarge(picture, method, scale).as_given()
 
 
@@ -95,8 +84,6 @@ def as_method(
     *,
     tile: int | None = None,
     self_ensemble: bool = False,
-    precision: str = "fp32",
-    backend: str = "torch",
     progress: bool = False,
 ) -> Method:
     """Wrap a network as `method(lr, ilr, scale)` for `Protocol.evaluate`; options as for `super_resolve`.
@@ -106,12 +93,7 @@ def as_method(
     In RGB a luma network sees the luma of the images, and chroma stays bicubic, as the papers do: what the network adds to luma
     is added to R, G and B. An RGB network sees a grey image as three equal channels, and their mean is its answer.
     """
-    if precision not in PRECISIONS:
-        raise InputError(f"Precision {precision!r} is unknown: choose {' or '.join(PRECISIONS)}.")
-    if backend not in BACKENDS:
-        raise InputError(f"Backend {backend!r} is unknown: choose {' or '.join(BACKENDS)}.")
-    forward = openvino(model, precision) if backend == "openvino" else None
-    options = {"tile": tile, "self_ensemble": self_ensemble, "precision": precision, "forward": forward, "progress": progress}
+    options = {"tile": tile, "self_ensemble": self_ensemble, "progress": progress}
 
     def method(lr: np.ndarray, ilr: np.ndarray, scale: int) -> np.ndarray:
         if scale != getattr(model, "scale", scale):
@@ -127,13 +109,3 @@ def as_method(
         return ilr + LUMA_TO_RGB * (run_network(model, lr, luma, scale, **options) - luma[..., None])
 
     return method
-
-
-def drift(model: nn.Module, scale: int, images: list[np.ndarray], precision: str = "bf16") -> float:
-    """What a precision does to a checkpoint's score: mean PSNR minus that of fp32, in dB, over `uint8` images."""
-    protocol = PROTOCOLS["rgb_floaty" if model.colour == "rgb" else "drrn"]
-    scores = [
-        [protocol.evaluate(image, scale, as_method(model, precision=p), ("psnr",)).psnr for image in images]
-        for p in (precision, "fp32")
-    ]
-    return float(np.mean(scores[0]) - np.mean(scores[1]))

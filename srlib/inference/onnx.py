@@ -1,4 +1,4 @@
-"""Networks for other runtimes: ONNX files, and OpenVINO as an optional backend.
+"""Networks for other runtimes: ONNX files.
 
 An exported network takes any height and width; its inputs are named as the model's domain says (`lr`, `ilr`), its output is
 `sr`. The packages come with `pip install srlib[export]`.
@@ -9,7 +9,7 @@ import importlib
 import io
 import logging
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -22,8 +22,6 @@ from srlib.models import channels, run
 
 OPSET = 18
 TOLERANCE = 1e-4  # of a pixel in 0..1: a fortieth of a grey level
-
-Forward = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]  # (lr, ilr) to sr, as `srlib.models.run`
 
 
 def to_onnx(model: nn.Module) -> bytes:
@@ -87,29 +85,6 @@ def export_onnx(model: nn.Module, path: str | Path, lr: torch.Tensor, ilr: torch
         )
     write_atomically(path, onnx)
     return difference
-
-
-def openvino(model: nn.Module, precision: str = "fp32") -> Forward:
-    """Compile a network with OpenVINO for the CPU.
-
-    Parameters
-    ----------
-    model : torch.nn.Module
-        One of `srlib.models`, with its weights.
-    precision : {'fp32', 'bf16'}
-        Of the convolutions.
-    """
-    runtime = _package("openvino")
-    core = runtime.Core()
-    hints = {"INFERENCE_PRECISION_HINT": {"fp32": "f32", "bf16": "bf16"}[precision], "PERFORMANCE_HINT": "LATENCY"}
-    compiled = core.compile_model(core.read_model(to_onnx(model)), "CPU", hints)
-
-    def forward(lr: torch.Tensor, ilr: torch.Tensor) -> torch.Tensor:
-        given = {"lr": lr, "ilr": ilr}
-        result = compiled({name: given[name].contiguous().numpy() for name in model.domain.split("+")})
-        return torch.from_numpy(result[0].copy())
-
-    return forward
 
 
 def _package(name: str) -> ModuleType:

@@ -20,7 +20,6 @@ from IPython.display import HTML, Markdown
 from srlib.errors import InputError
 from srlib.figures.regions import Region
 from srlib.figures.style import table
-from srlib.inference.enlarge import PRECISIONS
 from srlib.protocol import PROTOCOLS, SCALES
 from srlib.training.devices import choose_device, device_name
 from srlib.widgets.elements import with_script
@@ -64,7 +63,6 @@ def _controls(device: str) -> SimpleNamespace:
         methods=w.VBox(layout=w.Layout(max_height="250px", overflow="auto")),
         missing=control(w.HTML),
         protocol=control(w.Dropdown, "scores", options=list(PROTOCOLS)),
-        precision=control(w.Dropdown, "precision", options=PRECISIONS),
         self_ensemble=control(w.Checkbox, "self-ensemble (eight times the work)", indent=False),
         states=control(w.Checkbox, "show the states of recursive networks", indent=False),
         run=control(w.Button, "Run", button_style="primary", icon="play"),
@@ -117,7 +115,6 @@ def explore(device: str = "auto") -> w.VBox:
         c.methods,
         c.missing,
         c.protocol,
-        c.precision,
         c.self_ensemble,
         c.states,
     ]
@@ -235,7 +232,7 @@ def _request(c: SimpleNamespace) -> Request:
     name, dataset = (c.upload.value[0]["name"], "") if uploaded else (c.image.value, c.dataset.value)
     side = c.side.value
     region = Region(name, dataset, c.scale.value, c.top.value, c.left.value, side, side, "it was chosen by hand")
-    options = {"precision": c.precision.value, "self_ensemble": c.self_ensemble.value, "itself": c.itself.value}
+    options = {"self_ensemble": c.self_ensemble.value, "itself": c.itself.value}
     return Request(image, region, chosen, c.protocol.value, states=c.states.value, device=c.device, **options)
 
 

@@ -25,7 +25,6 @@ from srlib.inference.enlarge import as_method
 from srlib.models import CONVOLUTIONS, macs_per_pixel, params
 from srlib.protocol import Score, get_protocol
 from srlib.records.methods import Method, find_method
-from srlib.training.devices import has_bf16
 from srlib.widgets.explorer_choices import NAMES, QUEUE
 from srlib.widgets.states import States, has_states, show_states
 from srlib.widgets.viewer import Comparison, Output, compare
@@ -43,7 +42,6 @@ class Request:
     region: Region  # in pixels of the output; the dataset is '' where the image is of none
     methods: tuple[str, ...]  # experiments, as `find_method` takes them
     protocol: str = "drrn"
-    precision: str = "fp32"
     self_ensemble: bool = False
     itself: bool = False  # enlarge the image itself: there is no original then, and no score
     states: bool = False
@@ -116,9 +114,6 @@ class Result:
             lines.append(f"PSNR (dB) and SSIM are of this region, under the `{request.protocol}` protocol.")
         if request.region.dataset and not request.itself:
             lines.append("Those of the whole image are the record's, where it has them.")
-        if request.precision == "bf16":
-            slow = "" if has_bf16() else ", and slow here: this processor does not multiply in it"
-            lines.append(f"bf16 is for looking{slow}. Published scores are of fp32.")
         if request.states and not self.states:
             lines.append("No network here is recursive, so there are no states.")
         return "\n".join(lines + [f"{name}: {reason}." for name, reason in self.missing.items()])
@@ -232,7 +227,7 @@ def _make(request: Request, method: Method, step: Callable[[str, float], None]) 
             step(method.label, multiplications)
 
         # One tile: what a region needs fits, and so the work is known beforehand.
-        options = {"tile": 10**6, "precision": request.precision, "self_ensemble": request.self_ensemble}
+        options = {"tile": 10**6, "self_ensemble": request.self_ensemble}
         before = _memory(request.device)
         with _every_layer(method.model, after_layer):
             sr = as_method(method.model, **options)(place.lr, place.ilr, request.region.scale)
@@ -248,9 +243,8 @@ def _make(request: Request, method: Method, step: Callable[[str, float], None]) 
 
 
 def _recorded(request: Request, method: Method) -> Score | None:
-    """The whole image's scores in the record, which are of fp32 without self-ensemble."""
-    plain = method.model is None or (request.precision == "fp32" and not request.self_ensemble)
-    if method.record is None or request.itself or not plain:
+    """The whole image's scores in the record, which are without self-ensemble."""
+    if method.record is None or request.itself or (method.model is not None and request.self_ensemble):
         return None
     s, region = method.record.scores, request.region
     s = s[(s.dataset == region.dataset) & (s.image == region.image) & (s.scale == region.scale)]

@@ -149,13 +149,6 @@ def test_scale_five_is_refused_by_the_command(odd, tmp_path):
     assert stop.value.code == 2
 
 
-def test_bf16_says_what_it_costs(odd, tmp_path, weights, capsys):
-    """The checkpoint's own drift, in dB."""
-    arguments = ["--model", "drrn_b1u1_w4", "--weights", str(weights), "--scale", "3", "--precision", "bf16"]
-    assert main(["upscale", str(odd / "grey.png"), str(tmp_path / "x.png"), *arguments]) == 0
-    assert "bf16 changes this network's PSNR by" in capsys.readouterr().err
-
-
 @pytest.mark.slow
 def test_export_writes_a_file_that_a_stranger_can_run(tmp_path, weights, capsys):
     """Witness: ONNX Runtime, on a size of its own."""

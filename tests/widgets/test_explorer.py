@@ -71,7 +71,7 @@ def test_what_is_shown_is_the_region_of_the_whole_output_and_the_score_is_the_pr
             np.testing.assert_allclose(made.pixels, round_uint8(255 * sr[window]), atol=1)
 
 
-@pytest.mark.parametrize("options", [{"precision": "bf16"}, {"self_ensemble": True}])
+@pytest.mark.parametrize("options", [{"self_ensemble": True}])
 def test_options_are_those_of_as_method(photo, options):
     """Identity: the region of the whole output with the same option, which differs from the one without."""
     rules, plain = PROTOCOLS["rgb_floaty"], run(ask(photo, NETWORKS[3], protocol="rgb_floaty"))
