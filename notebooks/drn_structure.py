@@ -42,7 +42,7 @@ from torch import nn
 from srlib.figures.style import table, use_style
 from srlib.graphs.draw_structure import Drawing, figure
 from srlib.graphs.structure import Structure
-from srlib.graphs.trace import trace
+from srlib.graphs.tracing import trace
 from srlib.models import MODELS, params_total
 from srlib.models.drn import DRN, ResidualDistilling
 from srlib.papers import printed
@@ -53,7 +53,7 @@ tiny = torch.zeros(1, 3, 4, 4)
 # %% [markdown]
 # ## Method
 #
-# `srlib.graphs.trace` turns a forward pass into a graph of operations with the channels of each value.
+# `srlib.graphs.tracing` turns a forward pass into a graph of operations with the channels of each value.
 # A group, then a block, is collapsed to a box or cut out of the graph.
 # The drawings have fewer groups and blocks than the paper's network (6 and 9) to be legible; the tables are of the full one.
 #

@@ -42,7 +42,7 @@ from torch import nn
 
 from srlib.figures.style import table, use_style
 from srlib.graphs.draw_structure import BLOCK, LAYER, UNIT, Drawing, Frame, figure
-from srlib.graphs.trace import trace
+from srlib.graphs.tracing import trace
 from srlib.models.drcn import DRCN
 from srlib.models.drrn import DRRN, VARIANTS
 from srlib.models.vdsr import VDSR
@@ -55,7 +55,7 @@ tiny = torch.zeros(1, 1, 4, 4)
 # %% [markdown]
 # ## Method
 #
-# `srlib.graphs.trace` turns a forward pass into a graph of operations, each with the values it takes and the weight tensor it uses.
+# `srlib.graphs.tracing` turns a forward pass into a graph of operations, each with the values it takes and the weight tensor it uses.
 # Two convolutions share their weights if they use one tensor, so sharing is found and not asserted.
 # `srlib.graphs.draw_structure` draws the graph.
 # Convolutions are numbered by tensor: one number and one colour is one tensor, and white is a tensor that is used once.

@@ -44,7 +44,7 @@ from srlib.figures.style import table, use_style
 from srlib.graphs.draw_structure import LAYER, Drawing, Frame, figure
 from srlib.graphs.sparse_coding import LISTA, soft_threshold
 from srlib.graphs.structure import Structure
-from srlib.graphs.trace import trace
+from srlib.graphs.tracing import trace
 from srlib.models import params
 from srlib.models.drcn import DRCN
 from srlib.models.drrn import DRRN
@@ -56,7 +56,7 @@ tiny = torch.zeros(1, 1, 4, 4)
 # %% [markdown]
 # ## Method
 #
-# `srlib.graphs.trace` turns a forward pass into a graph of operations, and its `folded` finds the recursion: the longest stretch
+# `srlib.graphs.tracing` turns a forward pass into a graph of operations, and its `folded` finds the recursion: the longest stretch
 # of operations that repeats itself with the same weight tensors.
 # The names of the convolutions in Figure 2 are those of the model's attributes in `srlib.models.rlcsc`, which are the paper's.
 #

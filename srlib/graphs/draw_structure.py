@@ -1,4 +1,4 @@
-"""Structure figures as in the papers, drawn from traced models (`srlib.graphs.trace`).
+"""Structure figures as in the papers, drawn from traced models (`srlib.graphs.tracing`).
 
 Operations of the longest path stand in a line, the trunk; what leaves it and comes back runs beside it. A box is a layer and ⊕
 adds element by element. Convolutions are numbered by their weight tensor: one number and one colour is one tensor, white a

@@ -1,6 +1,6 @@
 """The structure of a network as a graph of operations: what the papers' figures show.
 
-`srlib.graphs.trace` makes a `Structure` of a model. It can be counted (`depth`, `weights`), simplified as the papers' figures
+`srlib.graphs.tracing` makes a `Structure` of a model. It can be counted (`depth`, `weights`), simplified as the papers' figures
 are (`without`, `collapsed`), cut (`part`, `units`) and, if it repeats itself, folded to a recursion (`folded`). That two
 convolutions share their weights is seen, not asserted: they use one tensor. `srlib.graphs.draw_structure` draws it.
 """
@@ -19,7 +19,7 @@ class Operation:
     Parameters
     ----------
     kind : str
-        `input`, `output`, what `srlib.graphs.trace.KINDS` has, or `module` (a part that was collapsed).
+        `input`, `output`, what `srlib.graphs.tracing.KINDS` has, or `module` (a part that was collapsed).
     inputs : tuple of int
         The operations whose values it takes, by their numbers.
     channels : int

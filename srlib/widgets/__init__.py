@@ -1,1 +1,15 @@
-"""What readers touch: the viewer, the explorer, the states of a network."""
+"""What readers touch: the viewer, the explorer, the states of a network.
+
+Names are imported when they are asked for: who reads a record loads no trainer.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "explorer": ["explore"],
+        "states": ["show_states"],
+        "viewer": ["compare"],
+    },
+)

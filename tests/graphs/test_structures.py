@@ -9,7 +9,7 @@ from srlib.errors import InputError
 from srlib.graphs.draw_structure import UNIT, Drawing, Frame, figure
 from srlib.graphs.sparse_coding import LISTA, soft_threshold_plus
 from srlib.graphs.structure import Structure
-from srlib.graphs.trace import trace
+from srlib.graphs.tracing import trace
 from srlib.models.drcn import DRCN
 from srlib.models.drn import DRN
 from srlib.models.drrn import DRRN
