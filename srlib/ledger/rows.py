@@ -11,7 +11,6 @@ from srlib.ledger.comparisons import Evidence, evidence, find_evidence, margin, 
 from srlib.papers import EXPERIMENTS, HEADLINE, PAPERS, TOLERANCES, Claim, claims, get_experiment
 from srlib.papers.checks import inconsistent, recomputed
 from srlib.papers.orderings import ALIKE, ORDERS
-from srlib.papers.published import damaged
 from srlib.papers.standin import SUFFIX
 from srlib.records.record import damaged_records
 from srlib.records.scores import Ours, Runs, percent, runs
@@ -29,7 +28,7 @@ VERDICTS = {
     "not comparable": "a hidden test set, other training data, other hardware, an image, or a sentence that no score decides",
     "inconsistent as printed": "the paper contradicts itself, another or arithmetic here",
     "unexplained": "our arithmetic disagrees and no contradiction is known: ours may be wrong",
-    "damaged": "a record or a row that cannot be read",
+    "damaged": "a record that cannot be read",
 }
 KINDS = {
     "measured": "measured by the paper on its own networks",
@@ -198,12 +197,11 @@ def describe(found: Evidence) -> str:
 
 
 def ledger(papers: Iterable[str] = PAPERS) -> list[Row]:
-    """All lines, paper by paper; what is damaged stands at the end."""
+    """All lines, paper by paper; damaged records stand at the end."""
     rows = [row for paper in papers for claim in claims(paper) for row in rows_of(claim)]
-    faults = damaged_records() | {name: why for paper in papers for name, why in damaged(paper).items()}
     blank = dict.fromkeys(Row.__dataclass_fields__, "") | dict.fromkeys(("scale", "ours", "gap", "share")) | {"seeds": ()}
     blank |= {"verdict": "damaged", "kind": "file"}
-    return rows + [Row(**blank | {"id": name, "note": why}) for name, why in faults.items()]
+    return rows + [Row(**blank | {"id": name, "note": why}) for name, why in damaged_records().items()]
 
 
 def counts(rows: Iterable[Row]) -> Counter[str]:

@@ -113,41 +113,59 @@ class Choice:
     why: str
 
 
+@dataclass(frozen=True)
+class Item:
+    """One table or figure of a paper."""
+
+    paper: str
+    name: str  # 'Table 2', 'Figure 6'
+    source: str  # file and line of its caption
+    title: str  # what it shows, in our words
+    page: str  # name of the notebook that regenerates it
+
+
 @lru_cache
-def _read(paper: str) -> tuple[tuple[Claim, ...], dict[str, str]]:
-    """The claims of one paper, and what cannot be read: the row's id, or the file, to why."""
-    path, read, faults = FOLDER / f"{paper}.csv", [], {}
-    try:
-        header, *lines = path.read_text().splitlines()
-        if header.split(",") != COLUMNS:
-            raise ValueError(f"its columns are {header}")
-    except (OSError, ValueError) as error:
-        return (), {path.name: f"{error}: restore it from version control"}
-    for number, line in enumerate(lines, 2):  # each by itself, so that a quotation mark too many costs one row
-        try:
-            (row,) = csv.reader([line], strict=True)
-            known = dict(zip(COLUMNS, row, strict=True))
-            claim = Claim(**known | {"scale": int(known["scale"]) if known["scale"] else None})
-            if claim.kind in ("measured", "quoted") and claim.metric in _SCORES and math.isnan(claim.number):
-                raise ValueError(f"{claim.value!r} is no number")
-            read.append(claim)
-        except (csv.Error, ValueError) as error:
-            faults[line.split(",")[0] or f"line {number}"] = (
-                f"line {number} of {path.name} ({error}): restore it from version control"
-            )
-    return tuple(read), faults
-
-
 def claims(paper: str) -> tuple[Claim, ...]:
-    """All that one paper claims, in its order, but for rows that cannot be read; an `InputError` if the paper is unknown."""
+    """All that one paper claims, in its order.
+
+    Raises
+    ------
+    InputError
+        If the paper is unknown, or a row cannot be read.
+    """
     if paper not in PAPERS:
         raise InputError(f"Paper {paper!r} is unknown: choose one of {', '.join(PAPERS)}.")
-    return _read(paper)[0]
+    read = []
+    with (FOLDER / f"{paper}.csv").open(newline="") as file:
+        rows = csv.DictReader(file, strict=True)
+        try:
+            for row in rows:
+                if None in row or None in row.values():
+                    raise ValueError(f"{len(COLUMNS)} cells are wanted")
+                claim = Claim(**row | {"scale": int(row["scale"]) if row["scale"] else None})
+                if claim.kind in ("measured", "quoted") and claim.metric in _SCORES and math.isnan(claim.number):
+                    raise ValueError(f"{claim.value!r} is no number")
+                read.append(claim)
+        except (csv.Error, KeyError, TypeError, ValueError) as error:
+            raise InputError(
+                f"{paper}.csv, line {rows.line_num}, cannot be read ({error}): restore it from version control."
+            ) from None
+    return tuple(read)
 
 
-def damaged(paper: str) -> dict[str, str]:
-    """Rows of one paper's table that cannot be read, or the table itself: id or file to why."""
-    return _read(paper)[1]
+@lru_cache
+def items(paper: str) -> tuple[Item, ...]:
+    """The tables and figures of one paper, in the order in which it prints them, with their pages in the book."""
+    with (FOLDER / "items.csv").open(newline="") as file:
+        return tuple(Item(**row) for row in csv.DictReader(file) if row["paper"] == paper)
+
+
+@lru_cache
+def choices(paper: str) -> tuple[Choice, ...]:
+    """What one paper leaves open, and what we chose."""
+    with (FOLDER / "choices.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row.pop("paper") == paper]
+    return tuple(Choice(**row) for row in rows)
 
 
 @lru_cache
@@ -164,8 +182,5 @@ def claim(identifier: str) -> Claim:
 
 
 def printed(identifier: str) -> float:
-    """The printed number of that id; NaN if its row is damaged, so that the rest still stands."""
-    paper = identifier.split(".")[0]
-    if identifier not in _by_id() and paper in PAPERS and {identifier, f"{paper}.csv"} & damaged(paper).keys():
-        return math.nan
+    """The printed number of that id."""
     return claim(identifier).number

@@ -14,8 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from srlib.papers.items import items
-from srlib.papers.published import COLUMNS, FOLDER, PAPERS
+from srlib.papers.published import COLUMNS, FOLDER, PAPERS, items
 
 DATASETS = {"set5": "Set5", "set14": "Set14", "bsd100": "BSD100", "bsds100": "BSD100", "bsdb100": "BSD100"}
 DATASETS |= {"urban100": "Urban100", "manga109": "Manga109"}

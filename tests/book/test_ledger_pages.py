@@ -8,9 +8,8 @@ from pages.ledger import ledger_text, left_open, quotations, scoreboard, walk
 from srlib.figures.text import mixed_protocols, summary
 from srlib.ledger.rows import counts, ledger
 from srlib.papers import PAPERS, claims
-from srlib.papers.checks import choices, contradictions
-from srlib.papers.items import items
-from srlib.papers.published import GRADES
+from srlib.papers.checks import contradictions
+from srlib.papers.published import GRADES, choices, items
 from srlib.records.provenance import ROOT
 
 

@@ -11,7 +11,7 @@ from pages.rerun import OWN, _operations, box, duration, ways  # noqa: E402
 
 from srlib.models import macs_per_pixel  # noqa: E402
 from srlib.papers import PAPERS, claims, get_experiment  # noqa: E402
-from srlib.papers.items import items  # noqa: E402
+from srlib.papers.published import items  # noqa: E402
 from srlib.records.provenance import ROOT  # noqa: E402
 
 PAGES = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))

@@ -12,8 +12,7 @@ from srlib.errors import InputError
 from srlib.ledger.rows import KINDS
 from srlib.papers import PAPERS, TOLERANCES, Claim, claims, drrn, get_experiment
 from srlib.papers.checks import contradictions, holding
-from srlib.papers.items import items
-from srlib.papers.published import GRADES
+from srlib.papers.published import GRADES, items
 from srlib.papers.transcribe import transcribe
 from srlib.protocol import PROTOCOLS
 from srlib.records.provenance import ROOT

@@ -21,10 +21,9 @@ from srlib.files import write_atomically
 from srlib.ledger.comparisons import MATURE, evidence
 from srlib.ledger.rows import KINDS, VERDICTS, Row, counts, ledger, rows_frame, say
 from srlib.papers import EXPERIMENTS, HEADLINE, PAPERS, TITLES, TOLERANCES
-from srlib.papers.checks import choices, contradictions
-from srlib.papers.items import items
+from srlib.papers.checks import contradictions
 from srlib.papers.orderings import ORDERS, Order
-from srlib.papers.published import GRADES, Claim, Contradiction, claim, claims
+from srlib.papers.published import GRADES, Claim, Contradiction, choices, claim, claims, items
 from srlib.protocol import METRICS
 from srlib.records.record import share, trainings
 from srlib.records.scores import percent, runs

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import cache
 
 from srlib.papers.checks import drn, drrn, dsrn, rlcsc
-from srlib.papers.published import Choice, Claim, Contradiction
+from srlib.papers.published import Claim, Contradiction
 
 _MODULES = {"drrn": drrn, "dsrn": dsrn, "rlcsc": rlcsc, "drn": drn}
 NUMBERS: dict[str, Callable[[], float]] = {key: f for module in _MODULES.values() for key, f in module.NUMBERS.items()}
@@ -23,11 +23,6 @@ def recomputed(identifier: str) -> float | None:
 def contradictions(paper: str) -> tuple[Contradiction, ...]:
     """What is wrong, or says two things, in one paper."""
     return _MODULES[paper].CONTRADICTIONS
-
-
-def choices(paper: str) -> tuple[Choice, ...]:
-    """What one paper leaves open, and what we chose."""
-    return _MODULES[paper].CHOICES
 
 
 @cache

@@ -11,7 +11,6 @@ from srlib.models import outline, params, params_total
 from srlib.models.drrn import DRRN
 from srlib.models.vdsr import VDSR
 from srlib.papers.checks.counting import Number, angles, convolutions, depth, gain, images, net, ratio, size
-from srlib.papers.checks.drrn_choices import CHOICES as CHOICES
 from srlib.papers.drrn import GRID, PUBLISHED, experiment
 from srlib.papers.published import Contradiction, printed
 

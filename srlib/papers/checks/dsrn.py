@@ -12,7 +12,6 @@ from srlib.models import PUBLISHED, outline, params, params_total
 from srlib.models.dsrn import DSRN, Residual
 from srlib.papers import dsrn
 from srlib.papers.checks.counting import Number, angles, images, net
-from srlib.papers.checks.dsrn_choices import CHOICES as CHOICES
 from srlib.papers.published import Claim, Contradiction, claims, printed
 
 X2 = dsrn.published(2)  # the scales differ in length and, at x3, in patches of 126

@@ -9,7 +9,6 @@ from srlib.models import CONVOLUTIONS, outline
 from srlib.models.rlcsc import RLCSC
 from srlib.papers import drrn
 from srlib.papers.checks.counting import Number, angles, convolutions, depth, images, net, size
-from srlib.papers.checks.rlcsc_choices import CHOICES as CHOICES
 from srlib.papers.published import Contradiction, printed
 from srlib.papers.rlcsc import EPOCH, PUBLISHED, PUBLISHED_NO_RESIDUAL
 from srlib.protocol import PROTOCOLS
