@@ -32,13 +32,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.lines import Line2D
+from srlib.papers.checks.drn_contradictions import edsr_x4
 
 from srlib.figures.style import COLOURS, label_points, show, table, use_style
 from srlib.figures.tables import NAMES
 from srlib.ledger.rows import find_ours, protocols_of
 from srlib.models import MODELS, outline, params
 from srlib.papers import EXPERIMENTS, PAPERS, TITLES, claims, printed
-from srlib.papers.checks.drn_contradictions import edsr_x4
 from srlib.papers.checks.drrn import RED30
 from srlib.records.scores import percent, runs
 

@@ -37,8 +37,6 @@ def test_psnr_equals_scikit_images(pair):
     assert psnr(pair[0], pair[0]) == float("inf")
 
 
-
-
 def test_the_pyramid_is_pyrtools(photo):
     """Witness: pyrtools' steerable pyramid, bands 0 and 3 of each level up to sign, on a side that is no power of two."""
     image = rgb_to_luma(photo)

@@ -49,8 +49,6 @@ def test_little_memory_changes_nothing(name, monkeypatch):
     np.testing.assert_allclose(run_network(model, lr, ilr, scale), whole, rtol=0, atol=2e-6 * np.abs(whole).max())
 
 
-
-
 def test_a_smaller_border_would_leave_seams():
     """The overlap is not wasted: one pixel less than the radius and the seam is there (positive weights: nothing cancels)."""
     model = DRRN(1, 2, 4)
