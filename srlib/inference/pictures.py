@@ -1,27 +1,30 @@
 """Any ordinary picture in, the same kind of picture out: depth, transparency, colour profile and notes are kept.
 
 A network wants numbers in 0..1; a user has a file, a PIL image or an array. A `Picture` holds the numbers and what is needed
-to hand a result back in kind. What would be lost is refused.
+to hand a result back in kind. What would be lost is refused. PIL reads and writes files, and all notes; libvips reads what PIL
+would cut to 8 bits, and writes the pixels of PNG.
 """
 
 import io
+import re
 import struct
 import warnings
+import zlib
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
+from PIL.PngImagePlugin import ChunkStream, PngInfo
 
 from srlib.errors import InputError
 from srlib.files import check_output, write_atomically
-from srlib.images import round_uint8
-from srlib.inference.formats import ORIENTATION, encode, pil_samples, png_samples, read_notes, scene_of, tiff_samples
 
 # Read what is known to have 8 bits or says that it has more: PIL cuts deep JPEG 2000 and AVIF, and runs EPS as a program.
 READ = ("PNG", "JPEG", "TIFF", "BMP", "DIB", "GIF", "WEBP", "PPM", "TGA", "PCX", "QOI")
 WRITTEN = {".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP", ".webp": "WEBP"}
+OPTIONS = {"JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"lossless": True, "exact": True}}  # exact: where alpha is 0, too
 SIDE = {"JPEG": 65500, "WEBP": 16383}  # at most; others 2**31 - 1
 TROUBLE = {
     FileNotFoundError: "does not exist: give the path of an image file.",
@@ -29,6 +32,15 @@ TROUBLE = {
     Image.DecompressionBombError: "has too many pixels: cut it into parts.",
     UnidentifiedImageError: f"is no image of a known kind: give one of {', '.join(READ)}, whole and undamaged.",
 }
+GREY, COLOUR = ("1", "L", "LA", "La"), ("P", "PA", "RGB", "RGBA", "RGBa")  # PIL's modes of 8 bits
+ODD = {"I": "I (int32, a 32-bit integer)", "F": "F (float32, a 32-bit float)"}
+WANTED = "convert it to 8- or 16-bit grey or RGB, with or without alpha"
+NOTES = ("icc_profile", "exif", "xmp", "dpi", "comment")  # PIL's names
+PNG_NOTES = (b"cHRM", b"gAMA", b"sRGB", b"cICP", b"tEXt", b"zTXt", b"iTXt")
+PNG_XMP, PNG_EXIF = b"XML:com.adobe.xmp\0", b"Raw profile type exif\0"  # texts that are kept as xmp and exif
+SCENE = {269, 270, 271, 272, 285, 305, 306, 315, 316, 18246, 18249, 33432, 33723, *range(40091, 40096)}  # TIFF's names, dates
+LAYOUT = ('{"shape"', "shape=", "ImageJ=", "<?xml", "<OME")  # descriptions by which a program finds the pixels
+BITS, ORIENTATION, EXTRA, SIGN, EXIF, GPS, INTEROP = 258, 274, 338, 339, 34665, 34853, 40965  # tags of TIFF and EXIF
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,20 +112,25 @@ class Picture:
         PNG and TIFF (8 or 16 bits; floats get 8), WebP and BMP keep every pixel; JPEG has quality 95 and full colour. Profile,
         EXIF and XMP go into all but BMP, the resolution into all but WebP, texts and gamma into PNG, the comment into JPEG.
         """
-        form = self.check_writable(path)
+        form, x, file = self.check_writable(path), self._levels(), io.BytesIO()
+        options = {key: self.notes[key] for key in NOTES if key in self.notes} | OPTIONS.get(form, {})
         try:
-            content = encode(self._levels(), form, self.notes)
+            if form == "PNG":
+                file.write(_png(x, options, self.notes.get("chunks", [])))
+            elif form == "TIFF":
+                file.write(_tiff(x, options))
+            else:
+                Image.fromarray(x).save(file, form, **options)
         except (OSError, ValueError, SyntaxError, struct.error) as error:
             raise InputError(f"{path} cannot be written as {form} ({error}): choose another format.") from None
-        write_atomically(path, content)
+        write_atomically(path, file.getvalue())
 
     def _stack(self) -> np.ndarray:
         return self.pixels if self.alpha is None else np.dstack([self.pixels, self.alpha])
 
     def _levels(self) -> np.ndarray:
-        if self.dtype.itemsize != 2:
-            return round_uint8(255 * self._stack())
-        return np.clip(np.floor(65535 * self._stack() + 0.5), 0, 65535).astype(np.uint16)
+        top = 65535 if self.dtype.itemsize == 2 else 255
+        return np.clip(np.floor(top * self._stack() + 0.5), 0, top).astype(np.uint16 if top > 255 else np.uint8)
 
 
 def open_picture(source: str | Path | Image.Image | np.ndarray) -> Picture:
@@ -144,10 +161,9 @@ def open_picture(source: str | Path | Image.Image | np.ndarray) -> Picture:
     except InputError:
         raise
     except Exception as error:  # decoders fail on damaged files in every way there is
-        said = TROUBLE.get(
-            type(error), f"cannot be read as an image ({error}): replace it if it is damaged, or save it as .png."
-        )
-        raise InputError(f"{name} {said}") from None
+        why = " ".join(dict.fromkeys(line.strip() for line in str(error).splitlines()))  # libvips repeats itself
+        other = f"cannot be read as an image ({why}): replace it if it is damaged, or save it as .png."
+        raise InputError(f"{name} {TROUBLE.get(type(error), other)}") from None
 
 
 def _from_array(x: np.ndarray) -> Picture:
@@ -164,27 +180,102 @@ def _from_array(x: np.ndarray) -> Picture:
 
 def _from_pil(image: Image.Image, name: str, data: bytes) -> Picture:
     """A PIL image and, if it is one, the file that it was opened from: PIL shows neither all bits nor all texts of it."""
-    if (frames := getattr(image, "n_frames", 1)) > 1 and image.format != "MPO":  # MPO: previews, or another camera's view
-        raise InputError(f"{name} has {frames} frames or pages, but one picture is wanted: save the one you mean by itself.")
+    frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)  # MPO: previews, or another camera's view
+    tags = getattr(image, "tag_v2", {}) if data else {}  # a TIFF has them
+    bits, sign, extra = tags.get(BITS, (8,)), tags.get(SIGN, (1,)), tags.get(EXTRA, ())
+    grey16, keyed = image.mode[:4] == "I;16" or (image.mode, image.format) == ("I", "PPM"), "transparency" in image.info
     deep = any(";16" in str(tile[3]) or (tile[0][:3] == "ppm" and tile[3][-1] > 255) for tile in getattr(image, "tile", ()))
-    read = {"PNG": png_samples, "TIFF": tiff_samples}.get(image.format) if data else None
-    if not read and ((deep and image.mode[:1] != "I") or (image.mode[:1] == "I" and "transparency" in image.info)):
-        raise InputError(f"{name} has 16 bits, of which PIL drops some: give the path of a .png or .tif file instead.")
-    orientation, scene = 1, Image.Exif()
-    with suppress(Exception):  # a picture is no worse for EXIF that cannot be read
-        orientation, scene = image.getexif().get(ORIENTATION, 1), scene_of(image.getexif())
-    image.load()  # also the notes behind the pixels; PIL turns a TIFF, and closes it
-    samples = read and read(data, name)
-    x, top = samples or pil_samples(image, name)
-    pixels, alpha = _planes(x, top, 1 if image.format == "TIFF" and not samples else orientation)
-    notes = read_notes(image, data, orientation, scene)
-    return Picture(pixels, alpha, np.dtype("u2" if top > 255 else "u1"), "file" if data else "image", name, notes)
+    by_vips = data and (16 in bits or (image.format == "PNG" and (deep or keyed)))  # PIL does not scale a key of few bits
+    for refused, reason in (
+        (frames > 1, f"{frames} frames or pages, but one picture is wanted: save the one you mean by itself"),
+        (not grey16 and image.mode not in GREY + COLOUR, f"mode {ODD.get(image.mode, image.mode)}: {WANTED}"),
+        ({*bits} - {1, 2, 4, 8, 16}, f"samples of {bits[0]} bits: {WANTED}"),
+        ({*sign} != {1} or extra not in ((), (1,), (2,)), f"samples that are signed, or neither colour nor alpha: {WANTED}"),
+        (not by_vips and (keyed if grey16 else deep), "16 bits, of which PIL drops some: give the path of a .png or .tif file"),
+    ):
+        if refused:
+            raise InputError(f"{name} has {reason}.")
+    if by_vips:
+        import pyvips  # here, so that training on a bare machine needs it not
+
+        x = pyvips.Image.new_from_buffer(data, "", fail_on="error", unlimited=True).numpy()
+    elif grey16:
+        x = np.asarray(image).astype(np.uint16)
+    else:
+        x = np.asarray(image.convert(("L" if image.mode in GREY else "RGB") + "A" * image.has_transparency_data))
+    notes, orientation = _notes(image, data)  # after the pixels: PIL turns those of a TIFF itself, and notes it
+    pixels, alpha = _planes(x, np.iinfo(x.dtype).max, orientation)
+    return Picture(pixels, alpha, x.dtype, "file" if data else "image", name, notes)
 
 
 def _planes(x: np.ndarray, top: int, orientation: int = 1) -> tuple[np.ndarray, np.ndarray | None]:
+    """Pixels and alpha in 0..1, upright, of samples up to `top`."""
     x = np.atleast_3d(x).astype(np.float64) / top
     x = x.swapaxes(0, 1) if orientation in (5, 6, 7, 8) else x
     x = x[:, ::-1] if orientation in (2, 3, 6, 7) else x
     x = x[::-1] if orientation in (3, 4, 7, 8) else x
     pixels, alpha = (x[..., :3], x[..., 3:]) if x.shape[2] > 2 else (x[..., 0], x[..., 1:])
     return pixels.copy(), alpha[..., 0].copy() if alpha.size else None
+
+
+def _notes(image: Image.Image, data: bytes) -> tuple[dict, int]:
+    """Profile, EXIF, XMP, resolution and texts under PIL's names, orientation set to 1; and the orientation of the pixels."""
+    orientation, scene = 1, {}
+    with suppress(Exception):  # a picture is no worse for EXIF that cannot be read
+        orientation, scene = image.getexif().get(ORIENTATION), _scene(image.getexif())
+    orientation = orientation if type(orientation) is int and 1 < orientation < 9 else 1
+    notes = {key: note for key, note in image.info.items() if key in NOTES or (image.format == "PNG" and type(note) is str)}
+    if not all(0 < float(value) < float("inf") for value in notes.get("dpi", ())):
+        del notes["dpi"]
+    if exif := notes.get("exif") or (scene and scene.tobytes()):
+        for form in ("<HHIH", ">HHIH"):  # the tag, of one short number: PIL would write it without the thumbnail, and in ASCII
+            exif = exif.replace(struct.pack(form, ORIENTATION, 3, 1, orientation), struct.pack(form, ORIENTATION, 3, 1, 1), 1)
+        notes["exif"] = b"Exif\0\0" + exif.removeprefix(b"Exif\0\0")  # WebP has it bare
+    if "xmp" in notes:
+        notes["xmp"] = re.sub(rb'(tiff:Orientation(=[\'"]|>))\d', rb"\g<1>1", notes["xmp"])
+    if data and image.format == "PNG":
+        notes["chunks"], stream = [], ChunkStream(io.BytesIO(data[8:]))
+        while (head := stream.read())[0] != b"IEND":
+            kind, body = head[0], stream.fp.read(head[2])
+            stream.crc(kind, body)
+            if kind in PNG_NOTES and not body.startswith((PNG_XMP, PNG_EXIF)):
+                notes["chunks"].append((kind, body))
+    return notes, orientation
+
+
+def _scene(exif: Image.Exif) -> Image.Exif:
+    """What EXIF says of the scene, not of the layout of its file."""
+    kept = Image.Exif()
+    kept.endian = exif.endian or "<"
+    for tag in SCENE.intersection(exif):
+        if not str(value := exif[tag]).startswith(LAYOUT):
+            kept[tag] = value.encode("latin-1", "replace") if isinstance(value, str) else value  # PIL would write ASCII
+    for tag in (EXIF, GPS):
+        if ifd := dict(exif.get_ifd(tag)):
+            kept[tag] = ifd | ({INTEROP: dict(exif.get_ifd(INTEROP))} if INTEROP in ifd else {})
+    return kept
+
+
+def _png(x: np.ndarray, options: dict, chunks: list) -> bytes:
+    """Pixels by libvips, as PIL has no deep colour; notes by PIL, as libvips drops gamma and languages and rewrites EXIF."""
+    import pyvips
+
+    deep = ("rgb16" if x.shape[2:] > (2,) else "grey16") if x.dtype == np.uint16 else None
+    coded = pyvips.Image.new_from_array(x, interpretation=deep).pngsave_buffer(keep="none", filter="all")
+    info, file = PngInfo(), io.BytesIO()
+    info.chunks = chunks + ([(b"iTXt", PNG_XMP + bytes(4) + options.pop("xmp"))] if "xmp" in options else [])
+    Image.new("L", (1, 1)).save(file, pnginfo=info, format="PNG", **options)
+    noted = file.getvalue()
+    return coded[:33] + noted[33 : noted.rindex(b"IDAT") - 4] + coded[coded.index(b"IDAT") - 4 :]  # header, notes, pixels
+
+
+def _tiff(x: np.ndarray, options: dict) -> bytes:
+    """By PIL's writer of EXIF, which is a TIFF without pixels: PIL has no deep colour, and libvips writes no EXIF."""
+    (exif := Image.Exif()).load(options.get("exif", b""))
+    tags, (height, width, channels) = _scene(exif), np.atleast_3d(x).shape
+    strip = zlib.compress(x.astype(f"{tags.endian}u{x.itemsize}").tobytes())
+    tags.update({256: width, 257: height, BITS: (8 * x.itemsize,) * channels, 259: 8, 262: 2 if channels > 2 else 1, 273: 0})
+    tags.update({277: channels, 278: height, 279: len(strip)} | ({EXTRA: 2} if channels % 2 == 0 else {}))
+    tags.update(dict(zip((282, 283, 296), (*options["dpi"], 2), strict=True)) if "dpi" in options else {})
+    tags.update({tag: options[key] for key, tag in (("xmp", 700), ("icc_profile", 34675)) if key in options})
+    return tags.tobytes()[6:] + strip  # PIL moves offset 0 of the strip behind the tags

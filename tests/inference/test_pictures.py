@@ -246,6 +246,14 @@ def test_a_jpeg_has_quality_95_and_full_colour():
         np.testing.assert_array_equal(np.asarray(ours), np.asarray(theirs))
 
 
+@pytest.mark.slow
+def test_a_large_tiff_of_one_strip_is_read():
+    """As ours are written; libtiff alone would stop at 50 MB of packed noise, though PIL's limit of pixels is meant."""
+    x = np.random.default_rng(0).integers(0, 65536, (3000, 3300, 3), np.uint16)
+    open_picture(x).save("x.tif")
+    np.testing.assert_array_equal(open_picture("x.tif").to_array(), x)
+
+
 def test_a_description_of_the_layout_does_not_outlive_it():
     """tifffile notes the shape of what it writes; on an enlarged picture the note would mislead it."""
     tifffile.imwrite("in.tif", noise(3, np.uint16), photometric="rgb", software="a scanner")
