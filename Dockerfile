@@ -18,7 +18,7 @@ USER ${NB_USER}
 
 # torch==2.13.0 is 2.13.0+cpu there, a tenth of what PyPI's wheel brings for GPUs. To build for them, pass an empty TORCH_INDEX.
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
-RUN PIP_NO_CACHE_DIR=1 PIP_EXTRA_INDEX_URL=${TORCH_INDEX} make .venv/ready
+RUN PIP_NO_CACHE_DIR=1 UV_NO_CACHE=1 PIP_EXTRA_INDEX_URL=${TORCH_INDEX} make .venv/ready
 ENV PATH=/opt/srlib/.venv/bin:${PATH}
 
 # What a hub starts, jupyterhub-singleuser; of the hub's own major version.

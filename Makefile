@@ -2,12 +2,17 @@
 PYTHON ?= python3
 BIN := .venv/bin
 CORES ?= 2
+# A process for each core, of one thread each; tests of one group stay together.
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(CORES) --dist loadgroup
+# uv reads none of pip's settings: hand on where pip looks for packages, and take the newest wherever it lies, as pip does.
+UV = UV_INDEX_STRATEGY=unsafe-best-match UV_DEFAULT_INDEX=$${UV_DEFAULT_INDEX-$$PIP_INDEX_URL} \
+  UV_INDEX=$${UV_INDEX-$$PIP_EXTRA_INDEX_URL} UV_FIND_LINKS=$${UV_FIND_LINKS-$$PIP_FIND_LINKS} $(BIN)/uv
 PAGE := file://$(CURDIR)/_build/html/index.html
 SHELL := /bin/bash
 # What Snakemake says beside a line for each finished notebook and how far it is.
 CHATTER := ^(\[|Finished jobid|Select jobs|Execut|Assuming|Building DAG|Using shell|Provided cores|Rules claiming|Complete log|$$)
 
-.PHONY: book pdf links test lab notebooks scoreboard lint clean
+.PHONY: book pdf links test weekly lab notebooks scoreboard lint clean
 
 book: .venv/ready  ## execute the notebooks that changed, build the book, and open it where there is a desktop
 	@echo "Executing the notebooks that changed, $(CORES) at a time; then the pages"
@@ -22,8 +27,11 @@ pdf: book  ## the whole book as one file, printed by Chromium
 links: book  ## ask whether the pages that the book links to are still there
 	$(BIN)/jupyter-book build book --config _config.yml --path-output _build/links --all --builder linkcheck
 
-test: .venv/ready  ## the fast tests; in CI all of them
-	$(BIN)/python -m pytest $(if $(CI),--slow)
+test: .venv/ready  ## the fast tests; in CI all but the weekly ones
+	$(PYTEST) $(if $(CI),--slow)
+
+weekly: book  ## all tests there are, with the book just made
+	SRLIB_BOOK=_build/html $(PYTEST) --weekly
 
 lab: .venv/ready  ## JupyterLab on the start notebook
 	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks/start.ipynb
@@ -44,7 +52,8 @@ clean:  ## remove what `make book` made, but not the environment
 
 .venv/ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14) and "Python 3.11 to 3.13 is wanted: make PYTHON=python3.11")'
-	@echo "Making the environment in .venv (some minutes, once)"
+	@echo "Making the environment in .venv (a minute or some, once)"
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt --editable '.[book,dev]'
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt uv
+	@$(UV) pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[book,dev]'
 	@touch $@

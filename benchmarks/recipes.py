@@ -1,6 +1,6 @@
 """Recipes side by side: PSNR against seconds of training, the `fast` recipe and the one before it; and a step in bf16 and fp32.
 
-    OMP_NUM_THREADS=1 python benchmarks/recipes.py                  # everything: 17 minutes of one core, which must be quiet
+    OMP_NUM_THREADS=1 python benchmarks/recipes.py           # everything: a quarter of an hour of one core, which must be quiet
     python benchmarks/recipes.py --models drrn_b1u9_w16 --seconds 60; python benchmarks/recipes.py --throughput-only
 
 Curves: two narrow networks are trained on T91 by both recipes, from the same seed, for equal seconds. `new` is `fast` in the
@@ -8,8 +8,8 @@ precision that `auto` is here; `old` is what `fast` was before, Adam in fp32. Th
 iterations are fixed by it, so that each cosine ends when the time does. The trainings then take turns in one process, a few
 seconds each, so that a machine that drifts drifts for both. Validation is on the held-out pool; its time is not counted.
 
-Throughput: images a second and share of the peak of the same step in bf16 and in fp32, where the device computes in both, on
-made-up images; see `benchmarks/training.py` for how. Writes `results/benchmarks/recipes.json`.
+Throughput: images a second of the same step in bf16 and in fp32, where the device computes in both, on made-up images; see
+`benchmarks/training.py` for how. Writes `results/benchmarks/recipes.json`.
 """
 
 import argparse
@@ -18,23 +18,21 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import torch
-from training import TOTAL, circumstances, compare, peak
+from training import TOTAL, circumstances, compare
 
-from srlib.datasets import ImageSet, at_hand, open_images
+from srlib.datasets import ImageSet, is_available, open_images
 from srlib.files import write_atomically
 from srlib.papers import get_experiment
 from srlib.records.provenance import ROOT
 from srlib.training.devices import choose_device, choose_precision
 from srlib.training.patches import make_patches
-from srlib.training.progress import work_per_image
 from srlib.training.recipe import Experiment, Recipe
 from srlib.training.state import start
 from srlib.training.step import Step
-from srlib.training.validation import VALIDATION, held_out, validation
+from srlib.training.validation import VALIDATION, validation, without_validation
 
 OLD = {"drrn_b1u9_w16": "first", "rlcsc_k15_w16": "adam"}  # experiment: its recipe before the present `fast`
 THROUGHPUT = {"drrn_b1u9_w16": "fast", "rlcsc_k15_w16": "fast", "drrn_b1u9": "core", "dsrn_t7_x3": "core"}
@@ -45,7 +43,7 @@ TRIAL = 1 / 15  # share of the seconds in which the speed is measured beforehand
 
 def training_images(experiment: Experiment) -> ImageSet:
     """The images that `srlib.training.loop` would train on."""
-    return held_out(open_images(experiment.data))
+    return without_validation(open_images(experiment.data))
 
 
 def timed(step: Callable[[], torch.Tensor], iterations: int) -> float:
@@ -92,26 +90,19 @@ def race(name: str, seconds: float, device: str) -> list[dict[str, Any]]:
     totals = {way: max(POINTS, round(speed * seconds)) for way, speed in measured.items()}
     steps = {way: make_step(*how, totals[way]) for way, how in chosen.items()}
     points: dict[str, list[dict[str, float]]] = {way: [] for way in chosen}
-    shares: dict[str, list[float]] = {way: [] for way in chosen}
-    peaks: dict[str, list[float]] = {way: [] for way in chosen}
     spent = dict.fromkeys(chosen, 0.0)
     for number, way, iterations in slices(totals):
         spent[way] += timed(steps[way], iterations)
         if (number + 1) % (SLICES // POINTS):
             continue
-        state, (recipe, precision) = steps[way].state, chosen[way]
-        last = points[way][-1] if points[way] else {"seconds": 0.0, "iteration": 0}
-        rate = (state.iteration - last["iteration"]) * recipe.batch / (spent[way] - last["seconds"])
-        peaks[way].append(peak(device, precision))
-        shares[way].append(rate * work_per_image(experiment, recipe) / peaks[way][-1])
-        psnr = validate(state.average)
+        state = steps[way].state
+        psnr = validate(state.ema_model)
         points[way].append({"seconds": spent[way], "iteration": state.iteration, "psnr": psnr})
         print(f"{name}, {way}: {spent[way]:.1f} s, {state.iteration:,} iterations, {psnr:.3f} dB", flush=True)
     return [
         {"model": name, "way": way, "recipe": recipe.name, "optimiser": recipe.optimiser, "first_shift": recipe.first_shift}
         | {"precision": precision, "batch": recipe.batch, "patch": recipe.patch, "iterations": totals[way], "seed": 0}
         | {"seconds": round(spent[way], 3), "images_per_second": round(totals[way] * recipe.batch / spent[way], 2)}
-        | {"of_peak": round(median(shares[way]), 4), "peak_gflops": round(median(peaks[way]) / 1e9, 1)}
         | {"points": [{key: round(value, 4) for key, value in point.items()} for point in points[way]]}
         for way, (recipe, precision) in chosen.items()
     ]
@@ -140,7 +131,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "benchmarks" / "recipes.json")
     options = parser.parse_args(arguments)
     raced = [] if options.throughput_only else [name for name in options.models if name in OLD]
-    missing = [name for name in sorted({get_experiment(name).data for name in raced} | {VALIDATION}) if not at_hand(name)]
+    missing = [name for name in sorted({get_experiment(name).data for name in raced} | {VALIDATION}) if not is_available(name)]
     if raced and missing:
         sys.exit(
             f"The curves need {' and '.join(missing)}: `python -m srlib fetch {' '.join(missing)}`, or set SRLIB_DATA to the "

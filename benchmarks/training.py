@@ -7,15 +7,15 @@
 The plain loop is eager PyTorch in fp32 and NCHW: a `DataLoader` shuffles and stacks patches, cut and turned beforehand, and the
 loss is read at each step. The same network, recipe, batch and patch go through `srlib.training.step.Step` as the loop calls it:
 `srlib` is fp32 on a CPU, bf16 and a graph on a GPU; each other row changes one thing. The plain loop knows Adam alone, so all
-rows train by Adam; what Muon and bf16 bring is measured by `benchmarks/recipes.py`. Images are made up.
+rows train by Adam; what Muon and bf16 gain is measured by `benchmarks/recipes.py`. Images are made up.
 
 Each turn of each way is a process of its own, and they take turns, A B C A B C, so that a machine that drifts drifts for all.
-Each round also measures the peak, the best rate of products. Rates, ratios and shares of the peak are medians over turns.
+Rates and ratios are medians over turns.
 
 Table 4 of RL-CSC compares frameworks as well as networks, so only its ratios can stand beside ours: of real steps on a GPU,
 else of two counts on few images, scaled to the batch: `mb`, what a forward pass keeps for the backward pass, and `step_mb`, the
-most that tensors take in a step, gradients and what `memory="low"` computes again included. The growth of a whole process
-between two batches is the check. Writes `results/benchmarks/training.json`.
+most that tensors take in a step, gradients included. The growth of a whole process between two batches is the check.
+Writes `results/benchmarks/training.json`.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from itertools import accumulate, product
+from itertools import accumulate
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
@@ -42,15 +42,15 @@ from torch.utils.data import DataLoader, RandomSampler, TensorDataset
 
 from srlib.files import write_atomically
 from srlib.papers import get_experiment
-from srlib.records.calibration import FULL, NARROW
 from srlib.records.provenance import ROOT, commit, environment
-from srlib.training.devices import choose_device, device_name, has_bf16, peak_flops, peak_memory
+from srlib.training.devices import choose_device, device_name, has_bf16, peak_memory
 from srlib.training.patches import Patches, make_patches
-from srlib.training.progress import work_per_image
 from srlib.training.recipe import Experiment, Recipe
 from srlib.training.state import start
 from srlib.training.step import Step
 
+FULL = ("drrn_b1u9", "rlcsc_k25", "dsrn_t7_x2", "drn_x3")
+NARROW = ("drrn_b1u3_w32", "dsrn_t3_x3_w32", "rlcsc_k5_n32_m32", "drn_x3_c32_g2_k3")
 TOTAL = 20_000  # iterations of the schedules; no turn lasts as long
 SIDE = {"cpu": 384, "cuda": 1024}  # of the made-up image: more than a few iterations a pass
 # What RL-CSC prints: experiment, batch, patch, MB. DRRN with 52 layers wants more than its GPU has, "> 12 GB".
@@ -61,13 +61,10 @@ CHECKED = (8, 24)  # batches of the first in real steps on a CPU: beside smaller
 
 def ways(device: str) -> dict[str, dict[str, Any] | None]:
     """Ways to train, the plain one first: what each asks of `Step`."""
-    half = {"precision": "bf16"} if device == "cuda" else {}
-    ours = {"srlib": half, "srlib, low memory": half | {"memory": "low"}, "srlib, compiled": half | {"compiled": True}}
+    half = {"precision": "bf16"}
     if device == "cuda":
-        ours |= {"srlib fp32": {}, "srlib, no graph": half | {"graph": False}}
-    elif has_bf16():
-        ours |= {"srlib bf16": {"precision": "bf16"}}
-    return {"plain": None} | ours
+        return {"plain": None, "srlib": half, "srlib fp32": {}, "srlib, no graph": half | {"graph": False}}
+    return {"plain": None, "srlib": {}} | ({"srlib bf16": half} if has_bf16() else {})
 
 
 def apart(function: Callable[..., Any], *arguments: Any) -> Any:
@@ -96,7 +93,9 @@ def make_step(experiment: Experiment, recipe: Recipe, device: str, how: dict[str
 def stored(patches: Patches, recipe: Recipe, device: str) -> Iterator[list[torch.Tensor]]:
     """Endless shuffled batches of patches, all of which were cut and turned beforehand: inputs, then HR."""
     every, planes = torch.arange(len(patches)), (*patches.inputs.values(), patches.hr)
-    data = TensorDataset(*(torch.cat([plane.crop(every, torch.full_like(every, t)) for t in recipe.turns]) for plane in planes))
+    data = TensorDataset(
+        *(torch.cat([plane.crop(every, torch.full_like(every, t)) for t in recipe.transforms]) for plane in planes)
+    )
     order = RandomSampler(data, num_samples=TOTAL * recipe.batch)
     return iter(DataLoader(data, recipe.batch, sampler=order, num_workers=2 if device == "cuda" else 0))
 
@@ -111,7 +110,7 @@ def plain(experiment: Experiment, recipe: Recipe, batches: Iterable[list[torch.T
     reduction, factor = ("mean", recipe.loss_factor) if recipe.pixel_mean else ("sum", recipe.loss_factor / recipe.batch)
     for number, batch in enumerate(batches):
         *inputs, hr = (x.to(device) for x in batch)
-        optimiser.param_groups[0]["lr"] = recipe.rate(number, TOTAL)
+        optimiser.param_groups[0]["lr"] = recipe.lr_at(number, TOTAL)
         loss = factor * distance(model(*inputs), hr, reduction=reduction)
         optimiser.zero_grad()
         loss.backward()
@@ -144,51 +143,42 @@ def turn(name: str, recipe: Recipe, how: dict[str, Any] | None, device: str, sec
     return {"rate": iterations * recipe.batch / spent, "processor": processor, "memory": peak_memory(device) - before}
 
 
-def peak(device: str, precision: str) -> float:
-    """The best rate of products now, in the arithmetic that convolutions may use."""
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32
-    return peak_flops.__wrapped__(device, precision)
-
-
 def compare(
     name: str, recipe: Recipe, chosen: dict[str, dict[str, Any] | None], device: str, repeats: int, seconds: float
 ) -> list[dict[str, Any]]:
     """Rows of the report for one network and recipe."""
     rounds, failed = [], {}
-    precision = {way: (how or {}).get("precision", "fp32") for way, how in chosen.items()}
     for _ in range(repeats):
-        peaks = {p: apart(peak, device, p) for p in sorted(set(precision.values()))}
         rounds.append({})
         for way in [way for way in chosen if way not in failed]:
             try:
-                rounds[-1][way] = apart(turn, name, recipe, chosen[way], device, seconds) | {"peak": peaks[precision[way]]}
+                rounds[-1][way] = apart(turn, name, recipe, chosen[way], device, seconds)
                 said = f"{rounds[-1][way]['rate']:,.1f} images/s"
             except Exception as error:  # one way that a machine cannot go is a finding, too
                 said = failed[way] = f"{type(error).__name__}: {error}".splitlines()[0]
             print(f"{name}, batch {recipe.batch}, {way}: {said}", flush=True)
-    work = work_per_image(get_experiment(name), recipe)
     turns = {way: [answers[way] for answers in rounds] for way in chosen if way not in failed}
     return [
-        {"model": name, "batch": recipe.batch, "patch": recipe.patch, "way": way, "precision": precision[way]}
-        | ({"error": failed[way]} if way in failed else summary(turns[way], turns.get("plain", []), recipe.batch, work))
-        for way in chosen
+        {"model": name, "batch": recipe.batch, "patch": recipe.patch, "way": way}
+        | {"precision": (how or {}).get("precision", "fp32")}
+        | ({"error": failed[way]} if way in failed else summary(turns[way], turns.get("plain", []), recipe.batch))
+        for way, how in chosen.items()
     ]
 
 
-def summary(turns: list[dict[str, float]], plains: list[dict[str, float]], batch: int, work: float) -> dict[str, Any]:
+def summary(turns: list[dict[str, float]], plains: list[dict[str, float]], batch: int) -> dict[str, Any]:
     """What the turns of one way come to, beside those of the plain one (none if it failed)."""
-    rates, peaks, pairs = [t["rate"] for t in turns], [t["peak"] for t in turns], list(zip(turns, plains, strict=bool(plains)))
+    rates, pairs = [t["rate"] for t in turns], list(zip(turns, plains, strict=bool(plains)))
     row = {"images_per_second": median(rates), "slowest": min(rates), "fastest": max(rates), "turns": len(turns)}
     row |= {"ms_per_step": 1e3 * batch / median(rates), "processor_ms_per_step": 1e3 * median(t["processor"] for t in turns)}
     if plains:
         row["times_plain"] = median(t["rate"] / p["rate"] for t, p in pairs)
         row["times_plain_processor"] = median(p["processor"] / t["processor"] for t, p in pairs)
-    row |= {"of_peak": median(work * t["rate"] / t["peak"] for t in turns), "best_of_peak": work * max(rates) / max(peaks)}
-    row |= {"peak_gflops": median(peaks) / 1e9, "memory_mb": max(t["memory"] for t in turns)}
+    row["memory_mb"] = max(t["memory"] for t in turns)
     return {key: round(value, 4) for key, value in row.items()}
 
 
-def table_step(name: str, batch: int, patch: int, device: str, how: dict[str, Any]) -> Step:
+def table_step(name: str, batch: int, patch: int, device: str, **how: Any) -> Step:
     """An iteration of Table 4: by the published recipe, the first one, but for batch and patch."""
     experiment = get_experiment(name)
     return make_step(experiment, replace(experiment.recipes[0], batch=batch, patch=patch), device, how)
@@ -204,7 +194,7 @@ def kept(step: Step) -> int:
         return tensor
 
     step.sampler.seek(0)
-    inputs, hr = step.sampler.draw(step.number)
+    inputs, hr = step.sampler.draw(step.iteration)
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
         step._loss(inputs, hr)
     return sum(storage.nbytes() for address, storage in seen.items() if address not in own)
@@ -218,9 +208,9 @@ def taken(step: Step) -> int:
     return max(accumulate(event.nbytes() for event in events if event.name() == "[memory]"))
 
 
-def computed(name: str, batch: int, patch: int, how: dict[str, Any]) -> dict[str, Any]:
+def computed(name: str, batch: int, patch: int) -> dict[str, Any]:
     """The memory of one configuration, from counts on up to four images."""
-    steps = [table_step(name, count, patch, "cpu", how) for count in (1, 2, 4)]
+    steps = [table_step(name, count, patch, "cpu") for count in (1, 2, 4)]
     (one, two, four), (two_taken, four_taken) = map(kept, steps), map(taken, steps[1:])
     each, constant = two - one, 2 * one - two  # the statistics of a batch are as large for any
     if four != constant + 4 * each:
@@ -231,9 +221,9 @@ def computed(name: str, batch: int, patch: int, how: dict[str, Any]) -> dict[str
     return {key: value if key == "kind" else round(value / 1e6, 3) for key, value in row.items()}
 
 
-def measured(name: str, batch: int, patch: int, how: dict[str, Any], device: str) -> dict[str, Any]:
+def measured(name: str, batch: int, patch: int, device: str, precision: str = "fp32") -> dict[str, Any]:
     """The most memory in real steps without a graph, of tensors on a GPU; of this process on a CPU, where one step tells."""
-    step = table_step(name, batch, patch, device, how | {"graph": False})
+    step = table_step(name, batch, patch, device, precision=precision, graph=False)
     for _ in range(4 if device == "cuda" else 1):
         step()
     reserved = {"reserved_mb": round(torch.cuda.max_memory_reserved() / 1e6, 1)} if device == "cuda" else {}
@@ -242,13 +232,14 @@ def measured(name: str, batch: int, patch: int, how: dict[str, Any], device: str
 
 def table_4(device: str) -> dict[str, Any]:
     """RL-CSC's comparison, ours and the printed one, each also as a multiple of the first row; and the check."""
-    rows, measure = [], partial(measured, device=device)
-    for memory, precision in product(("full", "low"), ("fp32", "bf16") if device == "cuda" else ("fp32",)):
-        how, first = {"memory": memory, "precision": precision}, {}
+    rows = []
+    for precision in ("fp32", "bf16") if device == "cuda" else ("fp32",):
+        first, count = {}, partial(measured, device=device, precision=precision) if device == "cuda" else computed
         for name, batch, patch, printed in TABLE_4:
-            row = {"model": name, "layers": get_experiment(name).make().depth, "batch": batch, "patch": patch} | how
+            row = {"model": name, "layers": get_experiment(name).make().depth, "batch": batch, "patch": patch}
+            row["precision"] = precision
             try:
-                row |= apart(measure if device == "cuda" else computed, name, batch, patch, how)
+                row |= apart(count, name, batch, patch)
                 first = first or row
                 row |= {f"{key}_times_first": round(row[key] / first[key], 3) for key in ("mb", "step_mb") if key in row}
             except Exception as error:  # too large for this GPU, as the second was for theirs
@@ -256,7 +247,7 @@ def table_4(device: str) -> dict[str, Any]:
             rows.append(row | {"paper_mb": printed, "paper_times_first": printed and round(printed / TABLE_4[0][3], 3)})
             print(rows[-1], flush=True)
     name, _, patch, _ = TABLE_4[0]
-    sizes = [apart(measure, name, batch, patch, {})["mb"] for batch in CHECKED] if device == "cpu" else []
+    sizes = [apart(measured, name, batch, patch, device)["mb"] for batch in CHECKED] if device == "cpu" else []
     return {"rows": rows, "check": {"model": name, "patch": patch, "batches": CHECKED, "process_mb": sizes}}
 
 

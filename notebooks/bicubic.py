@@ -39,7 +39,7 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown, display
 
-from srlib.datasets import at_hand, data_folder, get_dataset
+from srlib.datasets import data_folder, get_dataset, is_available
 from srlib.figures.style import COLOURS, comparison, notes, show, table, use_style
 from srlib.papers import TITLES, claims
 from srlib.protocol import SCALES
@@ -60,7 +60,7 @@ use_style()
 # * `lapsrn` for all three metrics of DSRN's Table 1: the RGB channels are resized, SSIM is MATLAB's built-in.
 
 # %%
-here = [name for name in datasets if at_hand(get_dataset(name).name)]
+here = [name for name in datasets if is_available(get_dataset(name).name)]
 if missing := [name for name in datasets if name not in here]:
     text = f"Not at hand in `{data_folder()}`: {', '.join(missing)}. "
     text += "Their committed scores are shown. "

@@ -101,10 +101,10 @@ if live or "JPY_SESSION_NAME" in os.environ:  # set by the server of JupyterLab
 # %%
 from srlib.images import imresize
 from srlib.inference.enlarge import super_resolve
-from srlib.records.record import trained_model
+from srlib.records.record import load_model
 
 small = imresize(outputs.scene.hr, 1 / scale)[:60, :60]  # or Image.open("your.png")
-models = {"Bicubic": None} | {name: trained_model(name, scale) for name in chosen[:1]}
+models = {"Bicubic": None} | {name: load_model(name, scale) for name in chosen[:1]}
 mine = {name: super_resolve(small, model, scale) for name, model in models.items()}
 compare(mine, title="without an original")
 

@@ -40,12 +40,12 @@ import pandas as pd
 from IPython.display import Markdown, display
 from pages.orderings import orders
 
-from srlib.datasets import at_hand
+from srlib.datasets import is_available
 from srlib.figures.style import COLOURS, show, table, use_style
 from srlib.figures.tables import results_table
 from srlib.figures.text import summary
 from srlib.ledger.rows import ledger
-from srlib.models import outline, params
+from srlib.models import meta_model, params
 from srlib.papers import EXPERIMENTS
 from srlib.papers.standin import SUFFIX
 from srlib.records.rerun import rerun
@@ -64,11 +64,11 @@ rows = ledger(("drn",))
 sizes = []
 for name in ("drn_x3_epoch100", "drn_plain_x3", "drn_plus_x3_epoch100", "drn_mse_x3"):
     experiment = EXPERIMENTS[name]
-    network = outline(experiment.make)
+    network = meta_model(experiment.make)
     sizes.append({"experiment": name, "weights": f"{params(network):,}", "depth": network.depth,
                   "loss": experiment.recipe("published").loss})  # fmt: skip
 missing = "DIV2K is not at hand: its stand-in trains the same networks on other images."
-display(Markdown("DIV2K is at hand." if at_hand("DIV2K") else missing))
+display(Markdown("DIV2K is at hand." if is_available("DIV2K") else missing))
 table(pd.DataFrame(sizes), "The networks")
 
 # %% [markdown]

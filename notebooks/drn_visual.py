@@ -36,7 +36,7 @@ import matplotlib.pyplot as plt
 from IPython.display import Markdown, display
 
 from srlib.figures.crops import crop_figure, describe, least_errors, scores_table, view
-from srlib.figures.regions import REGIONS, around
+from srlib.figures.regions import REGIONS, grow_to_square
 from srlib.figures.style import table, use_style
 from srlib.training.devices import choose_device
 from srlib.widgets.viewer import compare
@@ -87,7 +87,7 @@ METHODS = {
     "DRN (narrow)": "drn_x3_c32_g2_k3",  # 32 filters, trained on a CPU
 }
 METHODS |= {name: name for name in others}
-views = [view(around(region, 160), METHODS, "rgb_floaty", choose_device(device)) for region in REGIONS["drn"]]
+views = [view(grow_to_square(region, 160), METHODS, "rgb_floaty", choose_device(device)) for region in REGIONS["drn"]]
 
 # %% [markdown]
 # ## Result

@@ -43,8 +43,8 @@ from pages.orderings import orders
 
 from srlib.figures.differences import difference_figure, difference_table
 from srlib.figures.style import COLOURS, grid_figure, show, table, use_style
-from srlib.figures.sweeps import FULL, depth_of, sweep, sweep_figure, sweep_table
-from srlib.ledger.comparisons import evidence_on, margin, whole
+from srlib.figures.sweeps import PAPER_SIZE, depth_of, sweep, sweep_figure, sweep_table
+from srlib.ledger.comparisons import ci_half_width, evidence_on, full_size_name
 from srlib.models import params
 from srlib.papers import claims, get_experiment
 from srlib.papers.drrn import GRID, experiment
@@ -101,7 +101,7 @@ points[["B", "U"]] = [dials[series] for series in points.series]
 longest = points.groupby(["panel", "source"]).iterations.transform("max")  # runs of different length are not averaged
 mean = points[points.iterations == longest].groupby(["panel", "source", "B", "U"], sort=False).psnr.mean().reset_index()
 grids = points.groupby("panel").agg(networks=("experiment", "nunique"), fresh=("source", lambda s: "this run" in set(s)))
-shown = list(dict.fromkeys([FULL, *grids[(grids.networks > 2) | grids.fresh].index]))
+shown = list(dict.fromkeys([PAPER_SIZE, *grids[(grids.networks > 2) | grids.fresh].index]))
 show(grid_figure(mean, {panel: panel for panel in shown}), "fig-bu-grid", points)
 
 # %% [markdown]
@@ -148,7 +148,7 @@ compared = {says: ORDERS[claim] for says, claim in CLAIMS.items()}
 def pair_of(difference):
     """As the paper writes the two."""
     names = (difference.better, difference.worse)
-    return " − ".join(whole(name).removeprefix("drrn_").upper() for name in names)
+    return " − ".join(full_size_name(name).removeprefix("drrn_").upper() for name in names)
 
 
 # %% mystnb={"figure": {"name": "fig-bu-differences", "caption": "Differences between the structures that claims of Figures 1 and 6 compare, on Set5 ×3. Filled: ours, with intervals. Hollow: as printed, where both numbers are."}, "image": {"alt": "For each pair of structures a point with a horizontal interval at the difference of their PSNR, grouped by claim, with a vertical line at zero."}} tags=["hide-input"]
@@ -182,13 +182,13 @@ if len(shown) > 1 and not (narrow := points[(points.panel == shown[1]) & (points
         for says in ("comparable at like depth", "comparable at 52 layers")
         for pair in evidence_on(compared[says], "Set5")[:1]
     ]:
-        (deviation, freedom), _ = pair.scatter
+        (deviation, freedom), _ = pair.seed_stds
         if freedom:
-            enough = next(n for n in range(2, 1000) if margin(pair.scatter, (n, n)) < 0.05)
+            enough = next(n for n in range(2, 1000) if ci_half_width(pair.seed_stds, (n, n)) < 0.05)
             text += (
-                f" Seeds of networks as deep as {whole(pair.better).removeprefix('drrn_').upper()} scatter by {deviation:.3f} dB (standard "
+                f" Seeds of networks as deep as {full_size_name(pair.better).removeprefix('drrn_').upper()} scatter by {deviation:.3f} dB (standard "
                 f"deviation, {freedom} degrees of freedom): two of them with two seeds each must differ by "
-                f"{margin(pair.scatter, (2, 2)):.2f} dB to be told apart, and at least {enough} seeds each are needed to call them comparable."
+                f"{ci_half_width(pair.seed_stds, (2, 2)):.2f} dB to be told apart, and at least {enough} seeds each are needed to call them comparable."
             )
 display(Markdown(text))
 

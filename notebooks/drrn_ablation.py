@@ -45,9 +45,9 @@ from srlib.figures.style import COLOURS, show, table, use_style
 from srlib.figures.sweeps import depth_of, sweep, sweep_figure, sweep_table
 from srlib.figures.tables import cells, results_table
 from srlib.figures.text import summary
-from srlib.ledger.comparisons import evidence_on, mean_difference, whole
+from srlib.ledger.comparisons import evidence_on, full_size_name, mean_difference
 from srlib.ledger.rows import ledger
-from srlib.models import MODELS, outline, params
+from srlib.models import MODELS, meta_model, params
 from srlib.papers.orderings import ORDERS, Order
 from srlib.records.rerun import rerun
 
@@ -84,7 +84,7 @@ SERIES = {
 sizes = []
 for label, names in SERIES.items():
     for name in names:
-        network = outline(MODELS[name])
+        network = meta_model(MODELS[name])
         sizes.append({"structure": label, "experiment": name, "depth": network.depth, "weights": f"{params(network):,}"})
 table(pd.DataFrame(sizes), "The fifteen networks of Figure 8")
 
@@ -170,7 +170,7 @@ places = {name: place for place, name in experiments_at.items()}
 
 def pair_of(difference):
     """As the paper writes the two."""
-    (better, depth), (worse, _) = (places[whole(name)] for name in (difference.better, difference.worse))
+    (better, depth), (worse, _) = (places[full_size_name(name)] for name in (difference.better, difference.worse))
     return f"{better} − {worse}, d = {depth}"
 
 

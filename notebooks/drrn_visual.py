@@ -33,7 +33,7 @@ import matplotlib.pyplot as plt
 from IPython.display import Markdown, display
 
 from srlib.figures.crops import crop_figure, describe, least_errors, scores_table, view
-from srlib.figures.regions import REGIONS, around
+from srlib.figures.regions import REGIONS, grow_to_square
 from srlib.figures.style import table, use_style
 from srlib.training.devices import choose_device
 from srlib.widgets.viewer import compare
@@ -79,7 +79,7 @@ METHODS = {
     "DRRN_B1U3 (narrow)": "drrn_b1u3_w32",  # 32 filters, trained on a CPU
 }
 METHODS |= {name: name for name in others}
-views = [view(around(region, 160), METHODS, "drrn", choose_device(device)) for region in REGIONS["drrn"]]
+views = [view(grow_to_square(region, 160), METHODS, "drrn", choose_device(device)) for region in REGIONS["drrn"]]
 
 # %% [markdown]
 # ## Result

@@ -37,12 +37,12 @@ import pandas as pd
 from IPython.display import Markdown, display
 from pages.orderings import orders
 
-from srlib.datasets import at_hand
+from srlib.datasets import is_available
 from srlib.figures.style import table, use_style
 from srlib.figures.tables import cells, results_table
 from srlib.figures.text import summary
 from srlib.ledger.rows import ledger
-from srlib.models import MODELS, outline, params
+from srlib.models import MODELS, meta_model, params
 from srlib.records.rerun import rerun
 
 use_style()
@@ -60,10 +60,10 @@ rows = ledger(("dsrn",))
 sizes = []
 for label, name in (("single state", "dsrn_single_state"), ("without sharing", "dsrn_untied_x3"),
                     ("without feedback", "dsrn_no_feedback_x3"), ("DSRN", "dsrn_t7_x3")):  # fmt: skip
-    network = outline(MODELS[name])
+    network = meta_model(MODELS[name])
     sizes.append({"network": label, "model": name, "depth": network.depth, "weights": f"{params(network):,}"})
 missing = "DIV2K is not at hand: its stand-in trains the same networks on other images."
-display(Markdown("DIV2K is at hand." if at_hand("DIV2K") else missing))
+display(Markdown("DIV2K is at hand." if is_available("DIV2K") else missing))
 table(pd.DataFrame(sizes), "The four networks, ×3")
 
 # %% [markdown]

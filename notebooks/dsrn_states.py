@@ -43,7 +43,7 @@ from IPython.display import Markdown, display
 from torch import nn
 
 from srlib import models
-from srlib.datasets import first_at_hand, open_images
+from srlib.datasets import first_available, open_images
 from srlib.figures.crops import scene
 from srlib.figures.regions import REGIONS
 from srlib.figures.style import COLOURS, show, table, use_style
@@ -228,7 +228,7 @@ if "dsrn" in networks:
 
 # %% tags=["hide-input"]
 MOST_WORK = 5e10  # multiplications a network: images are taken from the smallest on until these are spent
-test_set = open_images(data or first_at_hand("Set5"))
+test_set = open_images(data or first_available("Set5"))
 protocol = PROTOCOLS["drrn"]
 images = sorted(test_set, key=lambda named: named[1].size)
 

@@ -41,7 +41,7 @@ from pages.orderings import orders
 
 from srlib.figures.style import COLOURS, show, table, use_style
 from srlib.figures.sweeps import sweep, sweep_figure, sweep_table
-from srlib.models import MODELS, macs_per_pixel, outline, params
+from srlib.models import MODELS, macs_per_pixel, meta_model, params
 from srlib.papers import printed
 from srlib.papers.dsrn import UNROLLINGS
 from srlib.records.rerun import rerun
@@ -57,7 +57,7 @@ use_style()
 sizes = []
 for T in UNROLLINGS:
     make = MODELS[f"dsrn_t{T}_x2"]
-    network = outline(make)
+    network = meta_model(make)
     sizes.append({"T": T, "depth": network.depth, "2T + 4": 2 * T + 4, "weights": f"{params(network):,}",
                   "multiplications a pixel": f"{macs_per_pixel(make, 2):,.0f}"})  # fmt: skip
 table(pd.DataFrame(sizes), "What T costs")

@@ -37,7 +37,7 @@ from srlib.papers.checks.drn_contradictions import edsr_x4
 from srlib.figures.style import COLOURS, label_points, show, table, use_style
 from srlib.figures.tables import NAMES
 from srlib.ledger.rows import find_ours, protocols_of
-from srlib.models import MODELS, outline, params
+from srlib.models import MODELS, meta_model, params
 from srlib.papers import EXPERIMENTS, PAPERS, TITLES, claims, printed
 from srlib.papers.checks.drrn import RED30
 from srlib.records.scores import percent, runs
@@ -69,11 +69,11 @@ def points(dataset: str, scale: int) -> pd.DataFrame:
             if not here or early or claim.kind not in ("measured", "quoted") or claim.experiment == "bicubic":
                 continue
             name = claim.experiment
-            network = outline(MODELS[name]) if name in MODELS else None
+            network = meta_model(MODELS[name]) if name in MODELS else None
             ours = next(filter(None, (find_ours(claim, protocol) for protocol in protocols_of(claim))), None)
             found.append({"network": name, "weights": params(network) if network else None, "depth": network.depth if network else None,
                           "printed in": TITLES[paper], "where": claim.where, "published": claim.number,
-                          "ours": ours.value if ours else None, "share": ours.share if ours else None})  # fmt: skip
+                          "ours": ours.value if ours else None, "training_fraction": ours.training_fraction if ours else None})  # fmt: skip
     frame = pd.DataFrame(found)
     for column in ("weights", "depth"):
         frame[column] = frame[column].astype("Int64")
@@ -83,7 +83,7 @@ def points(dataset: str, scale: int) -> pd.DataFrame:
 def red30() -> pd.DataFrame:
     """RED30 on Set5 ×3, of what DRRN's Figure 1 and Section 1 say in words."""
     architecture, arguments = RED30
-    network = outline(lambda: architecture(**arguments))
+    network = meta_model(lambda: architecture(**arguments))
     psnr = round(printed("drrn.t2.set5.x3.drrn_b1u25.psnr") - printed("drrn.f1.gain.red30"), 2)
     row = {"network": "red30", "weights": params(network), "depth": network.depth, "printed in": "DRRN", "where": "Figure 1"}
     return pd.DataFrame([row | {"published": psnr}])
@@ -131,8 +131,8 @@ def draw(axes, frame: pd.DataFrame, place: str) -> None:
             axes.plot([first.weights] * 2, [group.published.max(), first.ours], "-", linewidth=1, color=colour)
             lines += [(first.weights, height) for height in np.linspace(group.published.max(), first.ours, 60)]
             axes.plot(first.weights, first.ours, "o", markersize=6, color=colour)
-            if first.share < 1:
-                labels[f"{LABELS.get(name, name)}, {percent(first.share)} trained"] = (first.weights, first.ours)
+            if first.training_fraction < 1:
+                labels[f"{LABELS.get(name, name)}, {percent(first.training_fraction)} trained"] = (first.weights, first.ours)
     axes.set(xscale="log", xlabel="convolution weights", ylabel=f"PSNR on {place} (dB)")
     axes.margins(0.2, 0.12)
     axes.legend(handles=STATES, loc="upper left", frameon=True)
@@ -149,7 +149,7 @@ def sizes_table(frame: pd.DataFrame, caption: str):
     shown = frame.sort_values("published").assign(weights=frame.weights.map("{:,}".format))
     shown["published"] = [f"{value:.2f}" if pd.notna(value) else "only in the image" for value in shown.published]
     shown["ours"] = [f"{value:.2f}" if pd.notna(value) else "not run" for value in shown.ours]
-    shown["trained"] = [percent(value) if pd.notna(value) else "–" for value in shown.pop("share")]
+    shown["trained"] = [percent(value) if pd.notna(value) else "–" for value in shown.pop("training_fraction")]
     return table(shown, caption)
 
 
@@ -212,7 +212,9 @@ def by_year(frame: pd.DataFrame) -> pd.DataFrame:
         own = group[group["printed in"] == "DRRN"]
         found += [
             {"method": name, "class": kind, "year": YEARS.get(experiment, OWN_YEAR)} | row
-            for row in (own if len(own) else group)[["printed in", "where", "published", "ours", "share"]].to_dict("records")
+            for row in (own if len(own) else group)[["printed in", "where", "published", "ours", "training_fraction"]].to_dict(
+                "records"
+            )
         ]
     return pd.DataFrame(found)
 
@@ -290,11 +292,11 @@ show(figure, "fig-size-set14-x3", set14)
 four = points("Set5", 4)
 bare = []
 for name in ("drn_x4", "drn_plus_x4"):
-    network = outline(MODELS[name])
+    network = meta_model(MODELS[name])
     found = (runs().find(name, "Set5", 4, "psnr", protocol) for protocol in EXPERIMENTS[name].protocols)
     ours = next(filter(None, found), None)
     bare.append({"network": name, "weights": params(network), "depth": network.depth, "ours": ours.value if ours else None,
-                 "share": ours.share if ours else None})  # fmt: skip
+                 "training_fraction": ours.training_fraction if ours else None})  # fmt: skip
 bare.append({"network": "edsr", "weights": edsr_x4()})
 bare = pd.DataFrame(bare).assign(**{"printed in": "DRN", "where": "Figure 2", "published": float("nan")})
 sized = pd.concat([four.dropna(subset="weights"), bare], ignore_index=True)

@@ -40,7 +40,7 @@ from srlib.figures.style import COLOURS, show, table, use_style
 from srlib.figures.sweeps import sweep, sweep_figure, sweep_table
 from srlib.figures.text import summary
 from srlib.ledger.rows import ledger
-from srlib.models import MODELS, outline, params
+from srlib.models import MODELS, meta_model, params
 from srlib.records.rerun import rerun
 
 use_style()
@@ -55,7 +55,7 @@ RECURSIONS = (15, 20, 25, 48)
 # %% tags=["hide-input"]
 sizes = []
 for name in (*(f"rlcsc_k{K}" for K in RECURSIONS), "rlcsc_k15_m128", "vdsr"):
-    network = outline(MODELS[name])
+    network = meta_model(MODELS[name])
     sizes.append({"network": name, "depth": network.depth, "weights": f"{params(network):,}"})
 table(pd.DataFrame(sizes), "The networks of Figures 7 and 8, and VDSR")
 

@@ -34,7 +34,7 @@ import numpy as np
 from IPython.display import Markdown, display
 
 from srlib.figures.crops import crop_figure, describe, least_errors, scores_table, view
-from srlib.figures.regions import REGIONS, around
+from srlib.figures.regions import REGIONS, grow_to_square
 from srlib.figures.style import table, use_style
 from srlib.training.devices import choose_device
 from srlib.widgets.viewer import compare
@@ -82,7 +82,7 @@ METHODS = {
     "RL-CSC, K = 5 (narrow)": "rlcsc_k5_n32_m32",  # 32 filters, trained on a CPU
 }
 METHODS |= {name: name for name in others}
-views = [view(around(region, 160), METHODS, "drrn", choose_device(device)) for region in REGIONS["rlcsc"]]
+views = [view(grow_to_square(region, 160), METHODS, "drrn", choose_device(device)) for region in REGIONS["rlcsc"]]
 
 # %% [markdown]
 # ## Result

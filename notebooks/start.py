@@ -33,12 +33,12 @@ import re
 import pandas as pd
 from IPython.display import Markdown, display
 
-from srlib.datasets import DATASETS, at_hand, data_folder, open_images
+from srlib.datasets import DATASETS, data_folder, is_available, open_images
 from srlib.figures.text import markdown_table
 from srlib.images import imresize
 from srlib.inference.enlarge import super_resolve
 from srlib.records.provenance import ROOT
-from srlib.records.record import find_record, find_records, trained_model
+from srlib.records.record import find_record, find_records, load_model
 from srlib.training.devices import choose_device
 from srlib.widgets.explorer import explore
 from srlib.widgets.viewer import compare
@@ -85,7 +85,13 @@ for part, rows in parts.items():
 
 # %%
 rows = [
-    {"dataset": d.name, "here": "yes" if at_hand(d.name) else "no", "images": d.count, "role": d.role, "licence": d.licence}
+    {
+        "dataset": d.name,
+        "here": "yes" if is_available(d.name) else "no",
+        "images": d.count,
+        "role": d.role,
+        "licence": d.licence,
+    }
     for d in DATASETS.values()
 ]
 display(Markdown(f"Datasets are looked for in `{data_folder()}`.\n\n{markdown_table(pd.DataFrame(rows))}"))
@@ -126,7 +132,7 @@ networks = {"DRRN B3U3": "drrn_b3u3_w16", "DSRN T3": "dsrn_t3_x3_w32", "RL-CSC K
 outputs = {"Bicubic": super_resolve(lr, None, scale)}
 for label, experiment in networks.items():
     if find_record(experiment) is not None:
-        outputs[label] = super_resolve(lr, trained_model(experiment, scale).to(choose_device(device)), scale)
+        outputs[label] = super_resolve(lr, load_model(experiment, scale).to(choose_device(device)), scale)
 compare(outputs, hr, scale=scale, protocol="drrn", title="Part of the cat")
 
 # %% [markdown]

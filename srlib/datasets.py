@@ -182,7 +182,7 @@ def open_images(name_or_folder: str | Path) -> ImageSet:
     return ImageSet(dataset.name, tuple(folder / name for name in digests), tuple(digests.values()))
 
 
-def at_hand(name: str) -> bool:
+def is_available(name: str) -> bool:
     """Whether all files of a dataset are there (their content is checked when they are read)."""
     try:
         open_images(name)
@@ -191,9 +191,9 @@ def at_hand(name: str) -> bool:
     return True
 
 
-def first_at_hand(*names: str, otherwise: str = "Sample") -> str:
+def first_available(*names: str, otherwise: str = "Sample") -> str:
     """The first dataset that is there, else the stand-in: what a notebook or a test run uses by default."""
-    return next((name for name in names if at_hand(name)), otherwise)
+    return next((name for name in names if is_available(name)), otherwise)
 
 
 def fetch(dataset: Dataset | str, mirror: str | None = None) -> Path:

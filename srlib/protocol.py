@@ -43,7 +43,7 @@ class Score(NamedTuple):
 
 
 # A method takes (lr, ilr, scale) and returns the SR image, float in 0..1 or uint8, of ilr's size and colour.
-Method = Callable[[np.ndarray, np.ndarray, int], np.ndarray]
+Upscaler = Callable[[np.ndarray, np.ndarray, int], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ class Protocol:
             image = image / 255
         return shave(image, scale + self.extra_shave)
 
-    def evaluate(self, hr: np.ndarray, scale: int, method: Method | None = None, metrics: tuple[str, ...] = METRICS) -> Score:
+    def evaluate(self, hr: np.ndarray, scale: int, method: Upscaler | None = None, metrics: tuple[str, ...] = METRICS) -> Score:
         """Degrade `hr`, run `method` on the LR image and score the result.
 
         Parameters
@@ -208,7 +208,7 @@ def score_images(
     images: "ImageSet",
     scale: int,
     protocol: Protocol,
-    method: Method | None = None,
+    method: Upscaler | None = None,
     metrics: tuple[str, ...] = METRICS,
     progress: bool = True,
 ) -> pd.DataFrame:

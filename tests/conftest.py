@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 import skimage.data
 
-from srlib.datasets import ImageSet, at_hand, open_images
-from srlib.models import outline, params
+from srlib.datasets import ImageSet, is_available, open_images
+from srlib.models import meta_model, params
 from srlib.papers import drrn, get_experiment
 from srlib.protocol import COLUMNS
 from srlib.records.record import Record, write_record
@@ -25,14 +25,17 @@ from srlib.training.state import start
 
 def pytest_addoption(parser):
     parser.addoption("--slow", action="store_true", help="run the slow tests, too")
+    parser.addoption("--weekly", action="store_true", help="run all tests, also those that CI runs once a week")
 
 
 def pytest_collection_modifyitems(config, items):
-    if not config.getoption("--slow"):
-        skip = pytest.mark.skip(reason="slow: run with --slow (CI does)")
-        for item in items:
-            if item.keywords.keys() & {"slow", "browser"}:
-                item.add_marker(skip)
+    weekly = config.getoption("--weekly")
+    slow = weekly or config.getoption("--slow")
+    for item in items:
+        if not weekly and "weekly" in item.keywords:
+            item.add_marker(pytest.mark.skip(reason="weekly: run with --weekly"))
+        elif not slow and item.keywords.keys() & {"slow", "browser"}:
+            item.add_marker(pytest.mark.skip(reason="slow: run with --slow (CI does)"))
 
 
 def absent(reason: str):
@@ -53,7 +56,7 @@ def dataset():
     """A function that opens a dataset by name, or skips."""
 
     def open_or_skip(name: str) -> ImageSet:
-        if not at_hand(name):
+        if not is_available(name):
             absent(f"{name} is not at hand: set SRLIB_DATA, or run python -m srlib fetch {name}")
         return open_images(name)
 
@@ -123,11 +126,11 @@ def trained(results) -> Callable[..., Record]:
         info = {"kind": "training", "experiment": name, "model": experiment.model, "arguments": arguments, "seed": seed}
         info |= {"recipe": vars(how) | {"name": recipe}, "budget": budget, "iterations": done, "iterations_done": done}
         info |= {"data": data or experiment.data, "precision": "fp32", "finished": finished, "seconds": 60.0, "device": "a CPU"}
-        info["params"] = params(outline(experiment.make))
+        info["params"] = params(meta_model(experiment.make))
         folder = results / experiment.paper / name / f"seed{seed}_{recipe}_{budget:g}"
         folder.mkdir(parents=True, exist_ok=True)
         if weights:
-            network = start(experiment, how, seed, "cpu").average
+            network = start(experiment, how, seed, "cpu").ema_model
             info["weights_sha256"] = save_weights(folder / "weights.safetensors", network, name)
         if curve:
             points = {"iteration": [100 * k for k in range(1, len(curve) + 1)], "lr": 0.1, "loss": 1.0, "psnr": curve}

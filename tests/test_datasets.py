@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from srlib import datasets
-from srlib.datasets import DATASETS, Dataset, at_hand, fetch, first_at_hand, open_images
+from srlib.datasets import DATASETS, Dataset, fetch, first_available, is_available, open_images
 from srlib.errors import InputError
 
 
@@ -189,8 +189,8 @@ def test_t291_is_t91_and_bsds200(dataset):
 def test_the_sample_needs_nothing_and_training_never_sees_it(monkeypatch, tmp_path):
     """The photographs inside scikit-image; the two stand-ins share no file."""
     monkeypatch.setenv("SRLIB_DATA", str(tmp_path))
-    assert not at_hand("Set5")
-    assert first_at_hand("Set5", "Set14") == "Sample"
+    assert not is_available("Set5")
+    assert first_available("Set5", "Set14") == "Sample"
     sample, training = open_images("Sample"), open_images("SampleTrain")
     assert all(image.ndim == 3 and image.shape[2] == 3 for s in (sample, training) for _, image in s)
     assert not {p.name for p in sample.paths} & {p.name for p in training.paths}

@@ -15,7 +15,7 @@ from PIL import Image
 from torch import nn
 
 from srlib.cli.upscale import upscale
-from srlib.datasets import DATASETS, at_hand, data_folder, fetch, first_at_hand, open_images
+from srlib.datasets import DATASETS, data_folder, fetch, first_available, is_available, open_images
 from srlib.errors import InputError
 from srlib.files import check_output, write_atomically
 from srlib.images import SUFFIXES, imresize, read_image, rgb_to_luma, round_uint8
@@ -24,18 +24,18 @@ from srlib.inference.onnx import export_onnx
 from srlib.inference.tiling import to_tensor
 from srlib.ledger.rows import counts, ledger, rows_frame
 from srlib.ledger.verify import verify
-from srlib.models import MODELS, outline, params, params_total
+from srlib.models import MODELS, meta_model, params, params_total
 from srlib.papers import EXPERIMENTS, PAPERS
 from srlib.protocol import METRICS, PROTOCOLS, get_protocol, score_images
 from srlib.records.baselines import TEST_SETS
-from srlib.records.record import trained_model
+from srlib.records.record import load_model
 
 
 def list_command(options: argparse.Namespace) -> None:
     """What there is: models, datasets, protocols, experiments."""
     models = [{"name": "bicubic", "params": 0, "params_total": 0, "depth": 0, "receptive_field": 0, "domain": "lr"}]
     for name in dict.fromkeys((*MODELS, *EXPERIMENTS)):
-        model = outline(MODELS[name] if name in MODELS else EXPERIMENTS[name].make)
+        model = meta_model(MODELS[name] if name in MODELS else EXPERIMENTS[name].make)
         models.append(
             {"name": name, "params": params(model), "params_total": params_total(model), "depth": model.depth}
             | {"receptive_field": 2 * model.radius + 1, "domain": model.domain}
@@ -46,7 +46,7 @@ def list_command(options: argparse.Namespace) -> None:
             {
                 "name": d.name,
                 "images": d.count,
-                "at_hand": at_hand(d.name),
+                "at_hand": is_available(d.name),
                 "role": d.role,
                 "licence": d.licence,
                 "source": d.source,
@@ -154,7 +154,7 @@ def ledger_command(options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps([{key: _finite(value) for key, value in vars(row).items()} for row in rows], indent=1))
         return
-    columns = ["id", "where", "experiment", "protocol", "published", "ours", "gap", "share", "verdict", "detail"]
+    columns = ["id", "where", "experiment", "protocol", "published", "ours", "gap", "training_fraction", "verdict", "detail"]
     if rows:
         shown = rows_frame(rows)[columns].astype(object)
         shown = shown.where(shown.notna(), "–")
@@ -183,7 +183,7 @@ def verify_command(options: argparse.Namespace) -> int:
 
 def default_data() -> str:
     """Set5, or the stand-in, and a word about it."""
-    name = first_at_hand("Set5")
+    name = first_available("Set5")
     if name == "Sample":
         print(f"srlib: Set5 is not in {data_folder()}, so the Sample images stand in for it", file=sys.stderr)
     return name
@@ -198,7 +198,7 @@ def parse_metrics(text: str) -> tuple[str, ...]:
 
 
 def _model(name: str, scale: int, weights: Path | None) -> nn.Module | None:
-    return None if name == "bicubic" else trained_model(name, scale, weights)
+    return None if name == "bicubic" else load_model(name, scale, weights)
 
 
 def _finite(value: Any) -> Any:

@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 
 from srlib.cli.commands import default_data, parse_metrics
-from srlib.datasets import ImageSet, at_hand, data_folder, open_images
+from srlib.datasets import ImageSet, data_folder, is_available, open_images
 from srlib.errors import InputError
 from srlib.metrics import IFC_MIN_SIDE
 from srlib.papers import get_experiment
@@ -17,9 +17,9 @@ from srlib.protocol import METRICS, get_protocol
 from srlib.records.flagships import FLAGSHIPS, cycles
 from srlib.records.merge import merge
 from srlib.records.plan import queue
-from srlib.records.queue import LISTS, work
+from srlib.records.queue import LISTS, run_queue
 from srlib.records.record import Record, results_folder
-from srlib.records.run import add_scores, run, snapshots
+from srlib.records.run import add_scores, run_experiment, snapshots
 
 TRAINING_OPTIONS = (
     *("seed", "recipe", "budget", "fit", "start_from", "keep"),
@@ -35,13 +35,13 @@ def train_command(options: argparse.Namespace) -> None:
     for images in scored:
         _check_scorable(images, scales)
     data, out = options.data, options.out
-    if data is None and not at_hand(experiment.data):
+    if data is None and not is_available(experiment.data):
         data, out = "SampleTrain", out or results_folder() / "runs"  # never among the records that the book shows
         print(f"srlib: {experiment.data} is not in {data_folder()}, so SampleTrain stands in for it", file=sys.stderr)
     how = {name: getattr(options, name) for name in TRAINING_OPTIONS}
     if options.threads:
         torch.set_num_threads(options.threads)
-    record = run(experiment, out, data=data, **how)
+    record = run_experiment(experiment, out, data=data, **how)
     info = record.info
     print(f"{record.folder}: {info['iterations_done']} of {info['iterations']} iterations in {info['seconds']} s")
     if not info["finished"]:
@@ -95,7 +95,7 @@ def work_command(options: argparse.Namespace) -> None:
     """Train for so many minutes in the background: from the top of the lists, several runs side by side."""
     how = {name: getattr(options, name) for name in ("jobs", "threads", "device", "group")}
     lists = options.list or LISTS
-    if not work(options.minutes, options.out or results_folder(), lists=lists, report=partial(print, flush=True), **how):
+    if not run_queue(options.minutes, options.out or results_folder(), lists=lists, report=partial(print, flush=True), **how):
         print("Nothing is left that can be trained with the data at hand in this time: see queue --all.")
 
 

@@ -19,12 +19,12 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torch import nn
 
-from srlib.figures.regions import Region, find, surroundings
+from srlib.figures.regions import Region, context_window, find
 from srlib.images import imresize, modcrop, rgb_to_luma, rgb_to_ycbcr, round_uint8, to_float, ycbcr_to_rgb
 from srlib.inference.enlarge import as_method
 from srlib.models import macs_per_pixel, params
 from srlib.protocol import PROTOCOLS, Protocol, Score
-from srlib.records.methods import Method, find_method
+from srlib.records.methods import TrainedMethod, find_method
 
 MOST_WORK = 1e11  # multiplications that a missing score may cost: some seconds of a CPU core
 ERROR_TOP = 60  # grey levels at the end of the error maps' colours, the same in all figures
@@ -83,11 +83,11 @@ def cut(scene: Scene, model: nn.Module | None) -> np.ndarray:
     """
     if model is None:
         return to_float(scene.ilr)[scene.region.window]
-    lr, ilr, inner = surroundings(scene.region.window, scene.lr.shape[:2], model, scene.region.scale)
+    lr, ilr, inner = context_window(scene.region.window, scene.lr.shape[:2], model, scene.region.scale)
     return as_method(model)(scene.lr[lr], scene.ilr[ilr], scene.region.scale)[inner]
 
 
-def score(scene: Scene, method: Method) -> Score | None:
+def score(scene: Scene, method: TrainedMethod) -> Score | None:
     """The whole image's PSNR and SSIM: from the record, else computed; `None` if that would take too long."""
     region, protocol = scene.region, scene.protocol
     if method.record is not None:
@@ -116,7 +116,7 @@ class Crop:
     params: int | None = None  # the papers' count; `None` for what is no network
 
 
-def crop(scene: Scene, method: Method) -> Crop:
+def crop(scene: Scene, method: TrainedMethod) -> Crop:
     """Run a method on a region and compare it with the original."""
     sr, window = cut(scene, method.model), scene.region.window
     luma = rgb_to_luma(round_uint8(255 * sr))
@@ -137,13 +137,13 @@ class View:
 
     @property
     def narrow(self) -> "View":
-        """The same of the region's `focus` alone, which is what figures and tables show of a wider cut."""
+        """The same of the region's `inner` alone, which is what figures and tables show of a wider cut."""
         region = self.scene.region
-        if region.focus is None:
+        if region.inner is None:
             return self
-        top, left, height, width = region.focus
+        top, left, height, width = region.inner
         inside = slice(top, top + height), slice(left, left + width)
-        region = replace(region, top=region.top + top, left=region.left + left, height=height, width=width, focus=None)
+        region = replace(region, top=region.top + top, left=region.left + left, height=height, width=width, inner=None)
         crops = tuple(replace(c, pixels=c.pixels[inside], error=c.error[inside]) for c in self.crops)
         return replace(self, scene=replace(self.scene, region=region), crops=crops)
 
@@ -165,7 +165,7 @@ def view(region: Region, methods: dict[str, str], protocol: str, device: str = "
     place = scene(region, protocol)
     found = {label: find_method(label, experiment, region.scale, device) for label, experiment in methods.items()}
     missing = {label: method for label, method in found.items() if isinstance(method, str)}
-    return View(place, tuple(crop(place, m) for m in found.values() if isinstance(m, Method)), missing)
+    return View(place, tuple(crop(place, m) for m in found.values() if isinstance(m, TrainedMethod)), missing)
 
 
 def crop_figure(view: View) -> Figure:

@@ -6,8 +6,8 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from srlib.figures.sweeps import FULL
-from srlib.ledger.comparisons import filters, whole
+from srlib.figures.sweeps import PAPER_SIZE
+from srlib.ledger.comparisons import full_size_name, width_of
 from srlib.models import MODELS
 from srlib.records.scores import runs
 
@@ -28,12 +28,17 @@ def curves(experiments: Mapping[str, str]) -> pd.DataFrame:
         Columns `panel` (the paper's size, so many filters, 'for a CPU'), `series`, `seed`, `budget`, `iteration`, `psnr` (dB).
     """
     parts, series_of = [pd.DataFrame(columns=COLUMNS)], {name: series for series, name in experiments.items()}
-    for name in (name for name in runs().names() if whole(name) in series_of):
+    for name in (name for name in runs().names() if full_size_name(name) in series_of):
         for (_, budget, *_), records in runs().groups(name).items():
             for record in (record for record in records if (record.folder / "curve.csv").exists()):
                 curve = record.curve.dropna(subset="psnr")[["iteration", "psnr"]]
-                panel = FULL if name in MODELS else f"{filters(name)} filters" if filters(name) else "for a CPU"
-                known = {"panel": panel, "series": series_of[whole(name)], "seed": record.info["seed"], "budget": budget}
+                panel = PAPER_SIZE if name in MODELS else f"{width_of(name)} filters" if width_of(name) else "for a CPU"
+                known = {
+                    "panel": panel,
+                    "series": series_of[full_size_name(name)],
+                    "seed": record.info["seed"],
+                    "budget": budget,
+                }
                 parts.append(curve.assign(**known)[COLUMNS])
     return pd.concat([part for part in parts if len(part)] or parts, ignore_index=True)
 

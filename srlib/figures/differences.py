@@ -18,7 +18,7 @@ class _Line:
 
     name: str
     psnr: float  # dB, better minus worse
-    margin: float  # half its interval over seeds
+    ci_half_width: float  # over seeds
     images: tuple[float, float]  # its interval over test images
     printed: float | None
     seeds: str  # of both; empty for a mean
@@ -30,8 +30,8 @@ def _lines(order: Order, paper: str, pair_of: Callable[[Difference], str], datas
     lines = []
     for d in found:
         seeds = " and ".join(str(len(several)) for several in d.seeds)
-        lines.append(_Line(pair_of(d), d.psnr, d.margin, d.images, printed_difference(d, paper), seeds))
-    if len(found) > 1 and order.says != ALIKE:
+        lines.append(_Line(pair_of(d), d.psnr, d.ci_half_width, d.images, printed_difference(d, paper), seeds))
+    if len(found) > 1 and order.relation != ALIKE:
         printed = [line.printed for line in lines]
         mean = None if None in printed else sum(printed) / len(printed)
         lines.append(_Line(f"mean of the {len(found)}", *mean_difference(found), mean_by_image(found), mean, ""))
@@ -59,7 +59,9 @@ def difference_figure(
     figure, axes = plt.subplots(figsize=(7.5, 1.1 + 0.3 * max(len(lines), 2)), layout="constrained")
     for y, line in ((y, line) for y, line in enumerate(lines) if isinstance(line, _Line)):
         look = {"fmt": "o", "markersize": 6} if line.seeds else {"fmt": "D", "markersize": 7}
-        axes.errorbar(line.psnr, y, xerr=line.margin if math.isfinite(line.margin) else None, color="C3", capsize=3, **look)
+        axes.errorbar(
+            line.psnr, y, xerr=line.ci_half_width if math.isfinite(line.ci_half_width) else None, color="C3", capsize=3, **look
+        )
         if math.isfinite(line.images[0]):
             axes.plot(line.images, [y + 0.25] * 2, color="C3", linewidth=4, alpha=0.25, solid_capstyle="butt")
         if line.printed is not None:
@@ -96,7 +98,7 @@ def difference_table(
             for line in _lines(order, paper, pair_of, dataset):
                 printed = "–" if line.printed is None else f"{line.printed:+.2f}"
                 known = {"claim": claim, "pair": line.name, "seeds": line.seeds or "–", "printed": printed}
-                margin = f" ± {line.margin:.3f}" if math.isfinite(line.margin) else ""
+                margin = f" ± {line.ci_half_width:.3f}" if math.isfinite(line.ci_half_width) else ""
                 low, high = line.images
                 images = f" (images {low:+.2f} to {high:+.2f})" if math.isfinite(low) else ""
                 rows.setdefault((claim, line.name), known)[f"ours, {dataset}"] = f"{line.psnr:+.3f}{margin}{images}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from torch import nn
 
-from srlib.datasets import at_hand, open_images
+from srlib.datasets import is_available, open_images
 from srlib.errors import InputError
 
 Window = tuple[slice, slice]  # rows and columns
@@ -18,7 +18,7 @@ Window = tuple[slice, slice]  # rows and columns
 class Region:
     """A rectangle of a test image, in HR pixels; it is ours, and `why` says what it is to show.
 
-    `focus` is the rectangle that it was before `around` made it wider: top, left, height and width inside the wider one.
+    `inner` is the rectangle that it was before `grow_to_square` made it wider: top, left, height and width inside the wider one.
     """
 
     image: str
@@ -29,7 +29,7 @@ class Region:
     height: int
     width: int
     why: str
-    focus: tuple[int, int, int, int] | None = None
+    inner: tuple[int, int, int, int] | None = None
 
     @property
     def window(self) -> Window:
@@ -80,7 +80,7 @@ def find(region: Region) -> tuple[np.ndarray, Region]:
     Region
         The one given, or, if the dataset is not at hand, one in a photograph of `Sample`.
     """
-    if not at_hand(region.dataset):
+    if not is_available(region.dataset):
         place = next((group.index(region) for group in REGIONS.values() if region in group), 0)
         image, top, left, why = STAND_INS[place % len(STAND_INS)]
         region = replace(region, image=image, dataset="Sample", top=top, left=left, why=f"it shows {why}")
@@ -91,8 +91,8 @@ def find(region: Region) -> tuple[np.ndarray, Region]:
     return images.read(names.index(region.image)), region
 
 
-def around(region: Region, side: int = 256) -> Region:
-    """A region grown to a square about it, for the viewer; the region itself becomes its `focus`.
+def grow_to_square(region: Region, side: int = 256) -> Region:
+    """A region grown to a square about it, for the viewer; the region itself becomes its `inner`.
 
     Parameters
     ----------
@@ -107,11 +107,11 @@ def around(region: Region, side: int = 256) -> Region:
     height, width = (min(max(side, n), size) for n, size in zip((region.height, region.width), sizes, strict=True))
     top = max(0, min(region.top + (region.height - height) // 2, sizes[0] - height))
     left = max(0, min(region.left + (region.width - width) // 2, sizes[1] - width))
-    focus = region.top - top, region.left - left, region.height, region.width
-    return replace(region, top=top, left=left, height=height, width=width, focus=focus)
+    inner = region.top - top, region.left - left, region.height, region.width
+    return replace(region, top=top, left=left, height=height, width=width, inner=inner)
 
 
-def surroundings(window: Window, size: tuple[int, int], model: nn.Module, scale: int) -> tuple[Window, Window, Window]:
+def context_window(window: Window, size: tuple[int, int], model: nn.Module, scale: int) -> tuple[Window, Window, Window]:
     """What a network must see for its output inside a window to be exact.
 
     Parameters

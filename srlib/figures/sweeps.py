@@ -12,13 +12,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from srlib.ledger.comparisons import like_depth, margin, pooled
+from srlib.ledger.comparisons import ci_half_width, like_depth, pooled_std
 from srlib.papers import get_experiment
 from srlib.records.rerun import Rerun
 from srlib.records.scores import runs
 
 COLUMNS = ["panel", "source", "series", "x", "psnr", "seed", "budget", "iterations", "recipe", "experiment"]
-FULL = "the paper's size"
+PAPER_SIZE = "the paper's size"
 _STYLES = {"published": "o", "record": "o", "this run": "D"}
 
 
@@ -51,7 +51,7 @@ def sweep(
         length, that which most networks have, so that they can be compared.
     """
     points = [
-        (FULL, "published", series, x, value, "", 1.0, 0, "", experiments.get((series, x), ""))
+        (PAPER_SIZE, "published", series, x, value, "", 1.0, 0, "", experiments.get((series, x), ""))
         for (series, x), value in published.items()
     ]
     for (series, x), name in experiments.items():
@@ -59,7 +59,7 @@ def sweep(
             base, _, width = narrow.rpartition("_w")
             if narrow != name and base != name.removesuffix("_w128"):
                 continue
-            panel = FULL if narrow == name else f"{width} filters"
+            panel = PAPER_SIZE if narrow == name else f"{width} filters"
             for (recipe, budget, *_), records in runs().groups(narrow).items():
                 for record in records:
                     psnr = record.mean(dataset, scale, "psnr", protocol)
@@ -69,7 +69,7 @@ def sweep(
         for record in fresh.records if fresh else ():
             spelt = record.info["experiment"]
             if spelt == name or spelt.rpartition("_w")[0] == name.removesuffix("_w128"):
-                panel = FULL if spelt == name else f"{spelt.rpartition('_w')[2]} filters"
+                panel = PAPER_SIZE if spelt == name else f"{spelt.rpartition('_w')[2]} filters"
                 panel += f", {fresh.test_set}, this run's data" if fresh.stand_in else ""
                 psnr = record.mean(fresh.test_set, scale, "psnr", protocol)
                 known = (record.info[key] for key in ("seed", "budget", "iterations_done"))
@@ -104,7 +104,7 @@ def sweep_figure(
     place : str
         Test set and scale, for the axis.
     """
-    panels, ticks = list(dict.fromkeys([FULL, *points.panel])), sorted(set(ticks))
+    panels, ticks = list(dict.fromkeys([PAPER_SIZE, *points.panel])), sorted(set(ticks))
     figure, axes_of = plt.subplots(1, len(panels), figsize=(4.6 * len(panels), 3.8), layout="constrained", squeeze=False)
     for axes, panel in zip(axes_of[0], panels, strict=True):
         here = points[points.panel == panel]
@@ -158,7 +158,7 @@ def margins(points: pd.DataFrame, recipe: str, budget: float) -> Callable[[str, 
     groups = {name: group.to_numpy() for name, group in alike.groupby("experiment").psnr}
 
     def half(experiment: str, seeds: int) -> float:
-        return margin([pooled(values for name, values in groups.items() if like_depth(experiment, name))], [seeds])
+        return ci_half_width([pooled_std(values for name, values in groups.items() if like_depth(experiment, name))], [seeds])
 
     return half
 

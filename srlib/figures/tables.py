@@ -165,7 +165,7 @@ def _ours(rows: list[Row], protocol: str) -> str:
     digits = [len(row.published.partition(".")[2]) for row in rows]
     numbers = " / ".join("–" if r.ours is None else f"{r.ours:.{d}f}" for r, d in zip(rows, digits, strict=True))
     gaps = " / ".join("–" if r.gap is None else f"{r.gap:+.{d}f}" for r, d in zip(rows, digits, strict=True))
-    trained = [row.share for row in rows if row.recipe]
+    trained = [row.training_fraction for row in rows if row.recipe]
     share = f"<br>{percent(trained[0])} of the training" if trained else ""
     return f"{protocol} {numbers} {mark}<br>{gaps}{share}".strip()
 

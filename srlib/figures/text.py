@@ -51,7 +51,7 @@ def mixed_protocols() -> str:
     return markdown_table(pd.DataFrame(rows))
 
 
-def plain(words: str) -> str:
+def escape_markdown(words: str) -> str:
     """Words of a paper's text, safe inside Markdown."""
     return (
         words.replace("\\_", "_")  # which the text escapes already

@@ -21,8 +21,14 @@ from srlib.models.dsrn import Residual
 
 _PALETTE = sns.color_palette("colorblind")
 _INK, _GREY = "0.15", "0.5"
-COLOURS = {"f_recurrent": _PALETTE[0], "f_lr": _PALETTE[0], "f_hr": _PALETTE[1], "f_up": _PALETTE[4], "f_down": _PALETTE[2]}
-COLOURS |= {"f_output": _INK, "f_input": _PALETTE[5], "skip": _GREY}
+LINK_COLOURS = {
+    "f_recurrent": _PALETTE[0],
+    "f_lr": _PALETTE[0],
+    "f_hr": _PALETTE[1],
+    "f_up": _PALETTE[4],
+    "f_down": _PALETTE[2],
+}
+LINK_COLOURS |= {"f_output": _INK, "f_input": _PALETTE[5], "skip": _GREY}
 _RADIUS = 0.33
 _FONT = 12
 _THIN = {"linewidth": 1.2, "mutation_scale": 9}
@@ -120,7 +126,7 @@ def _label(axes: Axes, at_point: np.ndarray, shift: tuple[float, float], text: s
 
 
 def _colour(link: Link) -> object:
-    return COLOURS.get(link.name, _PALETTE[3])
+    return LINK_COLOURS.get(link.name, _PALETTE[3])
 
 
 def draw_folded(recurrence: Recurrence, axes: Axes | None = None) -> Figure:

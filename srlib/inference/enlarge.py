@@ -17,7 +17,7 @@ from srlib.errors import InputError
 from srlib.images import RGB_TO_YCBCR, imresize, to_float
 from srlib.inference.pictures import Picture, open_picture
 from srlib.inference.tiling import run_network
-from srlib.protocol import SCALES, Method
+from srlib.protocol import SCALES, Upscaler
 
 LUMA = RGB_TO_YCBCR[0]
 LUMA_TO_RGB = 255 / 219  # what a step of studio-range luma is in each of R, G and B
@@ -66,7 +66,7 @@ def super_resolve(
     return enlarge(picture, method, scale).as_given()
 
 
-def enlarge(picture: Picture, method: Method | None, scale: int) -> Picture:
+def enlarge(picture: Picture, method: Upscaler | None, scale: int) -> Picture:
     """Enlarge a picture by a method, or by bicubic if `None`; transparency by bicubic in any case."""
     _check_scale(scale)
     ilr = imresize(picture.pixels, scale)
@@ -85,7 +85,7 @@ def as_method(
     tile: int | None = None,
     self_ensemble: bool = False,
     progress: bool = False,
-) -> Method:
+) -> Upscaler:
     """Wrap a network as `method(lr, ilr, scale)` for `Protocol.evaluate`; options as for `super_resolve`.
 
     Notes

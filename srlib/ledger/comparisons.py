@@ -17,18 +17,18 @@ from itertools import product
 import numpy as np
 from scipy.stats import bootstrap, f, t
 
-from srlib.models import outline
-from srlib.papers import TOLERANCES, claims, filters, get_experiment, whole
+from srlib.models import meta_model
+from srlib.papers import TOLERANCES, claims, full_size_name, get_experiment, width_of
 from srlib.papers.orderings import ALIKE, BETTER, NOT_BETTER, NOT_WORSE, Order
 from srlib.papers.standin import SUFFIX
-from srlib.records.record import Record, pixels_seen, share
+from srlib.records.record import Record, pixels_seen, training_fraction
 from srlib.records.scores import Runs, runs
 
 LEVEL = 0.95  # of the intervals
 LIKE_DEPTH = 1.5  # the larger depth over the smaller, at most, for networks whose scatter is pooled
 SUPPORTED, CONTRADICTED, UNDECIDED = "supported", "contradicted", "undecided"
 Cell = tuple[str, int, str, str]  # dataset, scale, protocol, metric
-Scatter = tuple[float, int]  # standard deviation between seeds (dB) and its degrees of freedom
+SeedStd = tuple[float, int]  # standard deviation between seeds (dB) and its degrees of freedom
 INSTEAD = {"DIV2K_valid": "Set5"}  # on which narrow networks, trained on other images, are compared in place of another set
 MATURE = 0.05  # share of the published training from which networks of the paper's size speak for or against the paper
 
@@ -47,28 +47,28 @@ class Difference:
     better: str  # as the paper has it
     worse: str
     psnr: float  # dB (or the unit of another metric), mean over seeds: better minus worse
-    margin: float  # half of its interval; infinite where no network alike has two seeds
-    together: float  # half of the interval when those of all pairs of the claim are to hold at once
+    ci_half_width: float  # half of its interval; infinite where no network alike has two seeds
+    joint_half_width: float  # half of the interval when those of all pairs of the claim are to hold at once
     seeds: tuple[tuple[int, ...], tuple[int, ...]]  # of the one, of the other
     dataset: str
     scale: int
     protocol: str
     recipe: str
-    share: float  # of the published training, of the one with less
-    scatter: tuple[Scatter, Scatter]  # of the one, of the other
+    training_fraction: float  # of the published training, of the one with less
+    seed_stds: tuple[SeedStd, SeedStd]  # of the one, of the other
     by_image: tuple[float, ...] = ()  # the same difference on each test image
     metric: str = "psnr"
 
-    def says(self, what: str) -> str:
+    def outcome(self, what: str) -> str:
         """'supported' if the whole interval is where the claim has it, 'contradicted' if none of it is, else 'undecided'.
 
         A claim needs all its pairs, so each pair's own interval may support it. One pair is enough to contradict it, so there
         the interval is the one that holds for all pairs at once.
         """
         low, high = region(what, self.metric)
-        if self.psnr + self.together < low or self.psnr - self.together > high:
+        if self.psnr + self.joint_half_width < low or self.psnr - self.joint_half_width > high:
             return CONTRADICTED
-        return SUPPORTED if self.psnr - self.margin > low and self.psnr + self.margin < high else UNDECIDED
+        return SUPPORTED if self.psnr - self.ci_half_width > low and self.psnr + self.ci_half_width < high else UNDECIDED
 
     @property
     def images(self) -> tuple[float, float]:
@@ -76,7 +76,7 @@ class Difference:
         return interval(self.by_image)
 
     def __str__(self) -> str:
-        margin = f" ± {self.margin:.2f}" if math.isfinite(self.margin) else ""
+        margin = f" ± {self.ci_half_width:.2f}" if math.isfinite(self.ci_half_width) else ""
         place = f" on {self.dataset} ×{self.scale}"
         return f"{self.better} against {self.worse} {self.psnr:+.2f}{margin}{' dB' * (self.metric == 'psnr')}{place}"
 
@@ -90,7 +90,7 @@ def interval(values: tuple[float, ...]) -> tuple[float, float]:
     return float(found.confidence_interval.low), float(found.confidence_interval.high)
 
 
-def pooled(groups: Iterable[Sequence[float]]) -> Scatter:
+def pooled_std(groups: Iterable[Sequence[float]]) -> SeedStd:
     """Standard deviation within groups, pooled, and its degrees of freedom; (NaN, 0) if none has two values."""
     groups = [np.asarray(values, float) for values in groups if len(values)]
     freedom = sum(len(values) - 1 for values in groups)
@@ -98,7 +98,7 @@ def pooled(groups: Iterable[Sequence[float]]) -> Scatter:
     return (math.sqrt(squares / freedom), freedom) if freedom else (math.nan, 0)
 
 
-def margin(scatters: Sequence[Scatter], counts: Sequence[int], together: int = 1) -> float:
+def ci_half_width(scatters: Sequence[SeedStd], counts: Sequence[int], together: int = 1) -> float:
     """Half the 95 % interval of a mean, or of a difference of two means.
 
     Parameters
@@ -122,7 +122,7 @@ def margin(scatters: Sequence[Scatter], counts: Sequence[int], together: int = 1
     return float(t.ppf(1 - (1 - LEVEL) / (2 * together), freedom)) * deviation
 
 
-def scatter(name: str, key: tuple, cell: Cell, source: Runs | None = None) -> Scatter:
+def seed_std(name: str, key: tuple, cell: Cell, source: Runs | None = None) -> SeedStd:
     """What seeds do to a cell: pooled over all networks alike and trained like `name` at `key`.
 
     If its own seeds scatter more than the others' by an F test at 5 %, they stand alone.
@@ -132,17 +132,17 @@ def scatter(name: str, key: tuple, cell: Cell, source: Runs | None = None) -> Sc
     scores = {other: [r.means[cell] for r in group if cell in r.means] for other, group in groups.items() if group}
     own = scores.pop(name, [])
     others = [values for other, values in scores.items() if alike(name, other)]
-    (one, freedom), (rest, more) = pooled([own]), pooled(others)
+    (one, freedom), (rest, more) = pooled_std([own]), pooled_std(others)
     if freedom and more and one**2 > f.ppf(LEVEL, freedom, more) * rest**2:
         return one, freedom
-    return pooled([own, *others])
+    return pooled_std([own, *others])
 
 
 def alike(one: str, other: str) -> bool:
     """Whether two experiments are so alike that their scatter is pooled: in kind, width, depth and length."""
     kinds = [(e.model, e.arguments.get("residual", True)) for e in map(get_experiment, (one, other))]
     labels = [re.findall(r"_(?:epoch|iteration)\d+", name) for name in (one, other)]  # what was kept on the way is apart
-    return kinds[0] == kinds[1] and labels[0] == labels[1] and filters(one) == filters(other) and like_depth(one, other)
+    return kinds[0] == kinds[1] and labels[0] == labels[1] and width_of(one) == width_of(other) and like_depth(one, other)
 
 
 def _ended(source: Runs, name: str) -> dict[tuple, list[Record]]:
@@ -154,7 +154,7 @@ def _ended(source: Runs, name: str) -> dict[tuple, list[Record]]:
 @lru_cache(8192)
 def like_depth(one: str, other: str) -> bool:
     """Whether two experiments' networks are so alike in depth that their scatter is pooled."""
-    depths = [outline(get_experiment(name).make).depth for name in (one, other)]
+    depths = [meta_model(get_experiment(name).make).depth for name in (one, other)]
     return max(depths) <= LIKE_DEPTH * min(depths)
 
 
@@ -222,7 +222,7 @@ def _longest(source: Runs, names: Sequence[str]) -> tuple | None:
         data_as_declared = all(key[2] == get_experiment(name).data for name in names)
         # What builds on another run has had more training than its own length says. A recipe's name may hide another length.
         if not key[3] and data_as_declared and common and max(seen) <= 1.01 * min(seen):
-            found[key] = min(map(share, firsts))
+            found[key] = min(map(training_fraction, firsts))
     return max(found, key=lambda key: (found[key], str(key)), default=None)
 
 
@@ -242,18 +242,18 @@ def _difference(
     better: str, worse: str, records: list[list[Record]], key: tuple, cell: Cell, together: int, source: Runs
 ) -> Difference:
     one, other = ([record.means[cell] for record in several] for several in records)
-    scatters = tuple(scatter(name, key, cell, source) if name != "bicubic" else (0.0, 1_000_000) for name in (better, worse))
+    scatters = tuple(seed_std(name, key, cell, source) if name != "bicubic" else (0.0, 1_000_000) for name in (better, worse))
     counts = (len(one), len(other))
     return Difference(
         better,
         worse,
         float(np.mean(one) - np.mean(other)),
-        margin(scatters, counts),
-        margin(scatters, counts, together),
+        ci_half_width(scatters, counts),
+        ci_half_width(scatters, counts, together),
         tuple(tuple(sorted(record.info.get("seed", 0) for record in several)) for several in records),
         *cell[:3],
         key[0],
-        min(share(several[0]) for several in records),
+        min(training_fraction(several[0]) for several in records),
         scatters,
         tuple(_by_image(records, cell)),
         cell[3],
@@ -272,7 +272,7 @@ def mean_difference(found: Sequence[Difference]) -> tuple[float, float]:
     Runs of one seed see the same patches in the same order and share their luck, so the mean of several networks is not
     taken to scatter less than one.
     """
-    return float(np.mean([d.psnr for d in found])), float(np.mean([d.margin for d in found]))
+    return float(np.mean([d.psnr for d in found])), float(np.mean([d.ci_half_width for d in found]))
 
 
 def mean_by_image(found: Sequence[Difference]) -> tuple[float, float]:
@@ -292,11 +292,11 @@ def standin_form(name: str) -> str:
     return name if name == "bicubic" else name + SUFFIX
 
 
-def forms(source: Runs | None = None) -> Iterator[tuple[str, Callable[[str], str]]]:
+def run_variants(source: Runs | None = None) -> Iterator[tuple[str, Callable[[str], str]]]:
     """What may have been run in place of the papers' networks, in words, and its names: the networks themselves come first."""
     yield "the paper's size", str
     yield "the paper's size, other training images", standin_form
-    for width in sorted({int(filters(name)) for name in (source or runs()).names() if filters(name)}, reverse=True):
+    for width in sorted({int(width_of(name)) for name in (source or runs()).names() if width_of(name)}, reverse=True):
         yield f"{width} filters", partial(narrow_form, width=width)
 
 
@@ -318,19 +318,19 @@ class Evidence:
     @property
     def mature(self) -> bool:
         """Whether it speaks for or against the paper: its own networks, not too briefly trained."""
-        return self.full_size and self.share >= MATURE
+        return self.full_size and self.training_fraction >= MATURE
 
     @property
-    def share(self) -> float:
+    def training_fraction(self) -> float:
         """Of the published training, of the network with the least."""
-        return min(difference.share for difference in self.differences)
+        return min(difference.training_fraction for difference in self.differences)
 
 
-def find_evidence(order: Order, source: Runs | None = None) -> list[Evidence]:
+def find_differences(order: Order, source: Runs | None = None) -> list[Evidence]:
     """What our runs say of a claim, apart for each size of network: the paper's first, then narrow ones from the widest."""
     found = []
     options = {"scales": order.scales, "metric": order.metric, "source": source}
-    for size, form in forms(source):
+    for size, form in run_variants(source):
         several = tuple(differences(order.pairs, form, order.datasets, **options))
         if not several and form is not str and (instead := [INSTEAD[name] for name in order.datasets if name in INSTEAD]):
             several = tuple(differences(order.pairs, form, instead, **options))
@@ -341,22 +341,24 @@ def find_evidence(order: Order, source: Runs | None = None) -> list[Evidence]:
     return found
 
 
-def evidence(order: Order, source: Runs | None = None) -> Evidence | None:
+def deciding_evidence(order: Order, source: Runs | None = None) -> Evidence | None:
     """The evidence that gives the verdict.
 
     That of the paper's own networks if they are trained for long enough and decide; else that with the most comparisons, of
     equals the one with the most intervals, of equals the largest networks'.
     """
-    found = find_evidence(order, source)
+    found = find_differences(order, source)
     own = [e for e in found if e.mature and e.outcome != UNDECIDED]
     return max(
-        own or found, key=lambda e: (len(e.differences), sum(math.isfinite(d.margin) for d in e.differences)), default=None
+        own or found,
+        key=lambda e: (len(e.differences), sum(math.isfinite(d.ci_half_width) for d in e.differences)),
+        default=None,
     )
 
 
 def evidence_on(order: Order, dataset: str, source: Runs | None = None) -> list[Difference]:
     """The differences on one test set, whether or not the claim names it, of the networks that give the verdict."""
-    found = evidence(order, source)
+    found = deciding_evidence(order, source)
     if found is None:
         return []
     return list(differences(order.pairs, found.form, (dataset,), order.scales, metric=order.metric, source=source))
@@ -367,7 +369,7 @@ def outcome(order: Order, found: Sequence[Difference], complete: bool = True) ->
 
     One pair contradicts it; all pairs, on all sets and scales that its sentence names, support it.
     """
-    answers = {difference.says(order.says) for difference in found}
+    answers = {difference.outcome(order.relation) for difference in found}
     if CONTRADICTED in answers:
         return CONTRADICTED
     return SUPPORTED if answers == {SUPPORTED} and complete else UNDECIDED
@@ -376,7 +378,7 @@ def outcome(order: Order, found: Sequence[Difference], complete: bool = True) ->
 def printed_difference(difference: Difference, paper: str) -> float | None:
     """The same two networks' difference (dB) as one paper prints it; `None` where it does not print both."""
     values = []
-    for name in (whole(difference.better), whole(difference.worse)):
+    for name in (full_size_name(difference.better), full_size_name(difference.worse)):
         cells = [c for c in claims(paper) if (c.kind, c.metric, c.experiment) == ("measured", "psnr", name)]
         values += [c.number for c in cells if (c.dataset, c.scale) == (difference.dataset, difference.scale)][:1]
     return values[0] - values[1] if len(values) == 2 else None

@@ -7,13 +7,13 @@ from typing import Any
 
 import pandas as pd
 
-from srlib.ledger.comparisons import Evidence, evidence, find_evidence, margin, pooled
+from srlib.ledger.comparisons import Evidence, ci_half_width, deciding_evidence, find_differences, pooled_std
 from srlib.papers import EXPERIMENTS, HEADLINE, PAPERS, TOLERANCES, Claim, claims, get_experiment
 from srlib.papers.checks import inconsistent, recomputed
 from srlib.papers.orderings import ALIKE, ORDERS
 from srlib.papers.standin import SUFFIX
 from srlib.records.record import damaged_records
-from srlib.records.scores import Ours, Runs, percent, runs
+from srlib.records.scores import OurScore, Runs, percent, runs
 
 VERDICTS = {
     "reached": "a score of ours is the printed one, within the tolerance; a network that the paper puts forward may be above",
@@ -57,7 +57,7 @@ class Row:
     published: str
     ours: float | None
     gap: float | None
-    share: float | None  # of the published training behind ours: pixels of all patches seen
+    training_fraction: float | None  # of the published training behind ours: pixels of all patches seen
     recipe: str
     seeds: tuple[int, ...]
     verdict: str
@@ -76,7 +76,7 @@ def protocols_of(claim: Claim) -> tuple[str, ...]:
     return EXPERIMENTS[claim.experiment].protocols if claim.experiment in EXPERIMENTS else ("",)
 
 
-def find_ours(claim: Claim, protocol: str) -> Ours | None:
+def find_ours(claim: Claim, protocol: str) -> OurScore | None:
     """Our number for a measured or quoted claim; of the stand-in's training where there is no other."""
     cell = (claim.dataset, claim.scale, claim.metric, protocol)
     for name in (UNTRAINED.get(claim.experiment), claim.experiment, claim.experiment + SUFFIX):
@@ -88,10 +88,18 @@ def find_ours(claim: Claim, protocol: str) -> Ours | None:
 def rows_of(claim: Claim) -> Iterable[Row]:
     """The lines of one claim: one for each candidate protocol."""
     fields = {k: v for k, v in asdict(claim).items() if k in Row.__dataclass_fields__} | {"paper": claim.paper}
-    fields |= {"published": claim.value, "ours": None, "gap": None, "share": None, "recipe": "", "seeds": (), "detail": ""}
+    fields |= {
+        "published": claim.value,
+        "ours": None,
+        "gap": None,
+        "training_fraction": None,
+        "recipe": "",
+        "seeds": (),
+        "detail": "",
+    }
     contradiction = inconsistent(claim)
     if claim.kind == "order":
-        fields |= judge_order(claim.id)
+        fields |= judge_ordering(claim.id)
     elif claim.kind in ("arithmetic", "setting"):
         fields |= judge_arithmetic(claim)
     elif claim.kind in ("hardware", "image-only"):
@@ -125,12 +133,16 @@ def compare(claim: Claim, protocol: str) -> dict[str, Any]:
     name = ours.records[0].info["experiment"]
     found = {"experiment": name, "ours": ours.value, "gap": claim.gap(ours.value), "recipe": ours.recipe, "seeds": ours.seeds}
     if name.endswith(SUFFIX) or (ours.recipe and ours.records[0].info["data"] != get_experiment(name).data):
-        return found | {"share": ours.share, "verdict": "not comparable", "detail": "other training images"}
+        return found | {
+            "training_fraction": ours.training_fraction,
+            "verdict": "not comparable",
+            "detail": "other training images",
+        }
     verdict, detail = judge_score(claim, ours)
-    return found | {"share": ours.share, "verdict": verdict, "detail": detail}
+    return found | {"training_fraction": ours.training_fraction, "verdict": verdict, "detail": detail}
 
 
-def judge_score(claim: Claim, ours: Ours) -> tuple[str, str]:
+def judge_score(claim: Claim, ours: OurScore) -> tuple[str, str]:
     """The verdict on a score and what stands beside it.
 
     The tolerance is that of the metric. With three seeds or more half the 95 % interval of our mean is added, by as much again
@@ -138,13 +150,13 @@ def judge_score(claim: Claim, ours: Ours) -> tuple[str, str]:
     What is above a network that the paper puts forward has reached it; for all else the rule is two-sided.
     """
     gap, tolerance = claim.gap(ours.value), TOLERANCES[claim.metric]
-    tolerance += min(margin([pooled([ours.values])], [len(ours.values)]), tolerance) if len(ours.values) > 2 else 0.0
+    tolerance += min(ci_half_width([pooled_std([ours.values])], [len(ours.values)]), tolerance) if len(ours.values) > 2 else 0.0
     above = f"above by {gap:.{2 if claim.metric == 'psnr' else 4 if claim.metric == 'ssim' else 3}f}"
     if gap > tolerance:
         return ("reached" if claim.kind == "measured" and claim.experiment in HEADLINE else "above"), above
     if gap >= -tolerance:
         return "reached", ""
-    trained = f"{ours.recipe} recipe, {percent(ours.share)} of the published training" if ours.recipe else ""
+    trained = f"{ours.recipe} recipe, {percent(ours.training_fraction)} of the published training" if ours.recipe else ""
     return ("short of it" if ours.finished else "unfinished"), trained
 
 
@@ -156,7 +168,7 @@ def judge_arithmetic(claim: Claim) -> dict[str, Any]:
     return {"ours": ours, "gap": claim.gap(ours), "verdict": "agrees" if claim.printed_alike(ours) else "unexplained"}
 
 
-def judge_order(identifier: str, source: Runs | None = None) -> dict[str, Any]:
+def judge_ordering(identifier: str, source: Runs | None = None) -> dict[str, Any]:
     """The verdict on a claim of order, and what every size of network says of it.
 
     Networks of the paper's size give the verdict if they decide; else the size with the most pairs.
@@ -166,7 +178,7 @@ def judge_order(identifier: str, source: Runs | None = None) -> dict[str, Any]:
         return {"verdict": "not comparable"}
     if order.holds:
         return {"verdict": "agrees" if order.holds() else "unexplained", "note": "counted on the networks"}
-    found = evidence(order, source)
+    found = deciding_evidence(order, source)
     if found is None:
         return {"verdict": "not run", "note": order.limits}
     pairs = dict.fromkeys((d.better, d.worse) for d in found.differences)  # in order
@@ -174,14 +186,14 @@ def judge_order(identifier: str, source: Runs | None = None) -> dict[str, Any]:
     apart = [
         f"{size.size}: {size.outcome}; {'; '.join(map(str, size.differences))}; "
         f"{len({(d.better, d.worse) for d in size.differences})} of {len(order.pairs)} pairs."
-        for size in find_evidence(order, source)
+        for size in find_differences(order, source)
     ]
     return {
         "experiment": "; ".join(f"{a} against {b}" for a, b in pairs),
         "dataset": ", ".join(dict.fromkeys(d.dataset for d in found.differences)),
         "protocol": first.protocol,
-        "ours": min(-abs(d.psnr) if order.says == ALIKE else d.psnr for d in found.differences),
-        "share": found.share,
+        "ours": min(-abs(d.psnr) if order.relation == ALIKE else d.psnr for d in found.differences),
+        "training_fraction": found.training_fraction,
         "recipe": first.recipe,
         "seeds": tuple(sorted({seed for d in found.differences for seeds in d.seeds for seed in seeds})),
         "verdict": found.outcome,
@@ -193,13 +205,17 @@ def judge_order(identifier: str, source: Runs | None = None) -> dict[str, Any]:
 def describe(found: Evidence) -> str:
     """Size of the networks behind a verdict, and their share of the published training."""
     recipes = " and ".join(dict.fromkeys(difference.recipe for difference in found.differences))
-    return f"{found.size}, {recipes} recipe, {percent(found.share)} of the training"
+    return f"{found.size}, {recipes} recipe, {percent(found.training_fraction)} of the training"
 
 
 def ledger(papers: Iterable[str] = PAPERS) -> list[Row]:
     """All lines, paper by paper; damaged records stand at the end."""
     rows = [row for paper in papers for claim in claims(paper) for row in rows_of(claim)]
-    blank = dict.fromkeys(Row.__dataclass_fields__, "") | dict.fromkeys(("scale", "ours", "gap", "share")) | {"seeds": ()}
+    blank = (
+        dict.fromkeys(Row.__dataclass_fields__, "")
+        | dict.fromkeys(("scale", "ours", "gap", "training_fraction"))
+        | {"seeds": ()}
+    )
     blank |= {"verdict": "damaged", "kind": "file"}
     return rows + [Row(**blank | {"id": name, "note": why}) for name, why in damaged_records().items()]
 

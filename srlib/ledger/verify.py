@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from srlib.datasets import at_hand, open_images
+from srlib.datasets import is_available, open_images
 from srlib.images import imresize, modcrop, read_image
 from srlib.inference.enlarge import as_method
 from srlib.models import VDSR
@@ -44,7 +44,7 @@ def verify(
         VDSR's released weights as `.npz`.
     """
     for name in sets:
-        if not at_hand(name):
+        if not is_available(name):
             yield Check(f"{name}: everything", None, f"not at hand; run: python -m srlib fetch {name}")
             continue
         yield from _matlab(name, reference)

@@ -68,7 +68,7 @@ class _Undrawn(TorchFunctionMode):
         return function(*args, **kwargs or {})
 
 
-def outline(make: Callable[[], nn.Module]) -> nn.Module:
+def meta_model(make: Callable[[], nn.Module]) -> nn.Module:
     """A network to count on, quickly made.
 
     Parameters
@@ -112,7 +112,7 @@ def macs_per_pixel(make: Callable[[], nn.Module], scale: int) -> float:
         places = inputs[0] if isinstance(conv, nn.ConvTranspose2d) else output
         total += places.shape[-2] * places.shape[-1] * conv.weight.numel()
 
-    model = outline(make).eval()
+    model = meta_model(make).eval()
     for conv in model.modules():
         if isinstance(conv, CONVOLUTIONS):
             conv.register_forward_hook(count)

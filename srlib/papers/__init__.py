@@ -42,15 +42,15 @@ HEADLINE = frozenset(
 _LARGEST = {"drrn": "drrn_b1u25", "dsrn": "dsrn_t7_x3", "rlcsc": "rlcsc_k48", "drn": "drn_plus_x3"}
 
 
-def filters(name: str) -> str:
+def width_of(name: str) -> str:
     """The number that a narrow form's name ends in; empty for a network of the paper's size."""
     match = re.search(r"_w(\d+)$", name.removesuffix("_w128"))
     return match[1] if match else ""
 
 
-def whole(name: str) -> str:
+def full_size_name(name: str) -> str:
     """The paper's experiment of which `name` is a narrow form, or itself if there is none."""
-    base = name.removesuffix(f"_w{filters(name)}")
+    base = name.removesuffix(f"_w{width_of(name)}")
     if f"{base}_w128" in EXPERIMENTS:
         return f"{base}_w128"
     return base if base in EXPERIMENTS or drrn.parse(base) or re.search(r"_(epoch|iteration)\d+$", base) else name
@@ -62,10 +62,10 @@ def published_run(name: str) -> Recipe:
     A network of ours that is not the paper's is measured by its largest; a baseline, for which no paper here gives a recipe, by
     our `fast` one.
     """
-    if (match := re.search(r"_epoch(\d+)", name)) and whole(name) not in EXPERIMENTS:  # an epoch of a longer run
+    if (match := re.search(r"_epoch(\d+)", name)) and full_size_name(name) not in EXPERIMENTS:  # an epoch of a longer run
         run = published_run(name.replace(match[0], ""))
         return replace(run, iterations=run.iterations * int(match[1]) // run.epochs) if run.epochs else run
-    experiment = get_experiment(whole(name))
+    experiment = get_experiment(full_size_name(name))
     recipes = {recipe.name: recipe for recipe in experiment.recipes}
     if "published" not in recipes and experiment.paper in _LARGEST:
         return EXPERIMENTS[_LARGEST[experiment.paper]].recipe("published")

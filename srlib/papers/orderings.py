@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from srlib.models import MODELS, outline, params
+from srlib.models import MODELS, meta_model, params
 
 BETTER, ALIKE, NOT_WORSE, NOT_BETTER = "better", "alike", "not worse", "not better"
 
@@ -20,7 +20,7 @@ class Order:
     """What decides one claim of order."""
 
     pairs: tuple[tuple[str, str], ...] = ()  # experiments, the better one first; 'bicubic' needs no training
-    says: str = BETTER  # of each pair's first
+    relation: str = BETTER  # of each pair's first
     holds: Callable[[], bool] | None = None  # or counted on the networks
     datasets: tuple[str, ...] = ("Set5",)  # that the sentence names; Set5 where it names none
     scales: tuple[int, ...] = ()  # likewise; empty: the one that the networks have in common with the paper's figures
@@ -29,7 +29,7 @@ class Order:
 
 
 def _weights(name: str) -> int:
-    return params(outline(MODELS[name]))
+    return params(meta_model(MODELS[name]))
 
 
 def _chain(*names: str) -> tuple[tuple[str, str], ...]:

@@ -13,7 +13,7 @@ import pandas as pd
 from srlib.images import imresize, modcrop, rgb_to_luma, shave
 from srlib.metrics import psnr
 from srlib.papers.published import FOLDER, PAPERS, Claim, claims
-from srlib.protocol import SCALES, Method
+from srlib.protocol import SCALES, Upscaler
 
 TRAINED = "trained"  # by somebody
 SCORING = "scoring"  # shows how somebody scores
@@ -61,7 +61,7 @@ def replications(paper: str) -> tuple[Replication, ...]:
     return tuple(found)
 
 
-def unrounded(hr: np.ndarray, scale: int, method: Method | None = None) -> float:
+def unrounded(hr: np.ndarray, scale: int, method: Upscaler | None = None) -> float:
     """PSNR as the public `twtygqyy/pytorch-vdsr` scores: of luma that is rounded nowhere.
 
     Parameters

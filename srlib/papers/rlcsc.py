@@ -33,7 +33,7 @@ PUBLISHED = Recipe(
     sizes=(1.0, 0.7, 0.5, 0.4),
     # Flipped horizontally, vertically or not, times four rotations: twelve copies (their number of pairs needs all twelve), in
     # which each reflection occurs twice.
-    turns=ROTATIONS + 2 * REFLECTIONS,
+    transforms=ROTATIONS + 2 * REFLECTIONS,
 )
 FAST = replace(
     PUBLISHED,

@@ -10,7 +10,13 @@ from dataclasses import replace
 from srlib.papers import drrn
 from srlib.training.recipe import Experiment
 
-FULL = {"drrn": 128, "vdsr": 64, "dsrn": 128, "dsrn_single_state": 128, "drcn": 256}  # filters, where an argument says no other
+FULL_WIDTHS = {
+    "drrn": 128,
+    "vdsr": 64,
+    "dsrn": 128,
+    "dsrn_single_state": 128,
+    "drcn": 256,
+}  # filters, where an argument says no other
 
 ADAM_LR = {"rlcsc": 4e-3}  # the better of 2e-3 and 4e-3 there; elsewhere it was not searched
 
@@ -22,7 +28,7 @@ def _arguments(experiment: Experiment, width: int) -> dict[str, int | bool] | No
         return arguments | {"n": width, "m": width * arguments.get("m", 256) // 128}
     if model == "drn":  # C = 64, in DRN+ 256; fewer groups and blocks, which no claim is about
         return arguments | {"C": width * arguments.get("C", 64) // 64, "G": 2, "K": 3}
-    return arguments | {"width": width} if model in FULL else None
+    return arguments | {"width": width} if model in FULL_WIDTHS else None
 
 
 def narrow(experiment: Experiment, width: int) -> Experiment | None:

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from srlib.datasets import at_hand, open_images
+from srlib.datasets import is_available, open_images
 from srlib.inference.enlarge import as_method
 from srlib.models import VDSR
-from srlib.protocol import METRICS, PROTOCOLS, SCALES, Method, score_images
+from srlib.protocol import METRICS, PROTOCOLS, SCALES, Upscaler, score_images
 from srlib.records.record import Record, results_folder, write_record
 from srlib.training.checkpoint import digest, load_weights
 
@@ -43,7 +43,7 @@ def score_black(sets: Iterable[str]) -> pd.DataFrame:
     return _score(sets, {"drrn": ("psnr", "ssim")}, lambda lr, ilr, scale: np.zeros_like(ilr), progress=False)
 
 
-def _score(sets: Iterable[str], protocols: dict[str, tuple[str, ...]], method: Method | None, progress: bool) -> pd.DataFrame:
+def _score(sets: Iterable[str], protocols: dict[str, tuple[str, ...]], method: Upscaler | None, progress: bool) -> pd.DataFrame:
     tables = [
         score_images(open_images(name), scale, PROTOCOLS[protocol], method, metrics, progress)
         for name in sets
@@ -64,7 +64,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser("python -m srlib.records.baselines", description=__doc__.splitlines()[0])
     parser.add_argument("--vdsr-weights", type=Path, help="score VDSR instead of bicubic, with its released weights (.npz)")
     options = parser.parse_args()
-    sets = [name for name in TEST_SETS if at_hand(name)]
+    sets = [name for name in TEST_SETS if is_available(name)]
     if not options.vdsr_weights:
         print(write_baseline("bicubic", score_bicubic(sets)).folder)
         print(write_baseline("black", score_black(sets)).folder)

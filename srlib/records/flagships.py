@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from srlib.datasets import at_hand
+from srlib.datasets import is_available
 from srlib.errors import InputError
 from srlib.papers import get_experiment
 from srlib.records.record import Record, find_records, pixels_seen, record_folder
@@ -75,7 +75,7 @@ def next_cycle(root: Path, minutes: float, device: str = "cpu", taken: set[str] 
         Experiments that others train at the moment.
     """
     roots = (None, root)
-    free = [f for f in FLAGSHIPS if f.experiment not in taken and at_hand(get_experiment(f.experiment).data)]
+    free = [f for f in FLAGSHIPS if f.experiment not in taken and is_available(get_experiment(f.experiment).data)]
     for flagship in free:
         for begun in _begun(flagship, RECIPES[device], root, roots):
             return begun

@@ -9,13 +9,13 @@ from torch import nn
 from srlib.errors import InputError
 from srlib.models import VDSR
 from srlib.papers import get_experiment
-from srlib.records.record import Record, find_record, share
+from srlib.records.record import Record, find_record, training_fraction
 from srlib.records.scores import percent
 from srlib.training.checkpoint import digest, load_weights
 
 
 @dataclass(frozen=True)
-class Method:
+class TrainedMethod:
     """A method as a figure names it; `model` is `None` for bicubic, `note` says how far a network is the paper's."""
 
     label: str
@@ -24,7 +24,7 @@ class Method:
     note: str = ""
 
 
-def find_method(label: str, experiment: str, scale: int, device: str = "cpu") -> Method | str:
+def find_method(label: str, experiment: str, scale: int, device: str = "cpu") -> TrainedMethod | str:
     """A method by its experiment, ready to run.
 
     Parameters
@@ -49,7 +49,7 @@ def find_method(label: str, experiment: str, scale: int, device: str = "cpu") ->
     if not name:
         return "not run here"
     if name == "bicubic":
-        return Method(label, None, record)
+        return TrainedMethod(label, None, record)
     if name == "vdsr_official":
         path = os.environ.get("SRLIB_VDSR_WEIGHTS", "")
         if not Path(path).is_file():
@@ -57,17 +57,17 @@ def find_method(label: str, experiment: str, scale: int, device: str = "cpu") ->
         model = load_weights(VDSR(), path)
         if record and digest(model.state_dict()) != record.info["weights_sha256"]:
             raise InputError(f"SRLIB_VDSR_WEIGHTS names {path}, which holds other weights than the released ones.")
-        return Method(label, model.to(device), record)
+        return TrainedMethod(label, model.to(device), record)
     if record is None or not (record.folder / "weights.safetensors").exists():
         return "no record yet"
     if scale not in record.info["recipe"]["scales"]:
         return f"trained for ×{', ×'.join(map(str, record.info['recipe']['scales']))} alone"
-    return Method(label, record.model().to(device), record, training(record))
+    return TrainedMethod(label, record.model().to(device), record, training(record))
 
 
 def training(record: Record) -> str:
     """How far a trained network is the paper's: its filters if they are fewer, and its share of the published training."""
-    arguments, done = record.info["arguments"], share(record)
+    arguments, done = record.info["arguments"], training_fraction(record)
     narrow = "published" not in {recipe.name for recipe in get_experiment(record.info["experiment"]).recipes}
     width = next((f"{arguments[k]} filters, " for k in ("width", "n", "C") if narrow and k in arguments), "")
     return f"{width}{percent(done)} of training" if width or done < 1 else ""

@@ -11,7 +11,7 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
-from srlib.datasets import at_hand
+from srlib.datasets import is_available
 from srlib.errors import InputError
 from srlib.papers import EXPERIMENTS, drn, drrn, dsrn, get_experiment, rlcsc
 from srlib.papers.standin import SUFFIX
@@ -24,7 +24,7 @@ class Group:
     """Runs that fill one table or figure."""
 
     name: str
-    fills: str
+    purpose: str
     experiments: tuple[str, ...]
     budget: float = 1.0
     seeds: tuple[int, ...] = (0,)
@@ -178,7 +178,7 @@ def queue(device: str = "auto", all_runs: bool = False, root: Path | None = None
         recipe, budget = experiment.recipe(item.recipe), item.group.budget
         done = item.done() if root is None else max(item.done(), item.done(root))
         if experiment.data not in ready:
-            ready[experiment.data] = at_hand(experiment.data)
+            ready[experiment.data] = is_available(experiment.data)
         state = "done" if done == 1 else "started" if done else "next"
         if item.diverged() or item.diverged(root):
             state = "diverged"
@@ -190,7 +190,7 @@ def queue(device: str = "auto", all_runs: bool = False, root: Path | None = None
         arguments += ["--budget", f"{budget:g}"] * (budget != 1) + ["--seed", str(item.seed)] * (item.seed > 0)
         arguments += ["--keep", ",".join(map(str, item.group.keep))] * bool(item.group.keep)
         rows.append(
-            {"group": item.group.name, "fills": item.group.fills, "experiment": item.experiment, "paper": experiment.paper}
+            {"group": item.group.name, "fills": item.group.purpose, "experiment": item.experiment, "paper": experiment.paper}
             | {
                 "recipe": item.recipe,
                 "budget": budget,

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 
-from srlib.datasets import at_hand
+from srlib.datasets import is_available
 from srlib.errors import InputError
 from srlib.files import check_output
 from srlib.papers import get_experiment
@@ -57,7 +57,7 @@ class _Shared:
         return (self.end - time.monotonic()) / 60
 
 
-def work(
+def run_queue(
     minutes: float,
     root: Path,
     *,
@@ -105,7 +105,7 @@ def work(
     check_output(root / "logs" / "log")
     (root / "logs").mkdir(parents=True, exist_ok=True)
     shared = _Shared(Path(root), time.monotonic() + 60 * minutes, choose_device(device), group, report)
-    shared.scored = tuple(filter(at_hand, SCORED))
+    shared.scored = tuple(filter(is_available, SCORED))
     turns = [(*lists[k % len(lists) :], *lists[: k % len(lists)]) for k in range(jobs)]
 
     before = {}

@@ -147,10 +147,10 @@ def find_record(experiment: str, root: Path | None = None) -> Record | None:
     """The record of an experiment, of those that did not diverge: trial recipes last, then the longest, then the first seed."""
     records = [r for r in find_records(root) if r.folder.parts[-2] == experiment and "diverged" not in r.info]
     trial = {r.folder: r.info.get("recipe", {}).get("name", "") not in EVIDENCE for r in records}
-    return min(records, key=lambda r: (trial[r.folder], -share(r), r.info.get("seed", 0)), default=None)
+    return min(records, key=lambda r: (trial[r.folder], -training_fraction(r), r.info.get("seed", 0)), default=None)
 
 
-def share(record: Record) -> float:
+def training_fraction(record: Record) -> float:
     """Pixels of all training patches seen, ancestors' included, as a fraction of the published run's; 1 without training."""
     if record.info["kind"] != "training":
         return 1.0
@@ -158,7 +158,7 @@ def share(record: Record) -> float:
     return pixels_seen(record.info) / (run.iterations * run.batch * run.patch**2)
 
 
-def trained_model(name: str, scale: int, weights: Path | None = None) -> nn.Module:
+def load_model(name: str, scale: int, weights: Path | None = None) -> nn.Module:
     """A network with its weights.
 
     Parameters

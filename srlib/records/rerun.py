@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from srlib.datasets import first_at_hand, open_images
+from srlib.datasets import first_available, open_images
 from srlib.papers import get_experiment
 from srlib.records.record import Record, results_folder
-from srlib.records.run import add_scores, run
+from srlib.records.run import add_scores, run_experiment
 
 
 @dataclass(frozen=True)
@@ -66,13 +66,13 @@ def rerun(
         Another folder for the records.
     """
     experiments = [get_experiment(name) for name in names]
-    test_set = first_at_hand("Set5")
+    test_set = first_available("Set5")
     records, stand_in = [], test_set != "Set5"
     for experiment in experiments:
-        training_set = data or first_at_hand(experiment.data, "T91", otherwise="SampleTrain")
+        training_set = data or first_available(experiment.data, "T91", otherwise="SampleTrain")
         stand_in |= training_set != experiment.data
         root = Path(runs) if runs else results_folder() / "runs" / notebook / f"{Path(training_set).name}_budget{budget:g}"
-        record = run(experiment, root, seed, budget=budget, data=training_set, device=device)
+        record = run_experiment(experiment, root, seed, budget=budget, data=training_set, device=device)
         record = add_scores(record, open_images(test_set), _scales(record), experiment.protocols, progress=False)
         records.append(record)
         done = record.info

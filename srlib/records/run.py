@@ -17,10 +17,10 @@ from srlib.training.checkpoint import load_tensors
 from srlib.training.lineage import ancestors_of
 from srlib.training.loop import DivergedError, train
 from srlib.training.recipe import Experiment, snapshot_name
-from srlib.training.validation import held_out
+from srlib.training.validation import without_validation
 
 
-def run(
+def run_experiment(
     experiment: Experiment,
     root: Path | None = None,
     seed: int = 0,
@@ -57,7 +57,7 @@ def run(
         parent = Record(Path(start_from))
         line = ancestors_of(parent.info, experiment)
         parent.check()
-        data = held_out(open_images(options.get("data") or experiment.data))
+        data = without_validation(open_images(options.get("data") or experiment.data))
         if parent.info["data_sha256"] != data.digest():
             trained = parent.info["data"]
             raise InputError(f"{start_from} was trained on {trained}, not on {data.name}: start from a record of that.")
@@ -65,7 +65,7 @@ def run(
     folder = record_folder(experiment, seed, recipe, budget, root, fit, line)
     _check_kept(experiment, recipe, options.get("keep", ()))
     if (folder / "record.json").exists() and (record := Record(folder)).info["finished"]:
-        data = held_out(open_images(options.get("data") or experiment.data))
+        data = without_validation(open_images(options.get("data") or experiment.data))
         asked = {"data_sha256": data.digest(), "precision": options.get("precision", "auto")}
         was = {key: record.info[key] for key in asked if asked[key] not in ("auto", record.info[key])}
         if was:

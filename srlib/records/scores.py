@@ -7,12 +7,12 @@ from functools import cache
 
 import numpy as np
 
-from srlib.records.record import Record, find_records, share
+from srlib.records.record import Record, find_records, training_fraction
 from srlib.training.recipe import EVIDENCE
 
 
 @dataclass(frozen=True)
-class Ours:
+class OurScore:
     """Our number: the mean over the seeds of one experiment at one recipe and length."""
 
     values: tuple[float, ...]  # of each seed
@@ -24,9 +24,9 @@ class Ours:
         return float(np.mean(self.values))
 
     @property
-    def share(self) -> float:
+    def training_fraction(self) -> float:
         """Share of the published training behind it."""
-        return share(self.records[0])
+        return training_fraction(self.records[0])
 
     @property
     def finished(self) -> bool:
@@ -71,7 +71,7 @@ class Runs:
         """All experiments that have a record, or those of one paper."""
         return [n for n, groups in self._groups.items() if paper in ("", next(iter(groups.values()))[0].folder.parts[-3])]
 
-    def find(self, experiment: str, dataset: str, scale: int | None, metric: str, protocol: str) -> Ours | None:
+    def find(self, experiment: str, dataset: str, scale: int | None, metric: str, protocol: str) -> OurScore | None:
         """Our number for one cell: that of the longest runs that were scored so; of unfinished ones where none has ended."""
         found = []
         for records in self.groups(experiment).values():
@@ -79,8 +79,8 @@ class Runs:
             scored = [(value, record) for value, record in scored if value is not None and "diverged" not in record.info]
             scored = [(value, record) for value, record in scored if record.info.get("finished", True)] or scored
             if scored:
-                found.append(Ours(*(tuple(column) for column in zip(*scored, strict=True))))
-        return max(found, key=lambda ours: (ours.finished, ours.share), default=None)
+                found.append(OurScore(*(tuple(column) for column in zip(*scored, strict=True))))
+        return max(found, key=lambda ours: (ours.finished, ours.training_fraction), default=None)
 
 
 def percent(share: float) -> str:

@@ -12,7 +12,7 @@ from torch import nn
 from srlib.errors import InputError
 from srlib.training.checkpoint import Tensors
 from srlib.training.recipe import Experiment
-from srlib.training.state import State
+from srlib.training.state import TrainingState
 
 UNROLLING = {"drrn": "U", "rlcsc": "K", "dsrn": "T", "dsrn_single_state": "T"}  # the argument that no shared weight depends on
 # What each unit or step has of its own, by its number.
@@ -69,7 +69,7 @@ def ancestors_of(parent: dict[str, Any], experiment: Experiment) -> list[dict[st
     ]
 
 
-def begin_from(state: State, weights: Tensors) -> None:
+def begin_from(state: TrainingState, weights: Tensors) -> None:
     """Give a fresh state the weights of another training; new units take the last unit's normalisation.
 
     Parameters
@@ -80,7 +80,7 @@ def begin_from(state: State, weights: Tensors) -> None:
         Of a network of the same kind, perhaps unrolled otherwise.
     """
     wanted = unroll(weights, state.model)
-    for module in (state.model, state.average):
+    for module in (state.model, state.ema_model):
         module.load_state_dict(wanted)
 
 

@@ -31,9 +31,9 @@ from srlib.training.lineage import begin_from
 from srlib.training.patches import Patches, make_patches
 from srlib.training.progress import Meter, Progress
 from srlib.training.recipe import Experiment, Recipe, snapshot_name
-from srlib.training.state import State, is_finite, restore, save, start
+from srlib.training.state import TrainingState, is_finite, restore, save, start
 from srlib.training.step import Step
-from srlib.training.validation import held_out, validation
+from srlib.training.validation import validation, without_validation
 
 VALIDATIONS = 12  # points of a curve
 SAVE_EVERY = 60  # seconds between checkpoints
@@ -123,7 +123,7 @@ def train(
     _check(seed, budget, minutes, fit, precision)
     device, folder, recipe = choose_device(device), Path(folder), experiment.recipe(recipe)
     checkpoint = check_output(folder / "checkpoint.safetensors")
-    images = held_out(open_images(data or experiment.data))
+    images = without_validation(open_images(data or experiment.data))
     total = max(1, round(budget * recipe.iterations))
     kept = kept_iterations(recipe, total, keep)
     with lock(folder), _algorithms(device, deterministic), _interruptions() as interruptions:
@@ -180,9 +180,9 @@ def train(
                     if not (math.isfinite(train_loss) and is_finite(state)):
                         raise _diverged(state, train_loss, checkpoint, config | {"sessions": state.sessions})
                     for label in labels:
-                        save_weights(_kept_file(folder, label), state.average, snapshot_name(experiment.name, label))
+                        save_weights(_kept_file(folder, label), state.ema_model, snapshot_name(experiment.name, label))
                     if validation_due:
-                        lr, val_psnr = recipe.rate(state.iteration - 1, total), validate(state.average)
+                        lr, val_psnr = recipe.lr_at(state.iteration - 1, total), validate(state.ema_model)
                         state.curve.append({"iteration": state.iteration, "lr": lr, "loss": train_loss, "psnr": val_psnr})
                     session |= meter.summary() | {"seconds": round(time.monotonic() - began, 1), "iteration": state.iteration}
                     session["memory_mb"] = round(peak_memory(device))
@@ -230,7 +230,7 @@ def _fitting(
         step().item()
         done += 1
     since = time.monotonic()
-    validate(trial.average)
+    validate(trial.ema_model)
     validations = (VALIDATIONS + 1) * (time.monotonic() - since)
     left = RESERVE * (seconds - (time.monotonic() - began) - validations)
     if left < TRIAL:
@@ -259,11 +259,11 @@ def _config(
     }
 
 
-def _write(folder: Path, experiment: Experiment, state: State, total: int) -> dict[str, Any]:
+def _write(folder: Path, experiment: Experiment, state: TrainingState, total: int) -> dict[str, Any]:
     """Write curve and weights; returns how they came about."""
     curve = pd.DataFrame(state.curve, columns=["iteration", "lr", "loss", "psnr"])
     write_atomically(folder / "curve.csv", curve.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
-    sha256 = save_weights(folder / "weights.safetensors", state.average, experiment.name)
+    sha256 = save_weights(folder / "weights.safetensors", state.ema_model, experiment.name)
     return {
         "iterations_done": state.iteration,
         "finished": state.iteration == total,
@@ -292,7 +292,7 @@ def _check(seed: int, budget: float, minutes: float | None, fit: float | None, p
         raise InputError(f"precision {precision!r} is unknown: choose auto, {', '.join(PRECISIONS)}.")
 
 
-def _diverged(state: State, loss: float, checkpoint: Path, info: dict[str, Any]) -> DivergedError:
+def _diverged(state: TrainingState, loss: float, checkpoint: Path, info: dict[str, Any]) -> DivergedError:
     name = type(state.model).__name__
     good = f"the last good one is {checkpoint}" if checkpoint.exists() else "there is no checkpoint yet"
     message = f"{name} diverged by iteration {state.iteration} (loss {loss}); {good}; try another seed."

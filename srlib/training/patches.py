@@ -1,6 +1,6 @@
 """Training pairs: every patch of every image, drawn by index from whole images that stay on the device.
 
-A patch is never stored. Images of one kind lie end to end in one flat tensor, a `Plane`; a batch is one gather, and turning,
+A patch is never stored. Images of one kind lie end to end in one flat tensor, a `PatchSource`; a batch is one gather, and turning,
 mirroring and the choice of scale are arithmetic on the indices. Which patches make up iteration t is a pure function of the
 seed and t, so resuming needs no sampler state, and nothing but a new order for each pass ever comes from the host.
 """
@@ -30,7 +30,7 @@ PREPARED = 1  # version of the prepared images: a new one makes them anew
 
 
 @dataclass(frozen=True)
-class Plane:
+class PatchSource:
     """Images of one kind, end to end, and where each patch lies in them.
 
     Attributes
@@ -53,8 +53,8 @@ class Plane:
     mirrored_columns: torch.Tensor
     size: int
 
-    def crop(self, which: torch.Tensor, turn: torch.Tensor) -> torch.Tensor:
-        """The patches `which`, each under a symmetry of the square `turn` as `recipe` numbers them; both `(count,)`.
+    def crop(self, patch_index: torch.Tensor, transform: torch.Tensor) -> torch.Tensor:
+        """Patches by index, each under a symmetry of the square, numbered as in `recipe`; both arguments `int64`, `(count,)`.
 
         Returns
         -------
@@ -66,33 +66,37 @@ class Plane:
         The papers' scripts store mirrored and turned copies of each image and lay the lattice of patches over every copy from
         its own first pixel. So a patch of a mirrored copy lies elsewhere in the image than that of the copy as it is.
         """
-        swapped = turn & 4 > 0  # then the first bit mirrors columns of the image, and the second one its rows
-        rows, columns = torch.where(swapped, turn >> 1, turn) & 1, torch.where(swapped, turn, turn >> 1) & 1
-        width = self.width[which]
-        start = self.start[which] + rows * self.mirrored_rows[which] * width + columns * self.mirrored_columns[which]
-        turn, start, width = (x[:, None, None] for x in (turn, start, width))
-        side = torch.arange(self.size, device=which.device)
+        swapped = transform & 4 > 0  # then the first bit mirrors columns of the image, and the second one its rows
+        rows, columns = torch.where(swapped, transform >> 1, transform) & 1, torch.where(swapped, transform, transform >> 1) & 1
+        width = self.width[patch_index]
+        start = (
+            self.start[patch_index]
+            + rows * self.mirrored_rows[patch_index] * width
+            + columns * self.mirrored_columns[patch_index]
+        )
+        transform, start, width = (x[:, None, None] for x in (transform, start, width))
+        side = torch.arange(self.size, device=patch_index.device)
         row, column = side[None, :, None], side[None, None, :]
-        row = torch.where(turn & 1 > 0, self.size - 1 - row, row)
-        column = torch.where(turn & 2 > 0, self.size - 1 - column, column)
-        row, column = torch.where(turn & 4 > 0, column, row), torch.where(turn & 4 > 0, row, column)
-        found = self.pixels[start + row * width + column].permute(0, 3, 1, 2)
-        return found if found.is_floating_point() else found.float() / 255
+        row = torch.where(transform & 1 > 0, self.size - 1 - row, row)
+        column = torch.where(transform & 2 > 0, self.size - 1 - column, column)
+        row, column = torch.where(transform & 4 > 0, column, row), torch.where(transform & 4 > 0, row, column)
+        patches = self.pixels[start + row * width + column].permute(0, 3, 1, 2)
+        return patches if patches.is_floating_point() else patches.float() / 255
 
 
 @dataclass(frozen=True)
 class Patches:
     """All training pairs of a set of images: the HR patches, and what a network is given for each (`'lr'`, `'ilr'`)."""
 
-    hr: Plane
-    inputs: dict[str, Plane]
+    hr: PatchSource
+    inputs: dict[str, PatchSource]
 
     def __len__(self) -> int:
         return len(self.hr.start)
 
 
 class Sampler:
-    """Which patches, and how turned, make up each iteration.
+    """Which patches, under which transforms, make up each iteration.
 
     Patches are shuffled anew for each pass over them; what does not fill a batch waits for another pass. A pass's order lies on
     the device, and the iteration is read there, so drawing needs nothing from the host.
@@ -103,7 +107,7 @@ class Sampler:
         What is drawn from.
     batch : int
         Pairs an iteration.
-    turns : tuple of int
+    transforms : tuple of int
         Symmetries of the square, drawn uniformly.
     seed : int
         Decides everything.
@@ -115,36 +119,37 @@ class Sampler:
         self,
         patches: Patches,
         batch: int,
-        turns: tuple[int, ...],
+        transforms: tuple[int, ...],
         seed: int,
         cycle: int = 0,
     ) -> None:
         device = patches.hr.pixels.device
-        self.patches, self.batch, self.turns, self.seed, self.cycle = patches, batch, turns, seed, cycle
+        self.patches, self.batch, self.transforms, self.seed, self.cycle = patches, batch, transforms, seed, cycle
         self.repeats = math.ceil(batch / len(patches))  # of a set smaller than one batch
         self.iterations = self.repeats * len(patches) // batch  # a pass
         self.loaded = -1  # the pass whose order is on the device
         self.order = torch.zeros(self.iterations * batch, dtype=torch.int64, device=device)
-        self.turned = torch.zeros(self.iterations * batch, dtype=torch.int64, device=device)
-        self.places = torch.arange(batch, device=device)
+        self.transform = torch.zeros(self.iterations * batch, dtype=torch.int64, device=device)
+        self.offsets = torch.arange(batch, device=device)
 
     def seek(self, iteration: int) -> None:
         """Bring the order of the pass that holds an iteration to the device, unless it is there."""
-        number = iteration // self.iterations
-        if number == self.loaded:
+        epoch = iteration // self.iterations
+        if epoch == self.loaded:
             return
-        generator = _generator(self.seed, number, self.cycle)
+        generator = _generator(self.seed, epoch, self.cycle)
         count = len(self.order)
         order = torch.cat([torch.randperm(len(self.patches), generator=generator) for _ in range(self.repeats)])
         self.order.copy_(order[:count])
-        self.turned.copy_(torch.tensor(self.turns)[torch.randint(len(self.turns), (count,), generator=generator)])
-        self.loaded = number
+        self.transform.copy_(torch.tensor(self.transforms)[torch.randint(len(self.transforms), (count,), generator=generator)])
+        self.loaded = epoch
 
     def draw(self, iteration: torch.Tensor) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
-        """The pairs of an iteration (a number on the device, of the pass that `seek` brought): inputs by name, and HR."""
-        places = iteration % self.iterations * self.batch + self.places
-        which, turn = self.order[places], self.turned[places]
-        return {name: plane.crop(which, turn) for name, plane in self.patches.inputs.items()}, self.patches.hr.crop(which, turn)
+        """The pairs of an iteration (a tensor on the device, of the pass that `seek` brought): inputs by name, and HR."""
+        indices = iteration % self.iterations * self.batch + self.offsets
+        patch_index, transform = self.order[indices], self.transform[indices]
+        inputs = {name: source.crop(patch_index, transform) for name, source in self.patches.inputs.items()}
+        return inputs, self.patches.hr.crop(patch_index, transform)
 
 
 def _generator(*entropy: int) -> torch.Generator:
@@ -182,13 +187,13 @@ def make_patches(
 
     Notes
     -----
-    `len(recipe.turns) * len(patches)` is the papers' count of pairs, as they store every turned and mirrored copy.
+    `len(recipe.transforms) * len(patches)` is the papers' count of pairs, as they store every turned and mirrored copy.
     """
     kinds = domain.split("+")
     if "lr" in kinds and (len(recipe.scales) > 1 or recipe.patch % recipe.scales[0] or recipe.stride % recipe.scales[0]):
         raise InputError(f"A network at low resolution wants one scale that divides its patch and stride, but got {recipe}.")
     tensors = prepare(images, recipe, kinds, colour, degradation)
-    places: dict[str, list[np.ndarray]] = {"hr": [], "lr": []}  # start, width, mirrored rows and columns of each patch
+    lattice: dict[str, list[np.ndarray]] = {"hr": [], "lr": []}  # start, width, mirrored rows and columns of each patch
     offsets, small = {"hr": 0, "lr": 0}, 0
     shapes = tensors["shapes"].tolist()
     for height, width, scale in shapes:
@@ -199,21 +204,21 @@ def make_patches(
         for kind, zoom in (("hr", 1), ("lr", scale)):
             start = offsets[kind] + row // zoom * (width // zoom) + column // zoom
             down, right = ((n - recipe.patch - 2 * at) // zoom for n, at in ((height, row), (width, column)))
-            places[kind].append(np.stack([x.ravel() for x in np.broadcast_arrays(start, width // zoom, down, right)]))
+            lattice[kind].append(np.stack([x.ravel() for x in np.broadcast_arrays(start, width // zoom, down, right)]))
             offsets[kind] += (height // zoom) * (width // zoom)
     if small == len(shapes):
         raise InputError(f"No training image is as large as one patch of {recipe.patch} pixels: give larger ones.")
     if small:
         print(f"srlib: {small} of {len(shapes)} images are smaller than a patch of {recipe.patch}: left out", file=sys.stderr)
-    place = {kind: torch.from_numpy(np.concatenate(places[kind], axis=1)).to(device) for kind in ("hr", "lr")}
-    planes = {
-        kind: Plane(
-            tensors[kind].to(device), *place[key := "lr" if kind == "lr" else "hr"],
+    located = {kind: torch.from_numpy(np.concatenate(lattice[kind], axis=1)).to(device) for kind in ("hr", "lr")}
+    sources = {
+        kind: PatchSource(
+            tensors[kind].to(device), *located[key := "lr" if kind == "lr" else "hr"],
             recipe.patch // (recipe.scales[0] if key == "lr" else 1),
         )
         for kind in ("hr", *kinds)
     }  # fmt: skip
-    return Patches(planes.pop("hr"), planes)
+    return Patches(sources.pop("hr"), sources)
 
 
 def prepare(
@@ -238,7 +243,7 @@ def prepare(
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         total = len(images) if hasattr(images, "__len__") else None
         bar = tqdm(pool.map(one, images), desc="resizing training images", total=total, leave=False, disable=None)
-        pairs = [pair for made in bar for pair in made]
+        pairs = [pair for of_one_image in bar for pair in of_one_image]
     if not pairs:
         raise InputError("There is no training image: give a folder that holds some.")
     channels = 1 if colour == "luma" else 3
@@ -256,12 +261,14 @@ def _pair(image: np.ndarray, scale: int, kinds: list[str], colour: str, degradat
     """One image at one scale: HR as 8 bits; LR and ILR as the protocol makes them, never rounded further."""
     protocol = PROTOCOLS[degradation]
     lr = protocol.degrade(image, scale)
-    made = {"hr": protocol.reference(image, scale), "lr": lr}
+    versions = {"hr": protocol.reference(image, scale), "lr": lr}
     if "ilr" in kinds:
-        made["ilr"] = protocol.interpolate(lr, scale)
+        versions["ilr"] = protocol.interpolate(lr, scale)
     if colour == "luma" and protocol.colour == "rgb":  # what a luma network sees of an RGB image
-        made = {kind: rgb_to_luma(x if x.dtype == np.uint8 else 255 * x) for kind, x in made.items()}
-        made = {kind: round_uint8(x) if kind == "hr" else x / 255 for kind, x in made.items()}
+        versions = {kind: rgb_to_luma(x if x.dtype == np.uint8 else 255 * x) for kind, x in versions.items()}
+        versions = {kind: round_uint8(x) if kind == "hr" else x / 255 for kind, x in versions.items()}
     return {
-        kind: x if x.dtype == np.uint8 else to_float(x).astype(np.float32) for kind, x in made.items() if kind in ("hr", *kinds)
+        kind: x if x.dtype == np.uint8 else to_float(x).astype(np.float32)
+        for kind, x in versions.items()
+        if kind in ("hr", *kinds)
     }

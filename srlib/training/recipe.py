@@ -33,29 +33,29 @@ class Recipe:
     patch: int  # side in HR pixels, a multiple of the scale for a network at low resolution
     stride: int  # between patches, in HR pixels, likewise
     scales: tuple[int, ...]
-    decay: float = 0.5  # factor on the rate at each milestone
+    decay: float = 0.5  # factor on the learning rate at each milestone
     decay_every: int = 0  # iterations between milestones; 0: cosine to zero after the warm-up
-    warmup: float = 0.0  # fraction of the iterations in which the rate rises linearly
+    warmup: float = 0.0  # fraction of the iterations in which the learning rate rises linearly
     momentum: float = 0.9
     weight_decay: float = 0.0
-    bias_lr: float = 1.0  # factor on the rate of convolution biases
+    bias_lr: float = 1.0  # factor on the learning rate of convolution biases
     adam_lr: float = 0.0  # with 'muon': largest learning rate of AdamW, which trains all but the inner convolutions
     clip: float = 0.0  # largest gradient; 0: none
     clip_by: str = "norm"  # of all gradients together, or 'value': of each element
-    clip_over_lr: bool = False  # VDSR's adjustable clipping: the limit is clip / rate
+    clip_over_lr: bool = False  # VDSR's adjustable clipping: the limit is clip / lr
     loss: str = "squared"  # or 'absolute' differences
     loss_factor: float = 0.5
     pixel_mean: bool = False  # whether the loss is a mean over pixels, or their sum; it is a mean over patches in any case
     supervision: float = 0.0  # share of the loss that intermediate predictions have at first; it falls to zero linearly (DRCN)
     sizes: tuple[float, ...] = (1.0,)  # factors by which every training image enters, reduced
-    turns: tuple[int, ...] = ROTATIONS + REFLECTIONS  # symmetries of the square, drawn uniformly from this list
+    transforms: tuple[int, ...] = ROTATIONS + REFLECTIONS  # symmetries of the square, drawn uniformly from this list
     ema: float = 0.0  # decay of the moving average of the weights; 0: none
     bn_momentum: float | None = None  # replaces the model's
     last_gain: float = 1.0  # factor on the initial weights of the last convolution
     epochs: int = 0  # that the paper's whole run has, if it counts in epochs
     first_shift: float = 0.0  # initial beta of the normalisation of the input image (see `srlib.models.drrn`)
 
-    def rate(self, iteration: int, total: int) -> float:
+    def lr_at(self, iteration: int, total: int) -> float:
         """Learning rate of one iteration (from 0) in a run of `total`."""
         if self.decay_every:
             return self.lr * self.decay ** (iteration * self.iterations // (total * self.decay_every))

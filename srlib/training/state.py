@@ -21,11 +21,11 @@ ADAM = {"betas": (0.9, 0.999), "eps": 1e-8}  # torch's own, as DRN prints them
 
 
 @dataclass
-class State:
+class TrainingState:
     """Everything that changes from one iteration to the next."""
 
     model: nn.Module
-    average: nn.Module  # moving average of the weights: what is validated and kept
+    ema_model: nn.Module  # moving average of the weights: what is validated and kept
     optimiser: torch.optim.Optimizer
     muon: Muon | None = None  # what trains the inner convolutions in place of `optimiser`
     iteration: int = 0
@@ -33,7 +33,7 @@ class State:
     sessions: list[dict[str, Any]] = field(default_factory=list)  # one a process: where, how long, how many iterations
 
 
-def start(experiment: Experiment, recipe: Recipe, seed: int, device: str) -> State:
+def start(experiment: Experiment, recipe: Recipe, seed: int, device: str) -> TrainingState:
     """The state before the first iteration; a function of the seed alone."""
     torch.manual_seed(seed)
     model = experiment.make()
@@ -61,7 +61,7 @@ def start(experiment: Experiment, recipe: Recipe, seed: int, device: str) -> Sta
     else:
         graph = device == "cuda"
         optimiser = torch.optim.AdamW(groups, weight_decay=recipe.weight_decay, fused=True, capturable=graph, **ADAM)
-    return State(model, average, optimiser, muon)
+    return TrainingState(model, average, optimiser, muon)
 
 
 def _input_norm(model: nn.Module) -> nn.BatchNorm2d:
@@ -74,15 +74,15 @@ def _input_norm(model: nn.Module) -> nn.BatchNorm2d:
     return norms[0]
 
 
-def is_finite(state: State) -> bool:
+def is_finite(state: TrainingState) -> bool:
     """Whether no weight, statistic or average is NaN or infinite."""
-    return all(bool(torch.isfinite(t).all()) for m in (state.model, state.average) for t in m.state_dict().values())
+    return all(bool(torch.isfinite(t).all()) for m in (state.model, state.ema_model) for t in m.state_dict().values())
 
 
-def save(state: State, path: Path, config: dict[str, Any]) -> None:
+def save(state: TrainingState, path: Path, config: dict[str, Any]) -> None:
     """Write the whole state atomically."""
     tensors: Tensors = {f"model.{name}": t for name, t in state.model.state_dict().items()}
-    tensors |= {f"average.{name}": t for name, t in state.average.state_dict().items()}
+    tensors |= {f"average.{name}": t for name, t in state.ema_model.state_dict().items()}
     for name, optimiser in _optimisers(state).items():
         for index, slots in optimiser.state_dict()["state"].items():
             tensors |= {f"{name}.{index}.{slot}": torch.as_tensor(value) for slot, value in slots.items() if value is not None}
@@ -94,14 +94,14 @@ def save(state: State, path: Path, config: dict[str, Any]) -> None:
     save_tensors(path, tensors, {"config": config} | extra)
 
 
-def restore(state: State, path: Path, config: dict[str, Any]) -> None:
+def restore(state: TrainingState, path: Path, config: dict[str, Any]) -> None:
     """Read a checkpoint into `state`; an `InputError` names one that is damaged or of another configuration."""
     tensors, metadata = load_tensors(path)
     differing = [key for key in config if metadata.get("config", {}).get(key) != config[key]]
     if differing:
         was, now = (c.get(differing[0]) for c in (metadata.get("config", {}), config))
         raise InputError(f"{path} belongs to another run ({differing[0]} was {was}, now {now}): choose another folder.")
-    for prefix, module in (("model.", state.model), ("average.", state.average)):
+    for prefix, module in (("model.", state.model), ("average.", state.ema_model)):
         module.load_state_dict({name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)})
     for prefix, optimiser in _optimisers(state).items():
         slots: dict[int, Tensors] = {}
@@ -117,5 +117,5 @@ def restore(state: State, path: Path, config: dict[str, Any]) -> None:
     state.iteration, state.curve, state.sessions = (metadata[key] for key in ("iteration", "curve", "sessions"))
 
 
-def _optimisers(state: State) -> dict[str, torch.optim.Optimizer]:
+def _optimisers(state: TrainingState) -> dict[str, torch.optim.Optimizer]:
     return {"optimiser": state.optimiser} | ({"muon": state.muon.optimiser} if state.muon else {})

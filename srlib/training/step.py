@@ -15,7 +15,7 @@ from srlib.models import run
 from srlib.training.devices import PRECISIONS
 from srlib.training.patches import Patches, Sampler
 from srlib.training.recipe import Recipe
-from srlib.training.state import State
+from srlib.training.state import TrainingState
 
 WARM_UP = 3  # iterations before a graph is captured, for libraries to choose their algorithms
 
@@ -45,7 +45,7 @@ class Step:
 
     def __init__(
         self,
-        state: State,
+        state: TrainingState,
         patches: Patches,
         recipe: Recipe,
         total: int,
@@ -57,13 +57,13 @@ class Step:
     ) -> None:
         device = patches.hr.pixels.device
         self.state, self.recipe, self.total, self.precision = state, recipe, total, precision
-        self.sampler = Sampler(patches, recipe.batch, recipe.turns, seed, cycle)
-        self.rates = torch.tensor([recipe.rate(k, total) for k in range(total)], device=device)
-        self.number = torch.tensor(state.iteration, device=device)
+        self.sampler = Sampler(patches, recipe.batch, recipe.transforms, seed, cycle)
+        self.lrs = torch.tensor([recipe.lr_at(k, total) for k in range(total)], device=device)
+        self.iteration = torch.tensor(state.iteration, device=device)
         self.graph = None
         self.before_capture = WARM_UP if graph and device.type == "cuda" else -1
         with torch.no_grad():
-            pairs = [m.state_dict().values() for m in (state.average, state.model)]
+            pairs = [m.state_dict().values() for m in (state.ema_model, state.model)]
             self.averages, self.weights = ([t for t in tensors if t.is_floating_point()] for tensors in pairs)
 
     def __call__(self) -> torch.Tensor:
@@ -87,7 +87,7 @@ class Step:
 
     def _capture(self) -> None:
         """Record one iteration; if the GPU's libraries refuse, say so and go on without a graph."""
-        graph, number = torch.cuda.CUDAGraph(), self.number.clone()
+        graph, iteration = torch.cuda.CUDAGraph(), self.iteration.clone()
         self.state.model.zero_grad(set_to_none=True)
         try:
             with torch.cuda.graph(graph):
@@ -95,41 +95,41 @@ class Step:
             self.graph = graph
         except RuntimeError as error:
             print(f"srlib: the iteration cannot be captured ({str(error).splitlines()[0]}): going on without", file=sys.stderr)
-            self.number.copy_(number)
+            self.iteration.copy_(iteration)
         self.before_capture = -1
 
     def _iteration(self) -> torch.Tensor:
         state, recipe = self.state, self.recipe
-        inputs, hr = self.sampler.draw(self.number)
+        inputs, hr = self.sampler.draw(self.iteration)
         state.model.train()
         loss = self._loss(inputs, hr)
         state.model.zero_grad(set_to_none=True)
         loss.backward()
-        rate = self.rates.take(self.number)  # indexing would ask the device for the number
+        lr = self.lrs.take(self.iteration)  # indexing would ask the device for the iteration
         for group in state.optimiser.param_groups:
-            group["lr"].copy_(rate * group["factor"])
+            group["lr"].copy_(lr * group["factor"])
         if recipe.clip:
-            self._clip(recipe.clip / rate if recipe.clip_over_lr else recipe.clip)
+            self._clip(recipe.clip / lr if recipe.clip_over_lr else recipe.clip)
         state.optimiser.step()
         if state.muon:
-            state.muon.step(rate)
-        self.number += 1
-        decay = ((1 + self.number) / (10 + self.number)).clamp(max=recipe.ema)  # 0: the average is the network itself
+            state.muon.step(lr)
+        self.iteration += 1
+        decay = ((1 + self.iteration) / (10 + self.iteration)).clamp(max=recipe.ema)  # 0: the average is the network itself
         torch._foreach_mul_(self.averages, decay)
         torch._foreach_add_(self.averages, torch._foreach_mul(self.weights, 1 - decay))
         return loss.detach()
 
     def _loss(self, inputs: dict[str, torch.Tensor], hr: torch.Tensor) -> torch.Tensor:
-        given = [x.contiguous(memory_format=torch.channels_last) for x in (inputs.get("lr", hr), inputs.get("ilr", hr))]
+        lr_ilr = [x.contiguous(memory_format=torch.channels_last) for x in (inputs.get("lr", hr), inputs.get("ilr", hr))]
         with autocast(hr.device.type, self.precision):
             if not self.recipe.supervision:
-                return self._distance(run(self.state.model, *given), hr)
+                return self._distance(run(self.state.model, *lr_ilr), hr)
             model = self.state.model  # DRCN: what is wanted of the intermediate predictions, too
-            predictions = model.predictions(given[1])
+            predictions = model.predictions(lr_ilr[1])
             sr = sum(w * y for w, y in zip(model.w, predictions, strict=True))
-        share = self.recipe.supervision * (1 - self.number / self.total)
+        weight = self.recipe.supervision * (1 - self.iteration / self.total)
         each = torch.stack([self._distance(y, hr) for y in predictions]).mean()
-        return (1 - share) * self._distance(sr, hr) + share * each
+        return (1 - weight) * self._distance(sr, hr) + weight * each
 
     def _distance(self, sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
         error = sr.float() - hr

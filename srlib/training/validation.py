@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 from torch import nn
 
-from srlib.datasets import ImageSet, at_hand, open_images
+from srlib.datasets import ImageSet, is_available, open_images
 from srlib.inference.enlarge import as_method
 from srlib.protocol import PROTOCOLS
 from srlib.training.recipe import Experiment, Recipe
@@ -14,28 +14,28 @@ from srlib.training.recipe import Experiment, Recipe
 VALIDATION = "BSDS500_test"  # every twentieth image of it, held out from every training set
 
 
-def pool() -> ImageSet:
+def validation_images() -> ImageSet:
     """The images that validate: every twentieth of `VALIDATION`."""
     images = open_images(VALIDATION)
     return ImageSet(images.name, images.paths[::20], images.sha256[::20])
 
 
-def held_out(images: ImageSet) -> ImageSet:
+def without_validation(images: ImageSet) -> ImageSet:
     """A training set without the images that validate."""
-    if not at_hand(VALIDATION):
+    if not is_available(VALIDATION):
         return images
-    validating = set(pool().paths)
+    validating = set(validation_images().paths)
     keep = [k for k, path in enumerate(images.paths) if path not in validating]
     return ImageSet(images.name, tuple(images.paths[k] for k in keep), tuple(images.sha256[k] for k in keep))
 
 
 def validation(experiment: Experiment, recipe: Recipe) -> Callable[[nn.Module], float]:
     """A function that scores a model on ten crops of the held-out pool, in dB; NaN where the pool is not at hand."""
-    if not at_hand(VALIDATION):
+    if not is_available(VALIDATION):
         return lambda model: math.nan
     scale = 3 if 3 in recipe.scales else recipe.scales[0]
     protocol = PROTOCOLS[experiment.protocols[0]]
-    crops = [image[100:220, 100:220] for _, image in pool()]
+    crops = [image[100:220, 100:220] for _, image in validation_images()]
 
     def validate(model: nn.Module) -> float:
         return float(np.mean([protocol.evaluate(crop, scale, as_method(model), ("psnr",)).psnr for crop in crops]))

@@ -34,7 +34,7 @@ from srlib.widgets.explorer_choices import (
     small_picture,
     test_sets,
 )
-from srlib.widgets.explorer_run import LEAST, MOST, Request, Result, run
+from srlib.widgets.explorer_run import LEAST, MOST, Request, Result, run_request
 
 UPLOAD = "your own file"
 TELL_EVERY = 0.2  # seconds between two words on how it goes
@@ -259,7 +259,7 @@ def _work(c: SimpleNamespace, request: Request) -> None:
     try:
         c.progress.value = 0
         _tell(c, "Reading the networks")
-        result = run(request, progress, c.cancelled.is_set)
+        result = run_request(request, progress, c.cancelled.is_set)
         c.progress.value = 1
         _show(c, result)
         _tell(c, f"Done in {time.monotonic() - began:.1f} s on {device_name(c.device)}.")

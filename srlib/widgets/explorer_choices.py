@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from srlib.datasets import DATASETS, at_hand, open_images
+from srlib.datasets import DATASETS, is_available, open_images
 from srlib.errors import InputError
 from srlib.images import round_uint8
 from srlib.inference.pictures import open_picture
 from srlib.papers import EXPERIMENTS
 from srlib.records.methods import find_method
-from srlib.records.record import find_record, find_records, share
+from srlib.records.record import find_record, find_records, training_fraction
 
 SHOWN = 320  # width of the small picture, in dots
 NAMES = {"bicubic": "Bicubic", "vdsr_official": "VDSR (released)"}  # of what is no experiment of ours
@@ -25,7 +25,7 @@ QUEUE = "no record yet: `python -m srlib queue` says how to train one"
 
 def test_sets() -> list[str]:
     """The test sets at hand; the photographs of `Sample` always are."""
-    return [name for name, entry in DATASETS.items() if (entry.role[:4] == "test" and at_hand(name)) or name == "Sample"]
+    return [name for name, entry in DATASETS.items() if (entry.role[:4] == "test" and is_available(name)) or name == "Sample"]
 
 
 def image_names(dataset: str) -> list[str]:
@@ -123,7 +123,7 @@ def leading(scale: int) -> list[str]:
     """Of each paper the network whose training went furthest, of those that `offers` gives."""
     records = [find_record(name) for name in offers(scale) if name not in NAMES]
     papers = dict.fromkeys(record.folder.parts[-3] for record in records)
-    best = [max((r for r in records if r.folder.parts[-3] == paper), key=share) for paper in papers]
+    best = [max((r for r in records if r.folder.parts[-3] == paper), key=training_fraction) for paper in papers]
     return [record.folder.parts[-2] for record in best]
 
 

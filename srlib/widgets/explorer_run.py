@@ -24,7 +24,7 @@ from srlib.images import imresize, round_uint8, to_float, ycbcr_to_rgb
 from srlib.inference.enlarge import as_method
 from srlib.models import CONVOLUTIONS, macs_per_pixel, params
 from srlib.protocol import Score, get_protocol
-from srlib.records.methods import Method, find_method
+from srlib.records.methods import TrainedMethod, find_method
 from srlib.widgets.explorer_choices import NAMES, QUEUE
 from srlib.widgets.states import States, has_states, show_states
 from srlib.widgets.viewer import Comparison, Output, compare
@@ -52,7 +52,7 @@ class Request:
 class Made:
     """What one method made of the region, and what it took."""
 
-    method: Method
+    method: TrainedMethod
     pixels: np.ndarray  # `(side, side, 3)`, `uint8`
     score: Score | None  # of the region
     recorded: Score | None  # of the whole image, from the record
@@ -119,7 +119,7 @@ class Result:
         return "\n".join(lines + [f"{name}: {reason}." for name, reason in self.missing.items()])
 
 
-def run(
+def run_request(
     request: Request,
     progress: Callable[[str, float], None] = lambda name, share: None,
     cancelled: Callable[[], bool] = lambda: False,
@@ -145,7 +145,7 @@ def run(
     _check(request)
     scale = request.region.scale
     found = {name: find_method(NAMES.get(name, name), name, scale, request.device) for name in request.methods}
-    methods = [m for m in found.values() if isinstance(m, Method)]
+    methods = [m for m in found.values() if isinstance(m, TrainedMethod)]
     missing = {name: QUEUE if m == "no record yet" else m for name, m in found.items() if isinstance(m, str)}
     shown = [m for m in methods if request.states and m.model is not None and has_states(m.model)]
     whole = sum(_work(request, m) for m in methods) or 1
@@ -208,14 +208,14 @@ def _place(request: Request, model: nn.Module | None) -> _Place:
     return _Place(scene.lr, scene.ilr, inner.window, scene)
 
 
-def _work(request: Request, method: Method) -> float:
+def _work(request: Request, method: TrainedMethod) -> float:
     if method.model is None:
         return 0
     pixels = np.prod(_place(request, method.model).ilr.shape[:2]) * (8 if request.self_ensemble else 1)
     return macs_per_pixel(lambda: deepcopy(method.model).cpu(), request.region.scale) * pixels
 
 
-def _make(request: Request, method: Method, step: Callable[[str, float], None]) -> Made:
+def _make(request: Request, method: TrainedMethod, step: Callable[[str, float], None]) -> Made:
     began, place = time.perf_counter(), _place(request, method.model)
     sr, memory = to_float(place.ilr), []
     if method.model is not None:
@@ -242,7 +242,7 @@ def _make(request: Request, method: Method, step: Callable[[str, float], None]) 
     return Made(method, pixels, score, _recorded(request, method), seconds, megabytes)
 
 
-def _recorded(request: Request, method: Method) -> Score | None:
+def _recorded(request: Request, method: TrainedMethod) -> Score | None:
     """The whole image's scores in the record, which are without self-ensemble."""
     if method.record is None or request.itself or (method.model is not None and request.self_ensemble):
         return None
@@ -279,7 +279,7 @@ def _memory(device: str) -> float | None:
     return psutil.Process().memory_info().rss / 1e6
 
 
-def _states(request: Request, method: Method, step: Callable[[str, float], None]) -> States:
+def _states(request: Request, method: TrainedMethod, step: Callable[[str, float], None]) -> States:
     """The states of a network in the middle of the region."""
     region = request.region
     side = min(STATES, region.height, region.width) // region.scale * region.scale

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from srlib.errors import InputError
-from srlib.figures.regions import Window, surroundings
+from srlib.figures.regions import Window, context_window
 from srlib.images import rgb_to_luma, round_uint8
 from srlib.inference.tiling import to_tensor
 from srlib.metrics import psnr
@@ -222,7 +222,7 @@ def show_states(
     if not (height > 0 < width and height * width <= MOST_PIXELS):
         raise InputError(f"The window is {height} x {width} pixels: choose one of 1 to {MOST_PIXELS:,} pixels.")
     device, training = next(model.parameters()).device, model.training
-    seen, seen_ilr, inner = surroundings(window, lr.shape, model, scale)
+    seen, seen_ilr, inner = context_window(window, lr.shape, model, scale)
     given = [to_tensor(x).to(device) for x in (lr[seen], ilr[seen_ilr])]
     model.eval()
     try:

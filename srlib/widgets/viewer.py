@@ -22,7 +22,7 @@ from srlib.protocol import get_protocol
 from srlib.widgets.elements import data_uri, with_script
 
 HR = "HR"  # how the original is named among the outputs
-COLOURS = 61  # of the error map's scale; between them colours are interpolated
+ERROR_COLOURS = 61  # of the error map's scale; between them colours are interpolated
 PAGE = """<!doctype html>
 <html lang="en">
 <head>
@@ -74,7 +74,9 @@ class Comparison:
     @property
     def html(self) -> str:
         """The element without its script: captioned pictures, which is also what a page without JavaScript shows."""
-        colours = "".join(matplotlib.colors.to_hex(c)[1:] for c in matplotlib.colormaps["magma"](np.linspace(0, 1, COLOURS)))
+        colours = "".join(
+            matplotlib.colors.to_hex(c)[1:] for c in matplotlib.colormaps["magma"](np.linspace(0, 1, ERROR_COLOURS))
+        )
         data = {
             "title": self.title,
             "zoom": " ".join(map(str, self.zoom)),
@@ -158,7 +160,7 @@ def compare(
         region, crops = outputs.scene.region, outputs.crops
         hr = outputs.scene.hr[region.window] if hr is None else hr
         title = title or f"{region.image} ({region.dataset}), ×{region.scale}, protocol {outputs.scene.protocol.name}"
-        zoom = zoom or region.focus
+        zoom = zoom or region.inner
         outputs = [Output(c.label, c.pixels, *(c.score[:2] if c.score else ()), params=c.params, note=c.note) for c in crops]
     elif isinstance(outputs, Mapping):
         outputs = [Output(str(label), _pixels(label, picture)) for label, picture in outputs.items()]

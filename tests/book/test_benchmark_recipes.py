@@ -60,7 +60,6 @@ def test_a_race_gives_both_recipes_their_points(bench, monkeypatch, name):
     image = np.random.default_rng(0).integers(0, 256, (96, 96, 3), dtype=np.uint8)
     monkeypatch.setattr(bench, "training_images", lambda experiment: [("made up", image)])
     monkeypatch.setattr(bench, "validation", lambda experiment, recipe: lambda model: scored.append(model) or 30.0)
-    monkeypatch.setattr(bench, "peak", lambda device, precision: 1e12)
     monkeypatch.setattr(bench, "speeds", lambda steps, seconds: {"new": 24.0, "old": 16.0})
     old = "first" if name.startswith("drrn") else "adam"
     monkeypatch.setattr(bench, "OLD", {name: old})
@@ -76,14 +75,13 @@ def test_a_race_gives_both_recipes_their_points(bench, monkeypatch, name):
         assert np.all(np.diff([point["seconds"] for point in points]) > 0)
         assert points[-1]["seconds"] == pytest.approx(row["seconds"], abs=1e-3)
         assert row["images_per_second"] == pytest.approx(row["iterations"] * row["batch"] / row["seconds"], rel=0.02)
-        assert 0 < row["of_peak"] < 1
     assert len(scored) == 2 * bench.POINTS
     assert not any(model.training for model in scored)
 
 
 def test_without_the_data_it_says_so(bench, monkeypatch):
     """One sentence with what to do; no report."""
-    monkeypatch.setattr(bench, "at_hand", lambda name: name != "T91")
+    monkeypatch.setattr(bench, "is_available", lambda name: name != "T91")
     with pytest.raises(SystemExit, match=r"^The curves need T91: `python -m srlib fetch T91`, or set SRLIB_DATA .*\.$"):
         bench.main([])
 
@@ -98,7 +96,7 @@ def test_precisions_are_compared_where_both_are_of_use(bench, monkeypatch, tmp_p
         return [{"model": name, "precision": p} for p in chosen]
 
     monkeypatch.setattr(bench, "compare", compare)
-    monkeypatch.setattr(bench, "at_hand", lambda name: False)
+    monkeypatch.setattr(bench, "is_available", lambda name: False)
     monkeypatch.setattr(bench, "choose_precision", lambda device: precision)
     out = tmp_path / "recipes.json"
     bench.main(["--throughput-only", "--models", "drrn_b1u9_w16", "dsrn_t7_x3", "--out", str(out)])
@@ -115,7 +113,7 @@ def test_precisions_are_compared_where_both_are_of_use(bench, monkeypatch, tmp_p
 def report(monkeypatch, tmp_path):
     """A made-up report in the folder of results."""
     monkeypatch.setenv("SRLIB_RESULTS", str(tmp_path))
-    row = {"seconds": 40.0, "iterations": 400, "images_per_second": 160.0, "of_peak": 0.5, "peak_gflops": 100.0}
+    row = {"seconds": 40.0, "iterations": 400, "images_per_second": 160.0}
     ways = {"new": ("fast", "muon", "bf16"), "old": ("first", "adam", "fp32")}
     made = {"device": "a processor", "commit": "c" * 40, "date": "2026-11-27T00:00:00Z", "environment": {"torch": "2.13.0"}}
     made |= {"load": 0.1, "bf16_in_hardware": True, "settings": {"turns": 3}}
@@ -151,9 +149,7 @@ def test_the_figure_holds_the_points_and_its_words_say_them(report):
 
 def test_the_table_of_precisions_has_their_ratio(report):
     """By hand: 50 images a second are 2.5 times 20; without bf16 there is no ratio, and the text says why."""
-    assert training_pages.precisions().splitlines()[-1] == (
-        "| `drrn_b1u9` | `core` | 16, 31 | 50 | 50% of 100 GFLOP/s | 20 | 50% of 100 GFLOP/s | 2.50 × |"
-    )
+    assert training_pages.precisions().splitlines()[-1] == "| `drrn_b1u9` | `core` | 16, 31 | 50 | 20 | 2.50 × |"
     made = json.loads(report.read_text())
     report.write_text(json.dumps(made | {"bf16_in_hardware": False, "throughput": made["throughput"][1:]}))
     text = training_pages.precisions()

@@ -1,6 +1,7 @@
 """The benchmark of training: both ways do the same work, memory is counted exactly, and a small run writes its rows."""
 
 import importlib.util
+import inspect
 import json
 import os
 from dataclasses import replace
@@ -36,28 +37,24 @@ def in_this_process(function, *arguments):
 def test_a_small_run_writes_rows(bench, monkeypatch, tmp_path):
     """Arithmetic of one turn: the ratio is that of the rates, and milliseconds are their inverse; Table 4 has all its rows."""
     monkeypatch.setattr(bench, "apart", in_this_process)
-    monkeypatch.setattr(bench, "peak", lambda device, precision: 1e11)
     monkeypatch.setattr(bench, "choose_device", lambda device: "cpu")
     out = tmp_path / "training.json"
-    bench.main(["--repeats", "1", "--seconds", "0.02", "--ways", "srlib", "srlib, low memory", "--models", "drrn_b1u1_w4",
-                "--out", str(out)])  # fmt: skip
+    bench.main(["--repeats", "1", "--seconds", "0.02", "--ways", "srlib", "--models", "drrn_b1u1_w4", "--out", str(out)])
     report = json.loads(out.read_text())
     assert "table_4" not in report
     rows = {row["way"]: row for row in report["rows"]}
-    assert list(rows) == ["plain", "srlib", "srlib, low memory"]
+    assert list(rows) == ["plain", "srlib"]
     for row in rows.values():
         assert row["images_per_second"] > 0
-        assert 0 < row["of_peak"] < 1
         assert row["ms_per_step"] == pytest.approx(1e3 * row["batch"] / row["images_per_second"], rel=1e-2)
         assert row["times_plain"] == pytest.approx(row["images_per_second"] / rows["plain"]["images_per_second"], rel=1e-2)
     bench.main(["--memory-only", "--out", str(out)])
     table = json.loads(out.read_text())["table_4"]
-    assert [(row["model"], row["memory"]) for row in table["rows"]] == [
-        (name, memory) for memory in ("full", "low") for name in ("drrn_b1u2_w4", "drrn_b1u4_w4")
-    ]
-    full, _, low, _ = (row["mb_per_image"] for row in table["rows"])
-    assert 0 < low < full
-    assert [row["mb_times_first"] for row in table["rows"]][::2] == [1, 1]
+    first, second = table["rows"]
+    assert (first["model"], second["model"]) == ("drrn_b1u2_w4", "drrn_b1u4_w4")
+    assert 0 < first["mb_per_image"] < second["mb_per_image"]
+    assert first["mb_times_first"] == 1
+    assert second["mb_times_first"] == pytest.approx(second["mb"] / first["mb"], abs=1e-3)
     assert len(table["check"]["process_mb"]) == 2
 
 
@@ -67,7 +64,7 @@ def test_both_ways_do_the_same_work(bench, name):
     experiment = get_experiment(name)
     recipe = replace(bench.by_adam(experiment.recipe("fast")), batch=2)
     step = bench.make_step(experiment, recipe, "cpu", {})
-    sampler = Sampler(step.sampler.patches, recipe.batch, recipe.turns, 0)
+    sampler = Sampler(step.sampler.patches, recipe.batch, recipe.transforms, 0)
     sampler.seek(0)
     drawn = [sampler.draw(torch.tensor(number)) for number in range(4)]
     losses = list(bench.plain(experiment, recipe, [[*inputs.values(), hr] for inputs, hr in drawn], "cpu"))
@@ -84,7 +81,7 @@ def test_stored_patches_are_the_drawn_ones(bench):
     pairs = {
         (patches.inputs["lr"].crop(every[k : k + 1], torch.tensor([turn])).numpy().tobytes(),
          patches.hr.crop(every[k : k + 1], torch.tensor([turn])).numpy().tobytes())
-        for k in range(len(patches)) for turn in recipe.turns
+        for k in range(len(patches)) for turn in recipe.transforms
     }  # fmt: skip
     lr, ilr, hr = next(bench.stored(patches, recipe, "cpu"))
     assert (lr.shape, ilr.shape, hr.shape) == ((6, 1, 16, 16), (6, 1, 48, 48), (6, 1, 48, 48))
@@ -98,17 +95,34 @@ def test_a_loss_that_the_plain_loop_does_not_know_is_refused(bench):
         next(bench.plain(experiment, bench.by_adam(experiment.recipe("fast")), [], "cpu"))
 
 
-@pytest.mark.parametrize("memory", ["full", "low"])
-def test_what_is_kept_grows_by_the_same_for_each_image(bench, memory):
+@pytest.mark.parametrize(
+    ("device", "multiplies", "expected"),
+    [
+        ("cpu", False, {"srlib": "fp32"}),
+        ("cpu", True, {"srlib": "fp32", "srlib bf16": "bf16"}),
+        ("cuda", False, {"srlib": "bf16", "srlib fp32": "fp32", "srlib, no graph": "bf16"}),
+    ],
+)
+def test_ways_to_train(bench, monkeypatch, device, multiplies, expected):
+    """By hand: bf16 where the device multiplies in it, after the plain loop; each is something that `Step` takes."""
+    monkeypatch.setattr(bench, "has_bf16", lambda: multiplies)
+    plain, *ours = bench.ways(device).items()
+    assert plain == ("plain", None)
+    assert {way: how.get("precision", "fp32") for way, how in ours} == expected
+    for _, how in ours:
+        assert how.keys() <= inspect.signature(bench.Step).parameters.keys()
+
+
+def test_what_is_kept_grows_by_the_same_for_each_image(bench):
     """Linearity, exactly; and `computed` extrapolates along that line."""
-    steps = [bench.table_step("drrn_b1u2_w4", batch, 31, "cpu", {"memory": memory}) for batch in (1, 2, 3, 7)]
+    steps = [bench.table_step("drrn_b1u2_w4", batch, 31, "cpu") for batch in (1, 2, 3, 7)]
     one, two, three, seven = (bench.kept(step) for step in steps)
     assert two - one == three - two > 0
     assert seven == one + 6 * (two - one)
     weights = 4 * sum(p.nbytes for p in steps[0].state.model.parameters())
-    row = bench.computed("drrn_b1u2_w4", 7, 31, {"memory": memory})
+    row = bench.computed("drrn_b1u2_w4", 7, 31)
     assert row["mb"] == pytest.approx((seven + weights) / 1e6, abs=1e-3)
-    # a real step has gradients of some maps, too, and with memory="low" those of a unit again
+    # a real step has gradients of some maps, too
     assert row["mb"] < row["step_mb"] < 2 * row["mb"]
 
 
@@ -116,7 +130,7 @@ def test_what_is_kept_is_what_the_equations_say(bench):
     """Witness: RL-CSC's maps counted by hand: input, F0's, y, z_0 .. z_K, W2's, and the error that is squared; 4 bytes each."""
     K, n, m, side = 5, 32, 32, 31
     maps = 1 + n + n + (K + 1) * m + n + 1
-    assert bench.kept(bench.table_step("rlcsc_k5_n32_m32", 3, side, "cpu", {})) == 3 * 4 * maps * side**2
+    assert bench.kept(bench.table_step("rlcsc_k5_n32_m32", 3, side, "cpu")) == 3 * 4 * maps * side**2
 
 
 def test_what_a_step_takes_is_counted(bench):

@@ -8,7 +8,7 @@ from pages import landing
 from pages.ledger import so_far
 
 from srlib.ledger.rows import counts, ledger
-from srlib.models import MODELS, outline, params
+from srlib.models import MODELS, meta_model, params
 from srlib.papers import PAPERS, TITLES, claims
 
 
@@ -62,7 +62,7 @@ def test_the_picture_has_a_point_for_each_network_and_no_inline_style(results, t
     points = {title.text.split(":")[0] for title in svg.iter("title")}
     assert {"drrn_b1u25", "dsrn_t7_x3", "rlcsc_k25", "drn_x3", "drrn_b1u3_w16"} <= points
     assert "Trained here: drrn_b1u3_w16 31.25 dB with 4,896 weights" in svg.attrib["aria-label"]
-    assert f"{params(outline(MODELS['drrn_b1u25'])):,} weights" in svg.attrib["aria-label"]
+    assert f"{params(meta_model(MODELS['drrn_b1u25'])):,} weights" in svg.attrib["aria-label"]
     assert "style=" not in text
 
 

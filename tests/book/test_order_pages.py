@@ -4,7 +4,7 @@ import re
 
 from pages.orderings import orders, trained_orders
 
-from srlib.ledger.comparisons import evidence
+from srlib.ledger.comparisons import deciding_evidence
 from srlib.ledger.rows import ledger
 from srlib.papers.orderings import ORDERS
 
@@ -13,7 +13,7 @@ def test_claims_of_order_show_what_decides_them(grid):
     """The narrow grid's pairs are counted by what they say; a count on the networks says so."""
     text = orders("drrn", ("Figure 6",))
     deeper = next(line for line in text.splitlines() if "increasing B or U" in line)
-    answers = [difference.says("better") for difference in evidence(ORDERS["drrn.f6.order.deeper"]).differences]
+    answers = [difference.outcome("better") for difference in deciding_evidence(ORDERS["drrn.f6.order.deeper"]).differences]
     assert f"16 filters: {answers.count('supported')} supported" in deeper
     assert "of 6 comparisons" in deeper
     assert re.search(r"\| \+0\.\d\d ± 0\.\d\d \(images", deeper) is None  # one made-up image has no interval
@@ -33,6 +33,6 @@ def test_the_chapter_says_what_was_trained(grid):
     text = trained_orders("drrn")
     assert "so they neither prove nor refute the paper" in text
     assert "(16 filters, fast recipe, 0.057 % of the training)" in text
-    decided = [row for row in ledger(("drrn",)) if row.id in ORDERS and evidence(ORDERS[row.id])]
+    decided = [row for row in ledger(("drrn",)) if row.id in ORDERS and deciding_evidence(ORDERS[row.id])]
     assert len(text.splitlines()) == 6 + len(decided)
     assert trained_orders("drn").endswith("our runs bear on 0 of them.")

@@ -72,7 +72,7 @@ def test_the_page_has_a_command_for_each_place():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", CAMPAIGNS)
+@pytest.mark.parametrize("command", [pytest.param(c, marks=[pytest.mark.weekly] * ("profiles/" in c)) for c in CAMPAIGNS])
 def test_documented_campaigns_plan_each_run_once(command, tmp_path):
     """srlib.records.plan: a job for each experiment and seed of the group, and a GPU for each network of a paper's size."""
     done = plan(command, tmp_path)

@@ -9,8 +9,8 @@ import torch
 from pages.recipes import changed, dark, trials
 from torch import nn
 
-from srlib.ledger.comparisons import evidence
-from srlib.ledger.rows import judge_order
+from srlib.ledger.comparisons import deciding_evidence
+from srlib.ledger.rows import judge_ordering
 from srlib.papers import get_experiment
 from srlib.papers.orderings import ORDERS
 from srlib.protocol import COLUMNS
@@ -195,8 +195,8 @@ def test_the_outcome_is_the_ledgers(results, lead):
     runs.cache_clear()
     for identifier, order in ORDERS.items():
         if order.pairs:
-            found = evidence(order)
-            assert (found.outcome if found else "not run") == judge_order(identifier)["verdict"]
+            found = deciding_evidence(order)
+            assert (found.outcome if found else "not run") == judge_ordering(identifier)["verdict"]
     order = ORDERS["drrn.f1.order.b1u25"]
-    assert evidence(order, Runs(("fast",))).differences == evidence(order).differences
-    assert not evidence(order, Runs(("first",)))
+    assert deciding_evidence(order, Runs(("fast",))).differences == deciding_evidence(order).differences
+    assert not deciding_evidence(order, Runs(("first",)))

@@ -16,6 +16,8 @@ from conftest import absent
 from srlib.records.provenance import ROOT
 from srlib.widgets.elements import with_script
 
+pytestmark = pytest.mark.xdist_group("site")  # the pages are read once
+
 # What the theme and MathJax need: scripts from files alone; styles also inline, for MathJax and pandas write some.
 POLICY = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'"
 POLICY += "; connect-src 'self'; base-uri 'none'; form-action 'self'"
@@ -25,6 +27,9 @@ FEWER = """() => {
   document.querySelectorAll(more).forEach((part) => part.remove());
   if (!location.pathname.endsWith("intro.html")) document.querySelector(".bd-docs-nav").remove();
 }"""
+# A page of each kind: text, paper, walk, tables, networks, records, search; notebooks with viewer, tables, curves, ...
+KINDS = {"intro", "drrn", "drrn_open", "ledger", "models", "records", "search", "notebooks/compare", "notebooks/drrn_tables"}
+KINDS |= {"notebooks/drrn_BU_grid", "notebooks/dsrn_states", "notebooks/rlcsc_structure", "notebooks/recurrence"}
 HEAVY = 2 * 1024**2  # bytes of a page and of its own pictures
 
 
@@ -145,22 +150,27 @@ def test_our_numbers_lead_to_their_record(book, parsed):
 
 
 @pytest.mark.browser
-def test_every_page_works_from_files_and_anybody_can_read_it(book, open_page):
+@pytest.mark.parametrize("which", ["a page of each kind", pytest.param("all", marks=pytest.mark.weekly)])
+def test_every_page_works_from_files_and_anybody_can_read_it(book, open_page, which):
     """From the disk: no message in the console, no request to elsewhere, no violation that axe-core finds (WCAG 2.2 AA)."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     options = {"resultTypes": ["violations"], "preload": False, "iframes": False}
-    page, found = open_page((book / "intro.html").as_uri(), reduced_motion="reduce"), []
+    page, found, seen = open_page((book / "intro.html").as_uri(), reduced_motion="reduce"), [], set()
     for path in pages(book):
         page.goto(path.as_uri())
-        page.evaluate(FEWER)
-        violations = axe.run(page, options=options).response["violations"]
-        page.evaluate("document.documentElement.dataset.theme = 'dark'")  # on which the contrast alone depends
-        violations += axe.run(page, options=options | {"runOnly": ["color-contrast"]}).response["violations"]
-        for violation in violations:
-            parts = [node["html"][:120] for node in violation["nodes"]]
-            found.append(f"{path.name}: {violation['id']}: {len(parts)}, {parts[0]}")
+        name = path.relative_to(book).with_suffix("").as_posix()
+        if which == "all" or name in KINDS:
+            seen.add(name)
+            page.evaluate(FEWER)
+            violations = axe.run(page, options=options).response["violations"]
+            page.evaluate("document.documentElement.dataset.theme = 'dark'")  # on which the contrast alone depends
+            violations += axe.run(page, options=options | {"runOnly": ["color-contrast"]}).response["violations"]
+            for violation in violations:
+                parts = [node["html"][:120] for node in violation["nodes"]]
+                found.append(f"{path.name}: {violation['id']}: {len(parts)}, {parts[0]}")
         found += [f"{path.name}: {message}" for message in page.trouble]
         page.trouble.clear()
+    assert seen >= KINDS
     assert found == []
 
 

@@ -1,4 +1,4 @@
-"""What surrounds the code: make's targets, the container, the workflows and forms, the start notebook, the book as one file."""
+"""What surrounds the code: make's targets, the forms, the start notebook, the book as one file."""
 
 import os
 import re
@@ -17,11 +17,8 @@ from srlib.protocol import PROTOCOLS
 from srlib.records.provenance import ROOT
 
 BIN = Path(sys.executable).parent
-FILES = sorted((ROOT / ".github").rglob("*.yml"))
-FORMS = [path for path in FILES if path.parent.name == "ISSUE_TEMPLATE" and path.name != "config.yml"]
-WORKFLOWS = [path for path in FILES if path.parent.name == "workflows"]
+FORMS = [path for path in sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml")) if path.name != "config.yml"]
 MAKEFILE = (ROOT / "Makefile").read_text()
-TARGETS = set(re.findall(r"^([\w./]+):", MAKEFILE, re.MULTILINE))
 
 
 def load(path: Path) -> dict:
@@ -29,29 +26,10 @@ def load(path: Path) -> dict:
     return yaml.load(path.read_text(), yaml.BaseLoader)
 
 
-def shell_lines() -> dict[str, list[str]]:
-    """The commands of the workflows, the container and CI, a file each."""
-    found = {
-        path.name: [
-            line for job in load(path)["jobs"].values() for step in job["steps"] for line in [step.get("run", "")] if line
-        ]
-        for path in WORKFLOWS
-    }
-    found["Dockerfile"] = [words for name, words in instructions() if name == "RUN"]
-    found["run"] = (ROOT / ".ci" / "run").read_text().splitlines()
-    return found
-
-
-def instructions() -> list[tuple[str, str]]:
-    """The Dockerfile's instructions, each a name and the rest of its line."""
-    lines = re.sub(r"\\\n", " ", (ROOT / "Dockerfile").read_text()).splitlines()
-    return [tuple(line.split(maxsplit=1)) for line in lines if line.strip() and not line.startswith("#")]
-
-
 def test_every_target_has_a_plan():
     """make's own dry run, with the environment taken as made."""
-    targets = sorted(TARGETS & set(re.search(r"\.PHONY: (.*)", MAKEFILE)[1].split()))
-    assert {"book", "test", "lab", "pdf"} <= set(targets)
+    targets = re.search(r"\.PHONY: (.*)", MAKEFILE)[1].split()
+    assert {"book", "test", "weekly", "lab", "pdf"} <= set(targets)
     done = subprocess.run(
         ["make", "--dry-run", "--assume-old=.venv/ready", *targets], cwd=ROOT, capture_output=True, text=True, check=False
     )
@@ -99,34 +77,6 @@ rule notebook:
     assert "Nothing to be done" in again.stdout
 
 
-@pytest.mark.parametrize("name", ["book.yml", "weekly.yml", "Dockerfile", "run"])
-def test_commands_are_shell_and_name_what_exists(name):
-    """Bash reads each; each target is make's, and each file of ours is there."""
-    lines = shell_lines()[name]
-    assert lines
-    subprocess.run(["bash", "-n"], input="\n".join(lines), text=True, check=True)
-    for target in re.findall(r"\bmake ([\w./]+)", "\n".join(line for line in lines if not line.startswith("#"))):
-        assert target in TARGETS
-    for path in re.findall(r"\b(?:notebooks|book|tests)/\w+\.\w+", "\n".join(lines)):
-        assert (ROOT / path).exists()
-
-
-@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda p: p.name)
-def test_workflows_ask_for_little_and_pin_what_they_use(path):
-    """They read unless a job says more; actions by major version; none takes itself for our CI, which has all data."""
-    flow = load(path)
-    assert flow["permissions"] == {"contents": "read"}
-    assert flow["env"]["CI"] == ""
-    assert {name: job["permissions"] for name, job in flow["jobs"].items() if "permissions" in job} in (
-        {},
-        {"publish": {"pages": "write", "id-token": "write"}},
-    )
-    used = [step["uses"] for job in flow["jobs"].values() for step in job["steps"] if "uses" in step]
-    assert used
-    assert all(re.fullmatch(r"actions/[\w-]+@v\d+", action) for action in used)
-    assert all("timeout-minutes" in job or "needs" in job for job in flow["jobs"].values())
-
-
 @pytest.mark.parametrize("path", FORMS, ids=lambda p: p.name)
 def test_forms_hold_what_github_asks_of_them(path):
     """GitHub's syntax of issue forms: name, description and body; a known type, one id and a label for each field."""
@@ -153,26 +103,6 @@ def test_a_number_is_reported_with_protocol_command_and_record():
     versions = re.search(r"`python (-c '.*?')`", form["versions"]["attributes"]["description"])[1]
     done = subprocess.run([sys.executable, *shlex.split(versions)], capture_output=True, text=True, check=True)
     assert "'torch': " in done.stdout
-
-
-def test_the_container_makes_the_environment_as_make_does():
-    """Binder's rules: a pinned base, a user of its choice, no entry point; and one way to install, that of the Makefile."""
-    steps = instructions()
-    names = [name for name, _ in steps]
-    assert steps[0] == ("FROM", "python:3.11-slim-bookworm")
-    assert "ENTRYPOINT" not in names
-    assert {"NB_USER=jovyan", "NB_UID=1000"} <= {words for name, words in steps if name == "ARG"}
-    assert names.index("USER") < next(k for k, step in enumerate(steps) if ".venv/ready" in step[1])
-    installs = [words for name, words in steps if name == "RUN" and "pip install" in words]
-    assert all("--constraint constraints.txt" in words for words in installs)
-    assert re.search(r"pip install .*--constraint constraints.txt --editable '\.\[book,dev\]'", MAKEFILE)
-    for name, words in steps:
-        if name == "COPY":
-            *sources, _ = [word for word in words.split() if not word.startswith("--")]
-            assert all((ROOT / source).exists() for source in sources)
-    ignored = (ROOT / ".dockerignore").read_text().splitlines()
-    assert ".git" not in ignored
-    assert {".venv", "_build", "book/notebooks"} <= set(ignored)
 
 
 def until(value: Callable[[], Sequence]) -> Sequence:
@@ -220,6 +150,7 @@ def test_lab_lands_on_the_start_notebook(lab, open_page):
     assert {path: path.read_bytes() for path in before} == before
 
 
+@pytest.mark.weekly
 @pytest.mark.browser
 def test_the_book_is_printed_as_one_file(tmp_path):
     """The bytes of the file: a page at least for each chapter, and the chapters' titles in its outline."""

@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from srlib.figures.crops import Crop, Scene, View, crop, crop_figure, cut, describe, least_errors, score, scores_table, view
-from srlib.figures.regions import REGIONS, STAND_INS, Region, around, find
+from srlib.figures.regions import REGIONS, STAND_INS, Region, find, grow_to_square
 from srlib.images import rgb_to_luma, round_uint8
 from srlib.inference.enlarge import as_method
 from srlib.models import DRN, DRRN, DSRN, RLCSC
 from srlib.protocol import PROTOCOLS, Score
-from srlib.records.methods import Method, find_method
+from srlib.records.methods import TrainedMethod, find_method
 from srlib.records.record import find_record
 
 NETWORKS = {
@@ -65,7 +65,7 @@ def test_a_cut_computes_little_more_than_it_shows(photo):
 def test_pixels_of_a_luma_protocol_have_the_luma_that_is_scored_and_bicubic_chroma(photo):
     """Identity: the luma of the pixels shown is the method's to the rounding of RGB, where RGB did not saturate."""
     scene = place(photo, 3, "drrn")
-    made = crop(scene, Method("Bicubic", None, None))
+    made = crop(scene, TrainedMethod("Bicubic", None, None))
     inside = ((made.pixels > 0) & (made.pixels < 255)).all(axis=2)
     assert inside.mean() > 0.9
     gap = np.abs(rgb_to_luma(made.pixels) - 255 * scene.ilr[scene.region.window])[inside]
@@ -77,16 +77,16 @@ def test_the_error_is_zero_where_the_output_is_the_original(photo):
     """Identity: on a scene whose interpolation is the original itself; one grey level off gives one."""
     scene = place(photo, 3, "drrn")
     scene.__dict__["ilr"] = scene.luma / 255
-    assert crop(scene, Method("same", None, None)).error.max() == 0
+    assert crop(scene, TrainedMethod("same", None, None)).error.max() == 0
     scene.__dict__["ilr"] = (scene.luma + 1) / 255
-    np.testing.assert_array_equal(crop(scene, Method("off", None, None)).error, 1)
+    np.testing.assert_array_equal(crop(scene, TrainedMethod("off", None, None)).error, 1)
 
 
 def test_a_score_is_the_protocols_own(photo):
     """`Protocol.evaluate`; bicubic and a network."""
     torch.manual_seed(0)
     scene, model = place(photo, 3, "lapsrn"), DRRN(1, 1, width=8)
-    for method in (Method("Bicubic", None, None), Method("DRRN", model, None)):
+    for method in (TrainedMethod("Bicubic", None, None), TrainedMethod("DRRN", model, None)):
         expected = scene.protocol.evaluate(photo, 3, method.model and as_method(method.model), ("psnr", "ssim"))
         assert score(scene, method)[:2] == pytest.approx(expected[:2], abs=1e-12)
 
@@ -95,8 +95,8 @@ def test_a_score_that_takes_too_long_is_left_out(photo, monkeypatch):
     """The limit on work; bicubic is always scored."""
     monkeypatch.setattr("srlib.figures.crops.MOST_WORK", 1)
     scene = place(photo, 3, "drrn")
-    assert score(scene, Method("DRRN", DRRN(1, 1, width=8), None)) is None
-    assert score(scene, Method("Bicubic", None, None)).psnr > 20
+    assert score(scene, TrainedMethod("DRRN", DRRN(1, 1, width=8), None)) is None
+    assert score(scene, TrainedMethod("Bicubic", None, None)).psnr > 20
 
 
 def test_a_score_of_the_record_is_the_one_computed(dataset):
@@ -104,7 +104,7 @@ def test_a_score_of_the_record_is_the_one_computed(dataset):
     dataset("Set14")
     record, region = find_record("bicubic"), REGIONS["dsrn"][1]
     scene = Scene(region, PROTOCOLS["drrn"], find(region)[0])
-    recorded, fresh = score(scene, Method("Bicubic", None, record)), score(scene, Method("Bicubic", None, None))
+    recorded, fresh = score(scene, TrainedMethod("Bicubic", None, record)), score(scene, TrainedMethod("Bicubic", None, None))
     assert recorded[:2] == pytest.approx(fresh[:2], abs=1e-6)
     assert not np.isnan(recorded.ifc)  # which only the record has
 
@@ -179,7 +179,7 @@ def test_a_wider_cut_lies_in_the_image_and_holds_the_region(paper, side, tmp_pat
     monkeypatch.setenv("SRLIB_DATA", str(tmp_path))
     for region in REGIONS[paper]:
         image, found = find(region)
-        wide = around(region, side)
+        wide = grow_to_square(region, side)
         sizes = [n - n % region.scale for n in image.shape[:2]]
         assert (wide.height, wide.width) == tuple(
             min(max(side, least), size) for least, size in zip((region.height, region.width), sizes, strict=True)
@@ -187,7 +187,7 @@ def test_a_wider_cut_lies_in_the_image_and_holds_the_region(paper, side, tmp_pat
         assert min(wide.top, wide.left) >= 0
         assert wide.top + wide.height <= sizes[0]
         assert wide.left + wide.width <= sizes[1]
-        top, left, height, width = wide.focus
+        top, left, height, width = wide.inner
         assert (wide.top + top, wide.left + left, height, width) == (found.top, found.left, found.height, found.width)
 
 
@@ -195,7 +195,7 @@ def test_the_figures_part_of_a_wider_cut_is_the_cut_without_it(photo, tmp_path, 
     """Identity, on a stand-in: pixels, error, score, and what is written below."""
     monkeypatch.setenv("SRLIB_DATA", str(tmp_path))
     region, methods = REGIONS["drrn"][0], {"Bicubic": "bicubic"}
-    alone, wide = view(region, methods, "drrn"), view(around(region, 128), methods, "drrn")
+    alone, wide = view(region, methods, "drrn"), view(grow_to_square(region, 128), methods, "drrn")
     assert wide.crops[0].pixels.shape == (128, 128, 3)
     for a, b in zip(alone.crops, wide.narrow.crops, strict=True):
         np.testing.assert_array_equal(a.pixels, b.pixels)

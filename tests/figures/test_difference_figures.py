@@ -19,7 +19,7 @@ def test_differences_stand_beside_the_printed_ones(grid):
     plt.close(figure)
     (row,) = difference_table(orders, "drrn", str).to_dict("records")
     (found,) = evidence_on(orders["alike"], "Set5")
-    assert (row["printed"], row["ours, Set5"]) == ("-0.01", f"{found.psnr:+.3f} ± {found.margin:.3f}")
+    assert (row["printed"], row["ours, Set5"]) == ("-0.01", f"{found.psnr:+.3f} ± {found.ci_half_width:.3f}")
 
 
 def test_the_mean_stands_below_pairs_that_have_a_direction(grid):

@@ -3,8 +3,8 @@
 import matplotlib.pyplot as plt
 import pytest
 
-from srlib.figures.sweeps import FULL, depth_of, sweep, sweep_figure, sweep_table
-from srlib.ledger.comparisons import margin, pooled
+from srlib.figures.sweeps import PAPER_SIZE, depth_of, sweep, sweep_figure, sweep_table
+from srlib.ledger.comparisons import ci_half_width, pooled_std
 from srlib.papers import claims
 from srlib.records.rerun import rerun
 
@@ -19,7 +19,7 @@ def points(grid):
 
 def test_a_sweep_holds_printed_numbers_and_narrow_records(points):
     """Witness: Table 4's 33.99 at depth 28, and three seeds each of B3U2, B3U3 and B3U4 with 16 filters."""
-    assert points[points.source == "published"][["panel", "x", "psnr"]].to_numpy().tolist() == [[FULL, 28, 33.99]]
+    assert points[points.source == "published"][["panel", "x", "psnr"]].to_numpy().tolist() == [[PAPER_SIZE, 28, 33.99]]
     narrow = points[points.panel == "16 filters"]
     assert sorted(zip(narrow.x, narrow.seed, strict=True)) == [(x, seed) for x in (16, 22, 28) for seed in (0, 1, 2)]
     assert set(narrow.experiment) == {"drrn_b3u2_w16", "drrn_b3u3_w16", "drrn_b3u4_w16"}
@@ -38,7 +38,7 @@ def test_the_table_gives_mean_interval_and_budget(points):
     rows = sweep_table(points, "depth")
     narrow = points[points.panel == "16 filters"]
     values = narrow[narrow.x == 22].psnr
-    half = margin([pooled(group for _, group in narrow.groupby("experiment").psnr)], [len(values)])
+    half = ci_half_width([pooled_std(group for _, group in narrow.groupby("experiment").psnr)], [len(values)])
     row = rows[(rows.networks == "16 filters") & (rows.depth == "22")].iloc[0]
     assert row.record == f"{values.mean():.2f} ± {half:.2f}"
     assert (row.seeds, row["iterations of ours"]) == (len(values), "3,000 (fast)")
@@ -50,7 +50,7 @@ def test_published_points_are_hollow_and_ours_filled(points):
     printed, ours = (axes.lines[0] for axes in figure.axes[:2])
     assert printed.get_markerfacecolor() == "none"
     assert ours.get_markerfacecolor() != "none"
-    assert [axes.get_title() for axes in figure.axes] == [FULL, "16 filters, 3,000 iterations"]
+    assert [axes.get_title() for axes in figure.axes] == [PAPER_SIZE, "16 filters, 3,000 iterations"]
     plt.close(figure)
 
 

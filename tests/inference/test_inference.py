@@ -152,10 +152,12 @@ def test_bad_input_gets_a_sentence(image, options, said):
         super_resolve(image, SMALL["drrn"], **({"scale": 2} | options))
 
 
-EXPORTED = ("dsrn_x2", "vdsr_bn", "drcn", "drrn", "rlcsc", "drn_x4")  # an export takes seconds
+# An export takes seconds: at each push a network of each domain.
+EXPORTED = [pytest.param(name, marks=pytest.mark.slow) for name in ("drrn", "dsrn_x2", "drn_x4")]
+EXPORTED += [pytest.param(name, marks=pytest.mark.weekly) for name in ("srcnn", "vdsr_bn", "drcn", "rlcsc")]
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow) for name in ("srcnn", *EXPORTED)])
+@pytest.mark.parametrize("name", EXPORTED)
 def test_other_runtimes_compute_the_same(name, tmp_path):
     """Witness: ONNX Runtime, at a size that the export has not seen."""
     model = SMALL[name].eval()
@@ -216,8 +218,11 @@ print(outside, sorted(inside)[-4], resident() - before)
     assert grown < 32 * 2**20
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["rlcsc_k15", "drrn_b1u25", "dsrn_t7_x2", "dsrn_t7_x4", "drn_x4", "drn_plus_x4", "vdsr"])
+LARGE = [pytest.param(name, marks=pytest.mark.slow) for name in ("drrn_b1u25", "drn_plus_x4")]
+LARGE += [pytest.param(name, marks=pytest.mark.weekly) for name in ("rlcsc_k15", "dsrn_t7_x2", "dsrn_t7_x4", "drn_x4", "vdsr")]
+
+
+@pytest.mark.parametrize("name", LARGE)
 def test_a_large_image_stays_below_one_and_a_half_gigabytes(name):
     """Peak memory of a process that enlarges a colour image to 2048 x 2048, of which three tiles are computed."""
     code = f"""
@@ -245,11 +250,11 @@ def test_work_is_counted_before_it_is_done():
 
 def test_weights_file_of_a_user_is_enough(tmp_path, photo):
     """A file written by save_tensors, read and used."""
-    from srlib.records.record import trained_model
+    from srlib.records.record import load_model
 
     model = DRRN(1, 1, 4)
     save_tensors(tmp_path / "w.safetensors", model.state_dict(), {"experiment": "drrn_b1u1_w4"})
-    loaded = trained_model("drrn_b1u1_w4", 3, tmp_path / "w.safetensors")
+    loaded = load_model("drrn_b1u1_w4", 3, tmp_path / "w.safetensors")
     np.testing.assert_array_equal(super_resolve(photo, loaded, 3), super_resolve(photo, model, 3))
 
 

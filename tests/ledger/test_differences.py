@@ -12,16 +12,16 @@ from srlib.ledger.comparisons import (
     SUPPORTED,
     UNDECIDED,
     Difference,
+    ci_half_width,
+    deciding_evidence,
     differences,
-    evidence,
+    full_size_name,
     interval,
-    margin,
     mean_by_image,
     mean_difference,
-    pooled,
+    pooled_std,
     printed_difference,
-    scatter,
-    whole,
+    seed_std,
 )
 from srlib.papers.orderings import ALIKE, BETTER, NOT_WORSE, ORDERS
 from srlib.records.scores import runs
@@ -42,7 +42,7 @@ def test_the_interval_of_a_difference_is_students():
     rng = np.random.default_rng(0)
     a, b = rng.normal(33.0, 0.05, 4), rng.normal(33.1, 0.05, 3)
     low, high = ttest_ind(a, b).confidence_interval(0.95)
-    half = margin([pooled((a, b))] * 2, (len(a), len(b)))
+    half = ci_half_width([pooled_std((a, b))] * 2, (len(a), len(b)))
     assert (a.mean() - b.mean() - half, a.mean() - b.mean() + half) == pytest.approx((low, high))
 
 
@@ -51,19 +51,19 @@ def test_intervals_that_hold_together_are_wider():
     rng = np.random.default_rng(1)
     a, b = rng.normal(0, 1, 5), rng.normal(0, 1, 6)
     low, high = ttest_ind(a, b).confidence_interval(0.975)
-    assert 2 * margin([pooled((a, b))] * 2, (5, 6), together=2) == pytest.approx(high - low)
+    assert 2 * ci_half_width([pooled_std((a, b))] * 2, (5, 6), together=2) == pytest.approx(high - low)
 
 
 def test_single_values_say_nothing_about_scatter():
     """By hand: no degrees of freedom, an infinite interval; groups of one add none to others."""
-    assert pooled([[1.0], [2.0]])[1] == 0
-    assert margin([pooled([[1.0], [2.0]])] * 2, (1, 1)) == math.inf
-    assert pooled([[1.0], [2.0, 4.0]]) == pytest.approx((math.sqrt(2), 1))
+    assert pooled_std([[1.0], [2.0]])[1] == 0
+    assert ci_half_width([pooled_std([[1.0], [2.0]])] * 2, (1, 1)) == math.inf
+    assert pooled_std([[1.0], [2.0, 4.0]]) == pytest.approx((math.sqrt(2), 1))
 
 
 def test_networks_that_scatter_differently_have_an_interval_of_their_own():
     """By hand: deviations 0.3 and 0.4 of one run each add to 0.5; the fewer degrees of freedom decide the quantile."""
-    half = margin([(0.3, 2), (0.4, 9)], (1, 1))
+    half = ci_half_width([(0.3, 2), (0.4, 9)], (1, 1))
     assert half == pytest.approx(0.5 * t.ppf(0.975, 2))
 
 
@@ -81,13 +81,13 @@ def test_networks_that_scatter_differently_have_an_interval_of_their_own():
 def test_a_claim_is_supported_where_the_whole_interval_is(psnr, half, better, not_worse, alike):
     """By hand: above 0, above -0.05 and within 0.05 dB."""
     found = difference(psnr, half)
-    assert (found.says(BETTER), found.says(NOT_WORSE), found.says(ALIKE)) == (better, not_worse, alike)
+    assert (found.outcome(BETTER), found.outcome(NOT_WORSE), found.outcome(ALIKE)) == (better, not_worse, alike)
 
 
 def test_several_pairs_are_corrected_for_when_they_refute_only():
     """By hand: +0.10 and -0.10 dB with a margin of 0.08, or 0.12 for all pairs at once."""
-    assert difference(0.10, 0.08, together=0.12).says(BETTER) == SUPPORTED
-    assert difference(-0.10, 0.08, together=0.12).says(BETTER) == UNDECIDED
+    assert difference(0.10, 0.08, together=0.12).outcome(BETTER) == SUPPORTED
+    assert difference(-0.10, 0.08, together=0.12).outcome(BETTER) == UNDECIDED
 
 
 def test_the_scatter_of_our_narrow_networks_is_that_of_networks_alike(grid):
@@ -99,7 +99,7 @@ def test_the_scatter_of_our_narrow_networks_is_that_of_networks_alike(grid):
     groups = [[record.means[CELL] for record in runs().groups(name)[W16]] for name in names]
     squares = sum(np.var(values) * len(values) for values in groups)
     freedom = sum(len(values) - 1 for values in groups)
-    assert scatter("drrn_b1u3_w16", W16, CELL) == (pytest.approx(math.sqrt(squares / freedom)), freedom)
+    assert seed_std("drrn_b1u3_w16", W16, CELL) == (pytest.approx(math.sqrt(squares / freedom)), freedom)
     assert freedom == 4
 
 
@@ -109,8 +109,8 @@ def test_a_network_that_scatters_more_than_its_like_has_its_own_scatter(trained)
         for seed in (0, 1):
             trained(name, 33.0 + apart * seed, seed)
     key = ("fast", 1.0, "T291", ())
-    assert scatter("drrn_b3u3", key, CELL) == (pytest.approx(math.sqrt(0.5)), 1)
-    shared, freedom = scatter("drrn_b3u4", key, CELL)
+    assert seed_std("drrn_b3u3", key, CELL) == (pytest.approx(math.sqrt(0.5)), 1)
+    shared, freedom = seed_std("drrn_b3u4", key, CELL)
     assert (shared, freedom) == (
         pytest.approx(math.sqrt((0.01**2 + 1) / 2 / 2)),
         2,
@@ -123,7 +123,7 @@ def test_what_was_kept_on_the_way_scatters_apart(trained):
         trained("rlcsc_k25", 33.0 + 0.01 * seed, seed)
         trained("rlcsc_k25_epoch5", 32.0 + 0.5 * seed, seed)
     key = ("fast", 1.0, "T291", ())
-    assert scatter("rlcsc_k20", key, CELL) == (pytest.approx(0.01 / math.sqrt(2)), 1)
+    assert seed_std("rlcsc_k20", key, CELL) == (pytest.approx(0.01 / math.sqrt(2)), 1)
 
 
 def test_the_interval_over_images_is_of_the_paired_difference(trained):
@@ -143,7 +143,7 @@ def test_the_interval_over_images_is_of_the_paired_difference(trained):
 
 def test_a_claim_finds_its_narrow_runs_and_the_printed_numbers(grid):
     """Witness: Figure 6's text prints 33.76 dB for B2U3 and 33.77 for B3U2; and the made-up scores, by hand."""
-    found, _ = evidence(ORDERS["drrn.f6.order.same_depth"]).differences
+    found, _ = deciding_evidence(ORDERS["drrn.f6.order.same_depth"]).differences
     assert (found.better, found.worse) == ("drrn_b2u3_w16", "drrn_b3u2_w16")
     assert printed_difference(found, "drrn") == pytest.approx(-0.01)
     assert printed_difference(difference(0, 1, "drrn_b1u3_w16"), "drrn") is None  # Figure 6's image alone has B1U3
@@ -176,4 +176,4 @@ def test_another_set_may_be_asked_for(grid):
 )
 def test_a_narrow_form_knows_the_papers_network(name, full):
     """By hand."""
-    assert whole(name) == full
+    assert full_size_name(name) == full

@@ -9,8 +9,8 @@ from pages.ledger import scoreboard
 from pages.records import records
 
 from srlib.errors import InputError
-from srlib.ledger.comparisons import evidence
-from srlib.ledger.rows import VERDICTS, counts, judge_order, ledger, protocols_of, rows_of, say
+from srlib.ledger.comparisons import deciding_evidence
+from srlib.ledger.rows import VERDICTS, counts, judge_ordering, ledger, protocols_of, rows_of, say
 from srlib.ledger.verify import verify
 from srlib.papers import PAPERS, claim, claims, get_experiment, published
 from srlib.papers.checks import NUMBERS, contradictions, holding, recomputed
@@ -69,7 +69,7 @@ def test_a_finished_run_that_falls_short_is_short_of_it_with_its_share(trained):
     (row,) = rows_of(claim(B1U9))
     assert (row.verdict, row.ours, row.seeds, row.gap) == ("short of it", 32.0, (0,), pytest.approx(32.0 - 33.93))
     share = 160_000 * 16 * 62**2 / (464_056 * 128 * 31**2)
-    assert row.share == pytest.approx(share)
+    assert row.training_fraction == pytest.approx(share)
     assert say(row) == f"short of it (fast recipe, {100 * share:.0f} % of the published training)"
 
 
@@ -159,11 +159,11 @@ def test_verdicts_of_order(trained, width, deep, shallow, said):
     for name, values in (("drrn_b1u25", deep), ("drrn_b1u9", shallow)):
         for seed, psnr in enumerate(values):
             trained(name + width, psnr, seed)
-    found = judge_order("drrn.f1.order.b1u25")
+    found = judge_ordering("drrn.f1.order.b1u25")
     assert found["verdict"] == said
     assert found["detail"].startswith("16 filters, fast recipe, " if width else "the paper's size, fast recipe, ")
     assert found["detail"].endswith(" % of the training")
-    assert found["share"] == pytest.approx(found_share("drrn_b1u25" + width))
+    assert found["training_fraction"] == pytest.approx(found_share("drrn_b1u25" + width))
 
 
 def found_share(name):
@@ -176,14 +176,14 @@ def test_orders_compare_equal_lengths_only(trained):
     """Two runs of different length decide nothing."""
     trained("drrn_b1u25", 33.9, budget=0.5)
     trained("drrn_b1u9", 33.0, budget=0.25)
-    assert judge_order("drrn.f1.order.b1u25")["verdict"] == "not run"
+    assert judge_ordering("drrn.f1.order.b1u25")["verdict"] == "not run"
 
 
 def test_unfinished_runs_take_no_part_in_orders(trained):
     """A run of which half is done has another length than its budget says."""
     trained("drrn_b1u25", 33.9)
     trained("drrn_b1u9", 33.0, finished=False)
-    assert judge_order("drrn.f1.order.b1u25")["verdict"] == "not run"
+    assert judge_ordering("drrn.f1.order.b1u25")["verdict"] == "not run"
 
 
 def test_networks_that_saw_unlike_amounts_are_not_compared(trained):
@@ -191,7 +191,7 @@ def test_networks_that_saw_unlike_amounts_are_not_compared(trained):
     for seed in (0, 1):
         trained("drrn_b1u25", 34.03 + 0.001 * seed, seed, recipe="published")
         trained("drrn_b1u9", 33.93 + 0.001 * seed, seed, recipe="published")
-    assert judge_order("drrn.f1.order.b1u25")["verdict"] == "not run"
+    assert judge_ordering("drrn.f1.order.b1u25")["verdict"] == "not run"
 
 
 def test_other_training_images_than_the_papers_are_not_comparable(trained):
@@ -199,7 +199,7 @@ def test_other_training_images_than_the_papers_are_not_comparable(trained):
     for seed in (0, 1):
         trained("drrn_b1u25", 34.03 + 0.001 * seed, seed, data="T91")
         trained("drrn_b1u9", 33.93 + 0.001 * seed, seed, data="T91")
-    assert judge_order("drrn.f1.order.b1u25")["verdict"] == "not run"
+    assert judge_ordering("drrn.f1.order.b1u25")["verdict"] == "not run"
     (row,) = rows_of(claim(B1U9))
     assert say(row) == "not comparable (other training images)"
 
@@ -210,7 +210,7 @@ def test_short_runs_of_full_size_speak_for_no_paper(trained, budget, mature):
     for seed in (0, 1):
         trained("drrn_b1u25", 34.03 + 0.001 * seed, seed, budget)
         trained("drrn_b1u9", 33.93 + 0.001 * seed, seed, budget)
-    found = evidence(ORDERS["drrn.f1.order.b1u25"])
+    found = deciding_evidence(ORDERS["drrn.f1.order.b1u25"])
     assert (found.outcome, found.full_size, found.mature) == ("supported", True, mature)
 
 
@@ -222,7 +222,7 @@ def test_a_baseline_beside_bicubic_interpolation_is_judged(trained, results):
     for seed in (0, 1):
         for name, psnr in (("drrn_b1u9", 34.0), ("vdsr", 33.0), ("drcn", 33.0)):
             trained(name, psnr + 0.001 * seed, seed)
-    assert judge_order("drrn.f1.order.b1u9")["verdict"] == "supported"
+    assert judge_ordering("drrn.f1.order.b1u9")["verdict"] == "supported"
 
 
 def test_an_experiment_that_is_no_more_is_damaged(trained):
@@ -239,7 +239,7 @@ def test_seeds_that_both_have_are_compared(trained):
     trained("drrn_b1u25", 33.0)
     trained("drrn_b1u25", 35.0, 1)
     trained("drrn_b1u9", 32.9)
-    (found,) = evidence(ORDERS["drrn.f1.order.b1u25"]).differences
+    (found,) = deciding_evidence(ORDERS["drrn.f1.order.b1u25"]).differences
     assert (found.psnr, found.seeds) == (pytest.approx(0.1), ((0,), (0,)))
 
 
@@ -249,7 +249,7 @@ def test_a_smoke_run_says_nothing_beside_full_runs(trained):
         for budget, deep in ((0.01, 30.6), (1.0, 33.4)):
             trained("drrn_b1u25", deep + 0.01 * seed, seed, budget)
             trained("drrn_b1u9", (31.0 if budget < 1 else 33.0) + 0.01 * seed, seed, budget)
-    assert judge_order("drrn.f1.order.b1u25")["verdict"] == "supported"
+    assert judge_ordering("drrn.f1.order.b1u25")["verdict"] == "supported"
 
 
 def test_one_full_size_pair_and_narrow_ones_are_shown_apart(trained):
@@ -260,7 +260,7 @@ def test_one_full_size_pair_and_narrow_ones_are_shown_apart(trained):
             trained(f"vdsr_bn_d{4 + 6 * U}_w16", 33.0 + 0.001 * seed, seed)
     trained("drrn_ns_b3u4", 33.0)
     trained("vdsr_bn_d28_w128", 33.5)
-    found = judge_order("drrn.f8.order.local_residuals")
+    found = judge_ordering("drrn.f8.order.local_residuals")
     assert (found["verdict"], found["detail"][:10]) == ("supported", "16 filters")
     assert (
         "the paper's size: undecided; drrn_ns_b3u4 against vdsr_bn_d28_w128 -0.50 dB on Set5 ×3; 1 of 3 pairs." in found["note"]
@@ -268,7 +268,7 @@ def test_one_full_size_pair_and_narrow_ones_are_shown_apart(trained):
     assert "16 filters: supported" in found["note"]
     trained("drrn_ns_b3u4", 33.001, 1)
     trained("vdsr_bn_d28_w128", 33.501, 1)
-    found = judge_order("drrn.f8.order.local_residuals")
+    found = judge_ordering("drrn.f8.order.local_residuals")
     assert (found["verdict"], found["detail"][:16]) == ("contradicted", "the paper's size")
 
 
@@ -277,7 +277,7 @@ def test_some_of_a_claims_pairs_support_nothing(trained):
     for seed in (0, 1):
         trained("drrn_ns_b3u4", 34.0 + 0.001 * seed, seed)
         trained("vdsr_bn_d28_w128", 33.0 + 0.001 * seed, seed)
-    found = judge_order("drrn.f8.order.local_residuals")
+    found = judge_ordering("drrn.f8.order.local_residuals")
     assert (found["verdict"], "1 of 3 pairs" in found["note"]) == ("undecided", True)
 
 
@@ -286,8 +286,8 @@ def test_a_claim_of_all_sets_is_not_decided_on_one(trained):
     for seed in (0, 1):
         for name, psnr in (("drrn_b1u9", 34.0), ("drrn_b1u25", 34.5), ("vdsr", 33.0), ("drcn", 33.0), ("srcnn_955", 32.0)):
             trained(name, psnr + 0.001 * seed, seed)
-    assert judge_order("drrn.f1.order.b1u9")["verdict"] == "supported"
-    assert judge_order("drrn.t2.order.best")["verdict"] == "undecided"
+    assert judge_ordering("drrn.f1.order.b1u9")["verdict"] == "supported"
+    assert judge_ordering("drrn.t2.order.best")["verdict"] == "undecided"
 
 
 @pytest.mark.parametrize(("psnr", "said"), [(6.54, "supported"), (33.5, "contradicted")])
@@ -299,7 +299,7 @@ def test_a_network_that_trains_contradicts_that_it_cannot(trained, results, psnr
     write_record(results / "baselines" / "bicubic" / "seed0", {"kind": "evaluation", "experiment": "bicubic"}, scores)
     for seed in (0, 1):
         trained("rlcsc_k25_no_residual", psnr + 0.01 * seed, seed, protocol=get_experiment("rlcsc_k25").protocols[0])
-    assert judge_order("rlcsc.t3.order.converge")["verdict"] == said
+    assert judge_ordering("rlcsc.t3.order.converge")["verdict"] == said
 
 
 def test_faster_is_not_decided_by_the_end(trained):
@@ -307,7 +307,7 @@ def test_faster_is_not_decided_by_the_end(trained):
     for seed in (0, 1):
         trained("rlcsc_k25", 34.0 + 0.01 * seed, seed)
         trained("rlcsc_k25_no_residual", 33.0 + 0.01 * seed, seed)
-    assert judge_order("rlcsc.t3.order.faster")["verdict"] == "not run"
+    assert judge_ordering("rlcsc.t3.order.faster")["verdict"] == "not run"
 
 
 def test_a_contradiction_closes_no_claim(trained):
@@ -315,7 +315,7 @@ def test_a_contradiction_closes_no_claim(trained):
     for seed in (0, 1):
         for name, psnr in (("drrn_b1u25", 34.5), ("vdsr", 33.0), ("drcn", 33.0), ("srcnn_955", 32.0)):
             trained(name, psnr + 0.001 * seed, seed)
-    assert judge_order("drrn.f1.order.best")["verdict"] == "supported"
+    assert judge_ordering("drrn.f1.order.best")["verdict"] == "supported"
     (row,) = rows_of(claim("drrn.f1.order.best"))
     assert say(row).startswith("inconsistent as printed (our runs: supported (the paper's size, ")
     assert row.note.startswith("Not with fewer than all of the models named: SRCNN has")
@@ -325,7 +325,7 @@ def test_a_contradiction_closes_no_claim(trained):
 def test_a_sentence_that_no_score_decides_is_not_comparable():
     """Human vision, other people's methods, the look of a picture."""
     for identifier in ("drn.p.order.mse", "drn.t3.order.drn_plus", "drrn.f7.order.ppt3"):
-        assert judge_order(identifier) == {"verdict": "not comparable"}
+        assert judge_ordering(identifier) == {"verdict": "not comparable"}
 
 
 def test_a_folder_of_records_shows_every_verdict(trained):
@@ -435,7 +435,7 @@ def test_the_command_lists_and_filters(capsys):
     assert {"id", "paper", "where", "experiment", "dataset", "scale", "metric", "protocol", "published", "ours", "gap"} <= set(
         rows[0]
     )
-    assert {"share", "recipe", "seeds", "verdict", "detail"} <= set(rows[0])
+    assert {"training_fraction", "recipe", "seeds", "verdict", "detail"} <= set(rows[0])
     assert {row["kind"] for row in rows} == {"measured"}
     assert main(["ledger", "--paper", "drn", "--verdict", "inconsistent as printed"]) == 0
     assert "24.12" in capsys.readouterr().out

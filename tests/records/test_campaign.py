@@ -10,13 +10,13 @@ import pytest
 
 from srlib.__main__ import main
 from srlib.errors import InputError
-from srlib.ledger.comparisons import whole
+from srlib.ledger.comparisons import full_size_name
 from srlib.papers import EXPERIMENTS, PAPERS, get_experiment
 from srlib.papers.orderings import ORDERS
 from srlib.records import plan as campaign
 from srlib.records.merge import merge
 from srlib.records.record import Record, find_records, record_folder
-from srlib.records.run import run
+from srlib.records.run import run_experiment
 from srlib.training.checkpoint import load_tensors, save_tensors
 
 TINY = "drrn_b1u1_w4"
@@ -28,7 +28,7 @@ def tiny(tmp_path):
 
     def train(name, **options):
         options = {"budget": 0.0005, "data": "SampleTrain", "device": "cpu", "progress": False} | options
-        return run(get_experiment(TINY), tmp_path / name, **options)
+        return run_experiment(get_experiment(TINY), tmp_path / name, **options)
 
     return train
 
@@ -49,7 +49,7 @@ def test_every_table_and_figure_has_its_runs():
     assert {EXPERIMENTS[name].paper for name in campaign.PROFILE.experiments} == set(PAPERS)
     grid, components = campaign.ORDERS[:2]
     assert (len(grid.experiments), len(components.experiments)) == (11, 12)
-    assert {whole(name) for name in (*grid.experiments, *components.experiments)} == {
+    assert {full_size_name(name) for name in (*grid.experiments, *components.experiments)} == {
         *groups["drrn grid"].experiments,
         *figure_8,
     }
@@ -57,7 +57,7 @@ def test_every_table_and_figure_has_its_runs():
 
 def test_the_orders_list_has_a_narrow_form_of_every_pair_that_training_decides():
     """Identity with the rules: what decides a claim of order is on the list, in pairs of seeds, each group at one budget."""
-    listed = {whole(name) for group in campaign.ORDERS for name in group.experiments}
+    listed = {full_size_name(name) for group in campaign.ORDERS for name in group.experiments}
     assert all(group.seeds == (0, 1) for group in campaign.ORDERS)
     pairs = (pair for order in ORDERS.values() for pair in order.pairs)
     asked = {re.sub(r"_epoch(1|5|10)$", "", name) for pair in pairs for name in pair} - {"bicubic"}  # kept on the way
@@ -136,7 +136,7 @@ def test_records_from_elsewhere_are_taken_in(tiny, tmp_path, results):
     assert "1 of 10 iterations" in merge(tmp_path / "part")[0]
     assert merge(tmp_path / "part")[0].endswith("the same run, 0 scores added")
     whole = tiny("whole", seed=1)
-    merged = run(get_experiment(TINY), None, 1, budget=0.0005, data="SampleTrain", device="cpu", progress=False)
+    merged = run_experiment(get_experiment(TINY), None, 1, budget=0.0005, data="SampleTrain", device="cpu", progress=False)
     assert merged.info["weights_sha256"] == whole.info["weights_sha256"]  # it went on, bit for bit
     assert merge(tmp_path / "part")[0].split(": ")[1].startswith("kept, it is as far (10 iterations)")
 

@@ -12,7 +12,7 @@ from srlib.errors import InputError
 from srlib.papers import get_experiment
 from srlib.records.provenance import ROOT
 from srlib.records.record import Record, find_record, find_records, record_folder
-from srlib.records.run import add_scores, run
+from srlib.records.run import add_scores, run_experiment
 from srlib.training.checkpoint import load_tensors, save_tensors
 
 COMMITTED = find_records(ROOT / "results")
@@ -21,7 +21,7 @@ COMMITTED = find_records(ROOT / "results")
 @pytest.fixture
 def record(results):
     """A tiny run on the stand-in images, scored."""
-    done = run(get_experiment("drrn_b1u1_w4"), budget=0.0005, data="SampleTrain", device="cpu", progress=False)
+    done = run_experiment(get_experiment("drrn_b1u1_w4"), budget=0.0005, data="SampleTrain", device="cpu", progress=False)
     return add_scores(done, open_images("Sample"), (3,), ("drrn",), metrics=("psnr",), progress=False)
 
 
@@ -73,11 +73,11 @@ def test_a_finished_run_is_not_run_again_nor_overwritten(record):
     """The same call returns the record; another precision in the same place is refused; another budget has another place."""
     experiment, before = get_experiment("drrn_b1u1_w4"), record.info
     options = {"data": "SampleTrain", "device": "cpu", "progress": False}
-    assert run(experiment, budget=0.0005, **options).info == before
+    assert run_experiment(experiment, budget=0.0005, **options).info == before
     other = {"fp32": "bf16", "bf16": "fp32"}[before["precision"]]
     with pytest.raises(InputError, match=rf"holds another finished run \({{'precision': '{before['precision']}'}}\)"):
-        run(experiment, budget=0.0005, precision=other, **options)
-    longer = run(experiment, budget=0.001, **options)
+        run_experiment(experiment, budget=0.0005, precision=other, **options)
+    longer = run_experiment(experiment, budget=0.001, **options)
     assert record.folder.exists()
     assert find_record("drrn_b1u1_w4").folder == longer.folder
 
@@ -88,9 +88,9 @@ def test_other_data_under_the_same_name_is_other_data(results, tmp_path, photo):
     for name, image in (("a", photo), ("b", photo[::-1])):
         (tmp_path / name / "train").mkdir(parents=True)
         Image.fromarray(image).save(tmp_path / name / "train" / "x.png")
-    run(experiment, data=str(tmp_path / "a" / "train"), **options)
+    run_experiment(experiment, data=str(tmp_path / "a" / "train"), **options)
     with pytest.raises(InputError, match="holds another finished run"):
-        run(experiment, data=str(tmp_path / "b" / "train"), **options)
+        run_experiment(experiment, data=str(tmp_path / "b" / "train"), **options)
     (tmp_path / "Set5").mkdir()
     Image.fromarray(photo).save(tmp_path / "Set5" / "x.png")
     assert open_images(tmp_path / "Set5").name != "Set5"

@@ -26,7 +26,7 @@ from srlib.training.checkpoint import save_tensors
 @pytest.fixture
 def flagship(results, monkeypatch):
     """A function that lays down a finished record of a flagship's cycle; all data are taken to be at hand."""
-    monkeypatch.setattr(flagships, "at_hand", lambda name: True)
+    monkeypatch.setattr(flagships, "is_available", lambda name: True)
 
     def write(name, sha256, ancestors=(), iterations=100, root=None, **changes):
         experiment = get_experiment(name)

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 import torch
 
-from srlib.models import MODELS, PUBLISHED, macs_per_pixel, outline, params_total
+from srlib.models import MODELS, PUBLISHED, macs_per_pixel, meta_model, params_total
 from srlib.papers import EXPERIMENTS, baselines, claims, drn, drrn, dsrn, get_experiment, rlcsc
 from srlib.papers.standin import DATA, SUFFIX
 from srlib.protocol import PROTOCOLS
@@ -26,12 +26,12 @@ def names(paper):
 def rates(name, *iterations):
     """Published rates of an unshortened run at these iterations."""
     recipe = get_experiment(name).recipe("published")
-    return [recipe.rate(iteration, recipe.iterations) for iteration in iterations]
+    return [recipe.lr_at(iteration, recipe.iterations) for iteration in iterations]
 
 
 def drops(recipe):
     """How often a rate that falls in steps does so before the run ends."""
-    ends = [recipe.rate(k, recipe.iterations) for k in (0, recipe.iterations - 1)]
+    ends = [recipe.lr_at(k, recipe.iterations) for k in (0, recipe.iterations - 1)]
     return round(torch.tensor(ends[1] / ends[0], dtype=torch.float64).log().item() / torch.tensor(recipe.decay).log().item(), 3)
 
 
@@ -87,9 +87,9 @@ def test_claims_about_drrn_name_experiments():
 @every
 def test_networks_are_the_models_of_the_same_name(experiment):
     """Identity: as many parameters as `MODELS` has under this name; every name builds, and knows its scale."""
-    model = outline(experiment.make)
+    model = meta_model(experiment.make)
     if experiment.name in MODELS:
-        assert params_total(model) == params_total(outline(MODELS[experiment.name]))
+        assert params_total(model) == params_total(meta_model(MODELS[experiment.name]))
     for recipe in experiment.recipes:
         assert recipe.scales == ((model.scale,) if hasattr(model, "scale") else recipe.scales)
         if "lr" in model.domain.split("+"):
@@ -114,10 +114,10 @@ def test_rates_are_positive_and_recipes_sound(experiment, recipe):
     """Identity: a rate above zero to the last iteration, at most the recipe's, whole or a tenth of the run; known choices."""
     for total in (recipe.iterations, recipe.iterations // 10):
         for iteration in (0, 1, total // 100, total // 2, total - 1):
-            assert 0 < recipe.rate(iteration, total) <= recipe.lr
+            assert 0 < recipe.lr_at(iteration, total) <= recipe.lr
     assert 0 < recipe.stride <= recipe.patch
     assert recipe.sizes[0] == 1
-    assert set(recipe.turns) == set(range(8))
+    assert set(recipe.transforms) == set(range(8))
     assert recipe.optimiser in {"sgd", "adam", "muon"}
     assert (recipe.adam_lr > 0) == (recipe.optimiser == "muon")
     assert recipe.clip_by in {"norm", "value"}
@@ -146,7 +146,7 @@ def test_drrn_is_trained_as_written(name):
     assert (recipe.batch, recipe.patch, recipe.stride, recipe.momentum, recipe.weight_decay) == (128, 31, 21, 0.9, 1e-4)
     assert (recipe.clip, recipe.clip_by, recipe.clip_over_lr) == (0.01, "norm", True)
     assert (recipe.loss, recipe.loss_factor, recipe.pixel_mean) == ("squared", 0.5, False)
-    assert recipe.turns == ROTATIONS + REFLECTIONS
+    assert recipe.transforms == ROTATIONS + REFLECTIONS
 
 
 def test_drrn_runs_are_as_long_as_the_released_ones():
@@ -179,7 +179,7 @@ def test_rlcsc_is_trained_as_written():
 
 def test_rlcsc_has_twelve_copies_of_an_image():
     """By hand: four rotations of the image and of its two mirror images, whose rotations are the same four."""
-    turns = Counter(EXPERIMENTS["rlcsc_k25"].recipe("published").turns)
+    turns = Counter(EXPERIMENTS["rlcsc_k25"].recipe("published").transforms)
     assert turns.total() == 12
     assert turns == dict.fromkeys(ROTATIONS, 1) | dict.fromkeys(REFLECTIONS, 2)
 

@@ -11,8 +11,8 @@ from PIL import Image
 from srlib.errors import InputError
 from srlib.models import make_model
 from srlib.papers import get_experiment
-from srlib.records.record import Record, find_records, pixels_seen, record_folder, share
-from srlib.records.run import run, snapshots
+from srlib.records.record import Record, find_records, pixels_seen, record_folder, training_fraction
+from srlib.records.run import run_experiment, snapshots
 from srlib.training.checkpoint import load_weights
 from srlib.training.lineage import ancestors_of, unroll
 from srlib.training.patches import Sampler, make_patches
@@ -27,7 +27,7 @@ def train(tmp_path):
 
     def trained(name=TINY, **options):
         options = {"budget": 0.0005, "data": "SampleTrain", "device": "cpu", "progress": False} | options
-        return run(get_experiment(name), tmp_path, **options)
+        return run_experiment(get_experiment(name), tmp_path, **options)
 
     return trained
 
@@ -80,7 +80,7 @@ def test_a_cycle_starts_from_the_average_of_the_one_before(train, monkeypatch):
     real = Step.__init__
 
     def note(self, state, *args, **options):
-        seen.append([{name: t.clone() for name, t in m.state_dict().items()} for m in (state.model, state.average)])
+        seen.append([{name: t.clone() for name, t in m.state_dict().items()} for m in (state.model, state.ema_model)])
         real(self, state, *args, **options)
 
     monkeypatch.setattr(Step, "__init__", note)
@@ -95,7 +95,7 @@ def test_a_cycle_that_was_stopped_ends_in_the_same_bits(train, tmp_path):
     first = train()
     assert not train(start_from=first.folder, minutes=0).info["finished"]
     stopped = train(start_from=first.folder)
-    whole = run(get_experiment(TINY), tmp_path / "other", budget=0.0005, data="SampleTrain", device="cpu", progress=False,
+    whole = run_experiment(get_experiment(TINY), tmp_path / "other", budget=0.0005, data="SampleTrain", device="cpu", progress=False,
                 start_from=first.folder)  # fmt: skip
     assert stopped.info["weights_sha256"] == whole.info["weights_sha256"]
 
@@ -108,7 +108,7 @@ def test_the_record_names_its_ancestors_and_counts_the_line(train):
     assert second.folder.name == f"seed0_fast_0.0005_from_{first.info['weights_sha256'][:8]}"
     assert [a["weights_sha256"] for a in third.info["ancestors"]] == [r.info["weights_sha256"] for r in (first, second)]
     assert pixels_seen(third.info) == 30 * 4 * 62**2
-    assert share(third) == pytest.approx(30 * 4 * 62**2 / (464_056 * 128 * 31**2))
+    assert training_fraction(third) == pytest.approx(30 * 4 * 62**2 / (464_056 * 128 * 31**2))
     assert train(start_from=first.folder).info == second.info  # given again, it is found
 
 
@@ -118,12 +118,12 @@ def test_each_cycle_sees_its_patches_in_an_order_of_its_own(photo):
     patches = make_patches([("cat", photo)], recipe)
     orders = []
     for cycle in range(3):
-        sampler = Sampler(patches, 8, recipe.turns, 3, cycle=cycle)
+        sampler = Sampler(patches, 8, recipe.transforms, 3, cycle=cycle)
         for number in range(3):
             sampler.seek(number * sampler.iterations)
             orders.append(tuple(sampler.order.tolist()))
     assert len(set(orders)) == 9
-    plain = Sampler(patches, 8, recipe.turns, 3)
+    plain = Sampler(patches, 8, recipe.transforms, 3)
     plain.seek(0)
     assert tuple(plain.order.tolist()) == orders[0]
 
@@ -197,8 +197,8 @@ def test_kept_epochs_become_records_that_the_claims_name(train, tmp_path):
     assert fifth.info["iterations_done"] == round(36 * 5 / 35)
     assert fifth.info["snapshot_of"] == "rlcsc_k15_w4"
     assert fifth.folder == record_folder(get_experiment("rlcsc_k15_epoch5_w4"), 0, budget=0.003, root=tmp_path)
-    assert share(fifth) == pytest.approx(
-        share(record) * 35 / 36
+    assert training_fraction(fifth) == pytest.approx(
+        training_fraction(record) * 35 / 36
     )  # of the paper's first five epochs, too, so much has been seen
     fifth.model()  # checked against its record
     assert fifth.curve.iteration.max() <= 5
@@ -210,7 +210,7 @@ def test_a_run_that_diverges_leaves_a_record_that_says_so(tmp_path):
     tiny = get_experiment(TINY)
     wild = replace(tiny, recipes=(replace(tiny.recipe("fast"), lr=1e30, adam_lr=1e30, clip=0.0),))
     with pytest.raises(InputError, match="diverged by iteration"):
-        run(wild, tmp_path, budget=0.005, data="SampleTrain", device="cpu", progress=False)
+        run_experiment(wild, tmp_path, budget=0.005, data="SampleTrain", device="cpu", progress=False)
     (record,) = find_records(tmp_path)
     assert "diverged by iteration" in record.info["diverged"]
     assert not record.info["finished"]

@@ -27,7 +27,7 @@ def images(photo):
 
 def passed(patches, recipe, iterations, seed=3):
     """HR patches of the first iterations."""
-    sampler = Sampler(patches, recipe.batch, recipe.turns, seed)
+    sampler = Sampler(patches, recipe.batch, recipe.transforms, seed)
     drawn = []
     for k in range(iterations):
         sampler.seek(k)
@@ -118,16 +118,16 @@ def test_every_pass_shows_every_patch_once_and_is_a_function_of_the_seed(images)
     patches = make_patches(images, SMALL)
     assert len(patches) == 84
     batches = passed(patches, SMALL, 6)
-    sampler, passes = Sampler(patches, SMALL.batch, SMALL.turns, seed=3), []
+    sampler, passes = Sampler(patches, SMALL.batch, SMALL.transforms, seed=3), []
     for k in (0, 3):
         sampler.seek(k)
-        passes.append((sampler.order.tolist(), sampler.turned.tolist()))
+        passes.append((sampler.order.tolist(), sampler.transform.tolist()))
         assert sorted(passes[-1][0]) == list(range(84))
         assert set(passes[-1][1]) == set(range(8))
-        drawn = patches.hr.crop(sampler.order, sampler.turned)
+        drawn = patches.hr.crop(sampler.order, sampler.transform)
         assert torch.equal(drawn, torch.cat(batches[k : k + 3]))
     assert passes[0] != passes[1]
-    sampler = Sampler(patches, SMALL.batch, SMALL.turns, seed=3)
+    sampler = Sampler(patches, SMALL.batch, SMALL.transforms, seed=3)
     sampler.seek(4)  # as after a restart
     assert torch.equal(sampler.draw(torch.tensor(4))[1], batches[4])
     assert not torch.equal(passed(patches, SMALL, 1, seed=4)[0], batches[0])
@@ -145,7 +145,7 @@ def test_a_set_smaller_than_a_batch_repeats(images):
 def test_drrns_patch_counts(dataset, stride, count):
     """Arithmetic: 291 images x 8 x 3 scales; the released solver's 6,536 iterations of 128 fit stride 31 (floored to 64)."""
     recipe = replace(drrn.PUBLISHED, stride=stride)
-    assert len(recipe.turns) * len(make_patches(dataset("T291"), recipe)) == count
+    assert len(recipe.transforms) * len(make_patches(dataset("T291"), recipe)) == count
     assert 836_648 // 64 * 64 == 6_536 * 128
 
 
@@ -153,7 +153,7 @@ def test_drrns_patch_counts(dataset, stride, count):
 def test_rlcscs_pair_count(dataset):
     """Witness: RL-CSC, Section 5.2, "a total of 1,929,728 LR-HR training pairs"; its lineage's script keeps batches of 64."""
     recipe = rlcsc.EXPERIMENTS[0].recipe("published")
-    pairs = len(recipe.turns) * len(make_patches(dataset("T291"), recipe))
+    pairs = len(recipe.transforms) * len(make_patches(dataset("T291"), recipe))
     assert pairs == 1_929_744
     assert pairs // 64 * 64 == 1_929_728
 

@@ -74,10 +74,10 @@ def test_a_step_is_the_textbooks(photo, recipe):
         if recipe.optimiser == "sgd"
         else torch.optim.AdamW(groups, lr=1, weight_decay=0.0, foreach=False)
     )
-    sampler = Sampler(patches, recipe.batch, recipe.turns, 0)
+    sampler = Sampler(patches, recipe.batch, recipe.transforms, 0)
     for k in range(3 if muon else 30):  # Muon orthogonalises in bf16, where the last bits of a gradient can turn one of its own
         step()
-        rate = recipe.rate(k, recipe.iterations)
+        rate = recipe.lr_at(k, recipe.iterations)
         sampler.seek(k)
         inputs, hr = sampler.draw(torch.tensor(k))
         distance = nn.functional.mse_loss if recipe.loss == "squared" else nn.functional.l1_loss
@@ -129,7 +129,7 @@ def test_half_precision_trains_weights_in_fp32(photo, recipe):
     state, _, step = make("drrn", recipe, photo, precision="bf16")
     _, _, reference = make("drrn", recipe, photo)
     losses = [(step().item(), reference().item()) for _ in range(5)]
-    tensors = [*state.model.parameters(), *(p.grad for p in state.model.parameters()), *state.average.parameters()]
+    tensors = [*state.model.parameters(), *(p.grad for p in state.model.parameters()), *state.ema_model.parameters()]
     assert {t.dtype for t in tensors} == {torch.float32}
     assert losses == [(pytest.approx(b, rel=0.02), b) for _, b in losses]
     assert any(a != b for a, b in losses)
@@ -141,7 +141,7 @@ def test_the_input_shift_is_in_the_network_from_the_start_and_in_its_average():
         arguments = SMALL[model] | ({"bn": True} if model == "vdsr" else {})
         experiment = Experiment("small", "drrn", model, arguments)
         shifted, plain = (start(experiment, replace(MUON, first_shift=beta), 0, "cpu") for beta in (3.0, 0.0))
-        for ours, theirs in ((shifted.model, plain.model), (shifted.average, plain.average)):
+        for ours, theirs in ((shifted.model, plain.model), (shifted.ema_model, plain.ema_model)):
             differing = {n for n, t in ours.state_dict().items() if not torch.equal(t, theirs.state_dict()[n])}
             assert differing == {norm}
             assert ours.state_dict()[norm].tolist() == [3.0]
@@ -186,7 +186,7 @@ def test_drcn_learns_from_its_intermediate_predictions(photo):
         each = [((y - hr).square().sum() / 16).item() for y in state.model.predictions(inputs["ilr"])]
         whole = ((run(state.model, None, inputs["ilr"]) - hr).square().sum() / 16).item()
     assert step._loss(inputs, hr).item() == pytest.approx(sum(each) / 3, rel=1e-5)
-    step.number.fill_(40)
+    step.iteration.fill_(40)
     assert step._loss(inputs, hr).item() == pytest.approx(whole, rel=1e-5)
 
 
@@ -195,7 +195,7 @@ def test_an_average_without_decay_is_the_network(photo):
     state, _, step = make("drrn", SGD, photo)
     for _ in range(3):
         step()
-    assert all(torch.equal(t, state.average.state_dict()[name]) for name, t in state.model.state_dict().items()
+    assert all(torch.equal(t, state.ema_model.state_dict()[name]) for name, t in state.model.state_dict().items()
                if t.is_floating_point())  # fmt: skip
 
 
@@ -203,7 +203,7 @@ def test_an_average_without_decay_is_the_network(photo):
 def test_validation_does_not_move_the_weights(photo, model):
     """What a captured graph relies on: scoring leaves every tensor where it is in memory."""
     state, _, _ = make(model, ADAM, photo)
-    before = {name: tensor.data_ptr() for name, tensor in state.average.state_dict().items()}
+    before = {name: tensor.data_ptr() for name, tensor in state.ema_model.state_dict().items()}
     protocol = PROTOCOLS["rgb_floaty" if model == "drn" else "drrn"]
-    protocol.evaluate(photo, 3, as_method(state.average), ("psnr",))
-    assert {name: tensor.data_ptr() for name, tensor in state.average.state_dict().items()} == before
+    protocol.evaluate(photo, 3, as_method(state.ema_model), ("psnr",))
+    assert {name: tensor.data_ptr() for name, tensor in state.ema_model.state_dict().items()} == before

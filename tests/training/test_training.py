@@ -22,7 +22,7 @@ from srlib.protocol import PROTOCOLS
 from srlib.training import loop as training
 from srlib.training.checkpoint import load_tensors, load_weights, save_tensors
 from srlib.training.step import Step
-from srlib.training.validation import VALIDATION, held_out, pool
+from srlib.training.validation import VALIDATION, validation_images, without_validation
 
 TINY = get_experiment("drrn_b1u2_w4")
 
@@ -43,14 +43,14 @@ def train(tmp_path, photo, monkeypatch):
 
 def test_the_published_schedule_is_the_papers():
     """Witness: Section 4.2: rate 0.1 halved every 10 epochs; a budget moves the milestones with the end."""
-    assert PUBLISHED.rate(0, PUBLISHED.iterations) == 0.1
-    assert PUBLISHED.rate(65_359, PUBLISHED.iterations) == 0.1
-    assert PUBLISHED.rate(65_360, PUBLISHED.iterations) == 0.05
+    assert PUBLISHED.lr_at(0, PUBLISHED.iterations) == 0.1
+    assert PUBLISHED.lr_at(65_359, PUBLISHED.iterations) == 0.1
+    assert PUBLISHED.lr_at(65_360, PUBLISHED.iterations) == 0.05
     tenth = PUBLISHED.iterations // 10
-    assert PUBLISHED.rate(6_535, tenth) == 0.1
-    assert PUBLISHED.rate(6_537, tenth) == 0.05
+    assert PUBLISHED.lr_at(6_535, tenth) == 0.1
+    assert PUBLISHED.lr_at(6_537, tenth) == 0.05
     fast = TINY.recipe("fast")
-    rates = [fast.rate(k, 1000) for k in range(1000)]
+    rates = [fast.lr_at(k, 1000) for k in range(1000)]
     assert max(rates) == pytest.approx(fast.lr, rel=0.05)
     assert rates.index(max(rates)) == pytest.approx(20, abs=1)
     assert rates[-1] < 1e-5 * fast.lr
@@ -203,11 +203,11 @@ def test_what_is_kept_is_half_precision_and_the_checkpoint_is_not(train, tmp_pat
 def test_validation_images_are_in_no_training_set(dataset):
     """Behaviour: the stand-in for DIV2K has the pool's set among its parts, but not the pool."""
     whole = dataset("T91+BSDS200+BSDS500_test")
-    trained = held_out(whole)
-    assert len(whole) - len(trained) == len(pool()) == 10
-    assert not set(pool().paths) & set(trained.paths)
-    assert held_out(open_images("T91")).digest() == open_images("T91").digest()
-    assert pool().name == VALIDATION
+    trained = without_validation(whole)
+    assert len(whole) - len(trained) == len(validation_images()) == 10
+    assert not set(validation_images().paths) & set(trained.paths)
+    assert without_validation(open_images("T91")).digest() == open_images("T91").digest()
+    assert validation_images().name == VALIDATION
 
 
 def test_another_runs_checkpoint_is_refused(train, tmp_path):

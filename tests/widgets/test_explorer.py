@@ -32,7 +32,7 @@ from srlib.records.methods import find_method
 from srlib.records.record import find_records, write_record
 from srlib.widgets.explorer import UPLOAD, explore
 from srlib.widgets.explorer_choices import leading, not_offered, offers, read_upload, small_picture
-from srlib.widgets.explorer_run import LEAST, MOST, Request, run
+from srlib.widgets.explorer_run import LEAST, MOST, Request, run_request
 
 NETWORKS = ("drrn_b1u3_w32", "dsrn_t3_x3_w32", "rlcsc_k5_n32_m32", "drn_x3_c32_g2_k3")
 PLACES = {"inside": (50, 64), "corner": (0, 0), "opposite corner": (102, 123)}  # of an image of 150 x 171
@@ -59,7 +59,7 @@ def network(name):
 @pytest.mark.parametrize("protocol", ["drrn", "rgb_floaty"])
 def test_what_is_shown_is_the_region_of_the_whole_output_and_the_score_is_the_protocols(photo, protocol, place):
     """Identity, to float32's rounding: for networks at HR, at LR and at both, in the middle and at corners."""
-    rules, result = PROTOCOLS[protocol], run(ask(photo, "bicubic", *NETWORKS, place=place, protocol=protocol))
+    rules, result = PROTOCOLS[protocol], run_request(ask(photo, "bicubic", *NETWORKS, place=place, protocol=protocol))
     lr = rules.degrade(photo, 3)
     ilr = rules.interpolate(lr, 3)
     for name, made in zip(("bicubic", *NETWORKS), result.made, strict=True):
@@ -74,8 +74,8 @@ def test_what_is_shown_is_the_region_of_the_whole_output_and_the_score_is_the_pr
 @pytest.mark.parametrize("options", [{"self_ensemble": True}])
 def test_options_are_those_of_as_method(photo, options):
     """Identity: the region of the whole output with the same option, which differs from the one without."""
-    rules, plain = PROTOCOLS["rgb_floaty"], run(ask(photo, NETWORKS[3], protocol="rgb_floaty"))
-    made = run(ask(photo, NETWORKS[3], protocol="rgb_floaty", **options))
+    rules, plain = PROTOCOLS["rgb_floaty"], run_request(ask(photo, NETWORKS[3], protocol="rgb_floaty"))
+    made = run_request(ask(photo, NETWORKS[3], protocol="rgb_floaty", **options))
     lr = rules.degrade(photo, 3)
     whole = as_method(network(NETWORKS[3]), **options)(lr, rules.interpolate(lr, 3), 3)[made.request.region.window]
     np.testing.assert_allclose(made.made[0].pixels, round_uint8(255 * whole), atol=1)
@@ -84,7 +84,7 @@ def test_options_are_those_of_as_method(photo, options):
 
 def test_an_image_enlarged_itself_has_no_original_and_no_score(photo):
     """Identity: the region of the whole enlarged image, bicubic and network."""
-    result = run(ask(photo, "bicubic", NETWORKS[1], place=(200, 301), itself=True))
+    result = run_request(ask(photo, "bicubic", NETWORKS[1], place=(200, 301), itself=True))
     lr = to_float(photo)
     ilr = imresize(lr, 3)
     for made, sr in zip(result.made, (ilr, as_method(network(NETWORKS[1]))(lr, ilr, 3)), strict=True):
@@ -99,7 +99,7 @@ def test_an_image_enlarged_itself_has_no_original_and_no_score(photo):
 def test_a_grey_image_runs_like_a_colour_one(photo):
     """The pixels shown are grey, and their score is the protocol's of a grey file."""
     grey = np.ascontiguousarray(photo[..., 1])
-    made = run(ask(grey, NETWORKS[0])).made[0]
+    made = run_request(ask(grey, NETWORKS[0])).made[0]
     assert np.ptp(made.pixels.astype(int), axis=2).max() == 0
     lr = PROTOCOLS["drrn"].degrade(grey, 3)
     whole = as_method(network(NETWORKS[0]))(lr, PROTOCOLS["drrn"].interpolate(lr, 3), 3)
@@ -113,16 +113,16 @@ def test_the_scores_of_the_whole_image_are_the_records(photo, results):
     scores = pd.DataFrame([["Set5", 3, "a", "drrn", 30.5, 0.85, 4.0]], columns=COLUMNS)
     write_record(folder, {"kind": "evaluation", "experiment": "bicubic"}, scores)
     region = Region("a", "Set5", 3, 0, 0, 48, 48, "a test")
-    made = run(Request(photo, region, ("bicubic", NETWORKS[0]))).made
+    made = run_request(Request(photo, region, ("bicubic", NETWORKS[0]))).made
     assert [m.recorded for m in made] == [(30.5, 0.85, 4.0), (31.0, 0.9, 5.0)]
     for options in ({"self_ensemble": True}, {"protocol": "vdsr"}):
-        assert run(Request(photo, region, (NETWORKS[0],), **options)).made[0].recorded is None
+        assert run_request(Request(photo, region, (NETWORKS[0],), **options)).made[0].recorded is None
 
 
 def test_progress_is_the_share_of_the_multiplications(photo):
     """It grows from layer to layer and ends at 1: `macs_per_pixel`, a count on another, smaller input, foresees the work."""
     said = []
-    run(ask(photo, *NETWORKS), lambda name, share: said.append((name, share)))
+    run_request(ask(photo, *NETWORKS), lambda name, share: said.append((name, share)))
     shares = [share for _, share in said]
     assert shares == sorted(shares)
     assert 0 < shares[0] < 0.1
@@ -132,30 +132,30 @@ def test_progress_is_the_share_of_the_multiplications(photo):
 def test_cancel_stops_after_the_next_layer_and_leaves_nothing(photo):
     """Asked ten times, then no more; the same request afterwards gives what it gave before."""
     request, asked = ask(photo, *NETWORKS), []
-    before = run(request)
+    before = run_request(request)
 
     def cancelled():
         asked.append(1)
         return len(asked) == 10
 
     with pytest.raises(CancelledError):
-        run(request, cancelled=cancelled)
+        run_request(request, cancelled=cancelled)
     assert len(asked) == 10
-    for old, new in zip(before.made, run(request).made, strict=True):
+    for old, new in zip(before.made, run_request(request).made, strict=True):
         np.testing.assert_array_equal(old.pixels, new.pixels)
 
 
 def test_states_are_those_of_the_recursive_networks(photo):
     """DRN has none; the others show the middle of the region, in whose last state DRRN's own output is."""
-    result = run(ask(photo, "bicubic", *NETWORKS, states=True))
+    result = run_request(ask(photo, "bicubic", *NETWORKS, states=True))
     assert [s.label for s in result.states] == list(NETWORKS[:3])
     assert all(s.bicubic.shape == (48, 48) for s in result.states)
-    assert "no states" in run(ask(photo, "bicubic", states=True)).notes()
+    assert "no states" in run_request(ask(photo, "bicubic", states=True)).notes()
 
 
 def test_a_network_without_a_record_says_what_to_do(photo):
     """In the result, and beside the choices."""
-    result = run(ask(photo, "bicubic", "drrn_b1u25"))
+    result = run_request(ask(photo, "bicubic", "drrn_b1u25"))
     assert list(result.missing) == ["drrn_b1u25"]
     assert "drrn_b1u25: no record yet: `python -m srlib queue` says how to train one." in result.notes()
     assert "<code>python -m srlib queue</code>" in not_offered(2)
@@ -192,7 +192,7 @@ def test_the_released_vdsr_is_offered_where_its_weights_are_named(reference, mon
 def test_a_region_that_cannot_be_is_refused(photo, region, said):
     """The sentence names the side."""
     with pytest.raises(InputError, match=said):
-        run(Request(photo, Region("photo", "", 3, *region, "a test"), ("bicubic",)))
+        run_request(Request(photo, Region("photo", "", 3, *region, "a test"), ("bicubic",)))
 
 
 def test_an_upload_is_read_and_a_broken_one_named(photo):

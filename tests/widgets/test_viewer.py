@@ -15,7 +15,7 @@ from PIL import Image
 import srlib.widgets.viewer
 from srlib.errors import InputError
 from srlib.figures.crops import ERROR_TOP, view
-from srlib.figures.regions import REGIONS, around
+from srlib.figures.regions import REGIONS, grow_to_square
 from srlib.images import imresize, modcrop, rgb_to_luma
 from srlib.protocol import PROTOCOLS
 from srlib.widgets.viewer import Output, compare
@@ -74,14 +74,14 @@ def test_a_view_brings_original_scores_parameters_and_rectangle(trained, tmp_pat
     """Where no dataset is at hand: the stand-in, 96 pixels around its rectangle, with the size of a narrow network."""
     trained("drrn_b1u3_w32", 31.0, weights=True)
     monkeypatch.setenv("SRLIB_DATA", str(tmp_path))
-    seen = view(around(REGIONS["drrn"][0], 96), {"Bicubic": "bicubic", "narrow": "drrn_b1u3_w32"}, "drrn")
+    seen = view(grow_to_square(REGIONS["drrn"][0], 96), {"Bicubic": "bicubic", "narrow": "drrn_b1u3_w32"}, "drrn")
     shown = compare(seen)
     hr, bicubic, narrow = shown.outputs
     assert hr.pixels.shape == bicubic.pixels.shape == narrow.pixels.shape == (96, 96, 3)
     assert bicubic.params is None
     assert narrow.params == 19008  # 9 * 32 + 2 * 9 * 32 * 32 + 9 * 32
     assert bicubic.psnr == seen.crops[0].score.psnr
-    assert shown.zoom == seen.scene.region.focus
+    assert shown.zoom == seen.scene.region.inner
     assert shown.zoom[2:] == (60, 60)
 
 

@@ -5,11 +5,11 @@ import pandas as pd
 
 from srlib.figures.text import markdown_table
 from srlib.ledger.comparisons import narrow_form
-from srlib.models import outline
+from srlib.models import meta_model
 from srlib.papers import get_experiment
 from srlib.records.record import Record
 from srlib.records.scores import runs
-from srlib.training.progress import work_per_image
+from srlib.training.recipe import operations
 
 RECURSIONS = ("drrn_b1u25", "drrn_b1u9", "drrn_b1u3")  # one block of 25, 9 and 3 units: as many weights in each
 WIDTH = 16
@@ -49,8 +49,7 @@ def _iterations(records: list[Record]) -> int:
 def _operations(records: list[Record]) -> float:
     """Floating-point operations of a whole training, as the page of costs counts them."""
     experiment = get_experiment(records[0].info["experiment"])
-    recipe = experiment.recipe("fast")
-    return _iterations(records) * recipe.batch * work_per_image(experiment, recipe)
+    return operations(experiment, experiment.recipe("fast"), _iterations(records))
 
 
 def _row(title: str, records: list[Record], deepest: list[Record] | None = None) -> dict[str, str]:
@@ -59,7 +58,7 @@ def _row(title: str, records: list[Record], deepest: list[Record] | None = None)
     row = {
         "compared at": title,
         "network": _short(name),
-        "layers": str(outline(get_experiment(name).make).depth),
+        "layers": str(meta_model(get_experiment(name).make).depth),
         "iterations": f"{_iterations(records):,}",
         "10¹² operations": f"{_operations(records) / 1e12:,.1f}",
     }

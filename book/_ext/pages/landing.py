@@ -10,7 +10,7 @@ from pages.ledger import trained_networks
 from srlib.figures.style import COLOURS
 from srlib.figures.text import markdown_table
 from srlib.ledger.rows import KINDS, VERDICTS, counts, ledger
-from srlib.models import MODELS, outline, params
+from srlib.models import MODELS, meta_model, params
 from srlib.papers import PAPERS, TITLES, claims, get_experiment
 from srlib.records.scores import runs
 
@@ -83,7 +83,7 @@ def _printed(paper: str) -> Iterable[Point]:
     """The paper's own networks on the cell of the picture."""
     for c in claims(paper):
         if (c.dataset, c.scale, c.metric, c.kind, c.where) == (*CELL, "measured", MAIN[paper]):
-            yield paper, params(outline(MODELS[c.experiment])), c.number, c.experiment
+            yield paper, params(meta_model(MODELS[c.experiment])), c.number, c.experiment
 
 
 def _ours(paper: str) -> Iterable[Point]:
@@ -93,7 +93,7 @@ def _ours(paper: str) -> Iterable[Point]:
         if any("snapshot_of" in record.info for several in runs().groups(name).values() for record in several):
             continue  # what a network was on its way
         if ours := runs().find(name, *CELL, experiment.protocols[0]):
-            yield paper, params(outline(experiment.make)), ours.value, name
+            yield paper, params(meta_model(experiment.make)), ours.value, name
 
 
 def _place(weights: float, psnr: float, low: int) -> tuple[float, float]:

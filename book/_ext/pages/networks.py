@@ -6,9 +6,9 @@ from importlib.metadata import PackageNotFoundError, version
 
 import pandas as pd
 
-from srlib.datasets import DATASETS, at_hand
+from srlib.datasets import DATASETS, is_available
 from srlib.figures.text import markdown_table
-from srlib.models import MODELS, PUBLISHED, macs_per_pixel, outline, params, params_total
+from srlib.models import MODELS, PUBLISHED, macs_per_pixel, meta_model, params, params_total
 from srlib.papers import PAPERS, Claim, claims
 from srlib.papers.checks import recomputed
 from srlib.protocol import PROTOCOLS
@@ -50,7 +50,7 @@ def models(family: str = "") -> str:
     listed = {PUBLISHED[name][0] for name in SHOWN}
     others = [name for name, (architecture, _) in PUBLISHED.items() if architecture not in listed]  # a new one shows itself
     for name in (name for name in (*SHOWN, *others) if family in ("", name.split("_")[0])):
-        model = outline(MODELS[name])
+        model = meta_model(MODELS[name])
         counts = {"params": params(model), "depth": model.depth, "receptive_field": 2 * model.radius + 1}
         shown = {key: f"{value:,}" for key, value in counts.items()}
         for claim in (c for c in sizes if c.experiment == name):
@@ -80,15 +80,11 @@ WAYS = {
     "plain": "plain PyTorch",
     "srlib": "**srlib**",
     "onnxruntime": "ONNX Runtime",
-    "openvino": "OpenVINO",
-    "plain bf16": "plain, bf16",
-    "srlib bf16": "srlib, bf16",
-    "openvino bf16": "OpenVINO, bf16",
 }
 
 
 def speed() -> str:
-    """The benchmark of inference as Markdown: times, share of the peak, memory, cost of precision, the papers' own times."""
+    """The benchmark of inference as Markdown: times, memory, the papers' own times."""
     path = results_folder() / BENCHMARK
     if not path.exists():
         return "Not measured yet: `python benchmarks/inference.py`."
@@ -96,23 +92,19 @@ def speed() -> str:
     commits = ", ".join(dict.fromkeys(f"`{row.get('commit', report['commit'])[:12]}`" for row in report["rows"]))
     text = [
         "## The machine",
-        f"Measured on {report['device']}, commit {commits}, {report['date'][:10]}, torch "
-        f"{report['environment']['torch']}. *Of the peak*: of the best rate of a single convolution in the same turn; "
-        "in brackets, where it was noted, that of the best turn in the best peak of all turns.",
+        f"Measured on {report['device']}, commit {commits}, {report['date'][:10]}, torch {report['environment']['torch']}. "
+        "GFLOP are those of the convolutions, a multiplication with its addition counted as two.",
     ]
-    if not report["bf16_in_hardware"]:
-        text.append("This processor has no bf16 arithmetic, so the speed of bf16 was not measured.")
     for size in sorted({row["size"] for row in report["rows"]}):
         rows = []
         for row in (r for r in report["rows"] if r["size"] == size):
-            best = f" ({row['best_of_peak']:.0%})" if "best_of_peak" in row else ""
             rows.append(
                 {
                     "network": f"`{row['model']}`",
                     "computed by": WAYS[row["way"]],
                     "seconds": f"{row['seconds']:.3g} ({row['fastest']:.3g} to {row['slowest']:.3g})",
                     "faster than plain": f"{row['times_plain']:.2f} ×",
-                    "of the peak (GFLOP/s)": f"{row['of_peak']:.0%}{best} of {row['peak_gflops']:.0f}",
+                    "GFLOP/s": f"{row['gflops']:.0f}",
                     "page faults": f"{row['page_faults']:,}",
                     "peak memory": f"{row['peak_mib']:,} MiB",
                     "largest difference": f"{row['difference']:.1e}",
@@ -122,22 +114,6 @@ def speed() -> str:
         text += [
             f"## {size} × {size} pixels",
             f"Median of {turns} turns; differences in grey levels.",
-            markdown_table(pd.DataFrame(rows)),
-        ]
-    if report["precision"]:
-        rows = [
-            {
-                "network": f"{r['model']}",
-                "scale": f"×{r['scale']}",
-                "fp32 (dB)": f"{r['fp32']:.3f}",
-                "bf16 (dB)": f"{r['bf16']:.3f}",
-            }
-            | {"difference (dB)": f"{r['bf16'] - r['fp32']:+.3f}"}
-            for r in report["precision"]
-        ]
-        text += [
-            "## What bf16 costs",
-            "PSNR on Set5 under `drrn`, networks with trained weights.",
             markdown_table(pd.DataFrame(rows)),
         ]
     ours = {r["model"]: r for r in report["rows"] if r["size"] == 288 and r["way"] == "srlib"}
@@ -182,7 +158,13 @@ def status() -> str:
         except PackageNotFoundError:
             versions.append({"package": name, "version": "not installed"})
     data = [
-        {"dataset": d.name, "images": d.count, "role": d.role, "here": "yes" if at_hand(d.name) else "no", "source": d.source}
+        {
+            "dataset": d.name,
+            "images": d.count,
+            "role": d.role,
+            "here": "yes" if is_available(d.name) else "no",
+            "source": d.source,
+        }
         for d in DATASETS.values()
     ]
     machine = f"Python {platform.python_version()} on {platform.system()} {platform.machine()}, {device_name('cpu')}"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from srlib.figures.tables import MARKS
-from srlib.figures.text import markdown_table, plain
+from srlib.figures.text import escape_markdown, markdown_table
 from srlib.ledger.comparisons import (
     CONTRADICTED,
     MATURE,
@@ -15,7 +15,7 @@ from srlib.ledger.comparisons import (
     UNDECIDED,
     Difference,
     evidence_on,
-    find_evidence,
+    find_differences,
     mean_by_image,
     mean_difference,
 )
@@ -35,7 +35,7 @@ def orders(paper: str, places: Iterable[str]) -> str:
 def trained_orders(paper: str) -> str:
     """The claims of order on which networks of ours bear that were trained for it, and what they say, as Markdown."""
     lines = [row for row in ledger((paper,)) if ORDERS.get(row.id, Order()).pairs]
-    found = {row.id: find_evidence(ORDERS[row.id]) for row in lines}
+    found = {row.id: find_differences(ORDERS[row.id]) for row in lines}
     asked = [row for row in lines if found[row.id]]
     text = f"{len(lines)} of the paper's claims of order take training; our runs bear on {len(asked)} of them."
     if not asked:
@@ -62,7 +62,7 @@ def _table(lines: Iterable[Row]) -> str:
     for row in lines:
         order = ORDERS.get(row.id, Order())
         shown.append(
-            {"the paper says": f"“{plain(row.published)}” ({row.where})"}
+            {"the paper says": f"“{escape_markdown(row.published)}” ({row.where})"}
             | {"verdict": f"{MARKS[row.verdict]} {say(row)}", "our runs": _answers(row, order)}
             | {name: _on(name, order) for name in SETS}
         )
@@ -73,8 +73,8 @@ def _table(lines: Iterable[Row]) -> str:
 def _answers(row: Row, order: Order) -> str:
     """What the pairs of a claim say, apart for each size of network; or why they say nothing."""
     told = []
-    for size in find_evidence(order):
-        answers = Counter(difference.says(order.says) for difference in size.differences)
+    for size in find_differences(order):
+        answers = Counter(difference.outcome(order.relation) for difference in size.differences)
         tally = ", ".join(f"{answers[word]} {word}" for word in (SUPPORTED, UNDECIDED, CONTRADICTED) if answers[word])
         cells = len(order.pairs) * len(order.datasets) * max(len(order.scales), 1)
         told.append(f"{size.size}: {tally} of {cells} comparison{'s' * (cells > 1)}")
@@ -82,7 +82,7 @@ def _answers(row: Row, order: Order) -> str:
         return f"{'; '.join(told)}. {order.limits}".strip()
     if order.pairs:
         return f"no two runs of ours at equal length yet. {order.limits}".strip()
-    return plain(row.note) if row.verdict == "agrees" else "no run of ours decides it"
+    return escape_markdown(row.note) if row.verdict == "agrees" else "no run of ours decides it"
 
 
 def _on(dataset: str, order: Order) -> str:
@@ -90,7 +90,7 @@ def _on(dataset: str, order: Order) -> str:
     several = evidence_on(order, dataset)
     if not several:
         return "–"
-    if order.says == ALIKE:
+    if order.relation == ALIKE:
         return f"{max(abs(difference.psnr) for difference in several):.2f} apart at most"
     return mean_in_words(several)
 

@@ -10,21 +10,21 @@ import numpy as np
 import pandas as pd
 from torch import nn
 
-from srlib.figures.text import markdown_table, plain
+from srlib.figures.text import escape_markdown, markdown_table
 from srlib.ledger.comparisons import (
     CONTRADICTED,
     SUPPORTED,
     UNDECIDED,
     Difference,
+    deciding_evidence,
     differences,
-    evidence,
     mean_difference,
     narrow_form,
     outcome,
 )
-from srlib.models import outline
+from srlib.models import meta_model
 from srlib.models.drrn import dark_below
-from srlib.papers import claim, claims, filters, get_experiment
+from srlib.papers import claim, claims, get_experiment, width_of
 from srlib.papers.orderings import ALIKE, ORDERS
 from srlib.records.record import Record, find_records
 from srlib.records.scores import Runs
@@ -108,12 +108,12 @@ def dark() -> str:
 def _normalises_input(record: Record) -> bool:
     """Whether it is of a narrow network that begins with normalisation and ReLU on the image."""
     info = record.info
-    return bool(filters(info["experiment"])) and (info["model"] == "drrn" or info["arguments"].get("bn", False))
+    return bool(width_of(info["experiment"])) and (info["model"] == "drrn" or info["arguments"].get("bn", False))
 
 
 @lru_cache(None)
 def _depth(experiment: str) -> int:
-    return outline(get_experiment(experiment).make).depth
+    return meta_model(get_experiment(experiment).make).depth
 
 
 def _both(recipes: dict[str, list[Record]]) -> dict[str, float]:
@@ -300,18 +300,18 @@ def changed(paper: str = "drrn") -> str:
     rows, said = [], []
     for identifier in asked:
         order = ORDERS[identifier]
-        if not (old := evidence(order, before)):
+        if not (old := deciding_evidence(order, before)):
             continue
-        form = partial(narrow_form, width=filters(old.differences[0].better))
+        form = partial(narrow_form, width=width_of(old.differences[0].better))
         pairs = differences(order.pairs, form, order.datasets, order.scales, metric=order.metric, source=now)
-        lengths = {round(difference.share, 9) for difference in old.differences}
-        new = [difference for difference in pairs if round(difference.share, 9) in lengths]
+        lengths = {round(difference.training_fraction, 9) for difference in old.differences}
+        new = [difference for difference in pairs if round(difference.training_fraction, 9) in lengths]
         said.append((old.outcome, outcome(order, new, old.complete) if new else "not run"))
         if CONTRADICTED in said[-1]:
             rows.append(
-                {"the paper says": f"“{plain(claim(identifier).value)}” ({claim(identifier).where})"}
-                | _columns(FIRST, old.differences, said[-1][0], order.says == ALIKE)
-                | _columns(FAST, new, said[-1][1], order.says == ALIKE)
+                {"the paper says": f"“{escape_markdown(claim(identifier).value)}” ({claim(identifier).where})"}
+                | _columns(FIRST, old.differences, said[-1][0], order.relation == ALIKE)
+                | _columns(FAST, new, said[-1][1], order.relation == ALIKE)
             )
     if not said:
         return "No two networks have been trained with the recipe `first`."

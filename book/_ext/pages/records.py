@@ -11,7 +11,7 @@ from srlib.figures.text import markdown_table
 from srlib.papers import TITLES, get_experiment
 from srlib.records.flagships import FLAGSHIPS, cycles
 from srlib.records.provenance import ROOT
-from srlib.records.record import Record, find_records, share
+from srlib.records.record import Record, find_records, training_fraction
 
 FILES = ("record.json", "scores.csv", "curve.csv")
 AGAIN = "results/runs/again"  # beside the committed records: where they lie, `train` has nothing left to do
@@ -77,7 +77,7 @@ def flagships() -> str:
         if done:
             last, experiment = done[-1], get_experiment(flagship.experiment)
             scores = [(s, last.mean("Set5", s, "psnr", experiment.protocols[0])) for s in last.info["recipe"]["scales"]]
-            row["share of the published training"] = f"{100 * share(last):.2g} %"
+            row["share of the published training"] = f"{100 * training_fraction(last):.2g} %"
             row["hours"] = f"{sum(record.info['seconds'] for record in done) / 3600:.1f}, {last.info['device']}"
             row["Set5 (dB)"] = ", ".join(f"×{s}: {psnr:.2f}" for s, psnr in scores if psnr is not None) or "–"
         rows.append(row)

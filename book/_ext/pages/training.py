@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from srlib.figures.style import COLOURS, download, plotted, use_style
 from srlib.figures.text import markdown_table
-from srlib.models import make_model, outline, params_total
+from srlib.models import make_model, meta_model, params_total
 from srlib.papers import EXPERIMENTS, PAPERS, TITLES, get_experiment
 from srlib.papers.standin import SUFFIX
 from srlib.records.plan import CPU_GROUPS, GROUPS, NARROW, Group, Run
@@ -21,7 +21,6 @@ from srlib.training.recipe import Experiment, Recipe, operations
 
 BENCHMARK = "benchmarks/training.json"
 RECIPES = "benchmarks/recipes.json"
-WAYS = {"plain": "plain loop", "srlib, low memory": "srlib, `--memory low`", "srlib, compiled": "srlib, `--compile`"}
 
 
 def recipes() -> str:
@@ -142,7 +141,7 @@ def cost() -> str:
         "## Our campaign",
         "The `fast` recipe, at each group's budget. Hours are those of the committed trainings, measured.",
     ]
-    rows = [_cost_row(group.fills, _fast_runs(group)) | _spent(group) for group in (*GROUPS, *CPU_GROUPS)]
+    rows = [_cost_row(group.purpose, _fast_runs(group)) | _spent(group) for group in (*GROUPS, *CPU_GROUPS)]
     text.append(markdown_table(pd.DataFrame(rows)))
     text += ["## The papers' own schedules, once each", "The `published` recipes at budget 1: what nobody has to repeat."]
     rows = []
@@ -182,18 +181,18 @@ def _spent(group: Group) -> dict[str, str]:
 
 @lru_cache(None)
 def _params_total(model: str, arguments: tuple[tuple[str, Any], ...]) -> int:
-    return params_total(outline(partial(make_model, model, dict(arguments))))
+    return params_total(meta_model(partial(make_model, model, dict(arguments))))
 
 
 def training_speed() -> str:
-    """The benchmark of training as Markdown: images a second against a plain loop, utilisation, memory."""
+    """The benchmark of training as Markdown: images a second against a plain loop, memory."""
     path = results_folder() / BENCHMARK
     if not path.exists():
         return "Not measured yet: `python benchmarks/training.py`."
     report = json.loads(path.read_text())
     rows = []
     for row in report["rows"]:
-        shown = {"network": f"`{row['model']}`", "batch": row["batch"], "computed by": WAYS.get(row["way"], row["way"])}
+        shown = {"network": f"`{row['model']}`", "batch": row["batch"], "computed by": row["way"]}
         if "error" in row:
             rows.append(shown | {"images/s": row["error"]})
             continue
@@ -203,7 +202,6 @@ def training_speed() -> str:
                 "images/s": f"{row['images_per_second']:,.4g} ({row['slowest']:,.4g} to {row['fastest']:,.4g})",
                 "faster than plain": f"{row['times_plain']:.2f} ×",
                 "processor time": f"{1 / row['times_plain_processor']:.2f} of plain",
-                "of the peak": f"{row['of_peak']:.0%} of {row['peak_gflops']:,.0f} GFLOP/s",
                 "more memory": f"{row['memory_mb']:,.0f} MB",
             }
         )
@@ -231,7 +229,6 @@ def recipe_curves() -> str:
             "training": f"{row['seconds']:.0f} s",
             "iterations": f"{row['iterations']:,}",
             "images/s": f"{row['images_per_second']:,.4g}",
-            "of the peak": _of_peak(row),
             "PSNR at the end (dB)": f"{row['points'][-1]['psnr']:.2f}",
         }
         for row in curves
@@ -271,7 +268,6 @@ def precisions() -> str:
             continue
         rates.setdefault(row["model"], {})[row["precision"]] = row["images_per_second"]
         shown[f"{row['precision']}, images/s"] = f"{row['images_per_second']:,.3g}"
-        shown[f"{row['precision']}, of the peak"] = _of_peak(row)
     for model, both in rates.items():
         if {"bf16", "fp32"} <= both.keys():
             rows[model]["bf16 faster"] = f"{both['bf16'] / both['fp32']:.2f} ×"
@@ -291,10 +287,6 @@ def _measured_by(report: dict[str, Any]) -> str:
         f"`python benchmarks/recipes.py` on {report['device']}, commit `{report['commit'][:12]}`, {report['date'][:10]}, torch "
         f"{report['environment']['torch']}, load at the start {report['load']:.1f}."
     )
-
-
-def _of_peak(row: dict[str, Any]) -> str:
-    return f"{row['of_peak']:.0%} of {row['peak_gflops']:,.0f} GFLOP/s"
 
 
 def _in_words(new: dict[str, Any], old: dict[str, Any]) -> str:
@@ -352,7 +344,7 @@ def _memory(table: dict[str, Any]) -> str:
             {
                 "network": f"`{row['model']}`, {row['layers']} layers",
                 "batch, patch": f"{row['batch']}, {row['patch']}",
-                "memory": row["memory"],
+                "precision": row["precision"],
                 "ours": row.get("error") or f"{row[key]:,.0f} MB",
                 "kept for the backward pass": f"{row['mb']:,.0f} MB" if key == "step_mb" else "–",
                 "times the first": f"{row[f'{key}_times_first']:.2f}" if key in row else "–",

@@ -8,9 +8,9 @@ from torch import nn
 
 from srlib.datasets import DATASETS
 from srlib.graphs import recurrence
-from srlib.models import CONVOLUTIONS, MODELS, outline, params
+from srlib.models import CONVOLUTIONS, MODELS, meta_model, params
 from srlib.papers.published import printed
-from srlib.training.patches import Plane
+from srlib.training.patches import PatchSource
 
 Number = Callable[[], float]
 
@@ -29,7 +29,7 @@ def convolutions(model: nn.Module) -> int:
 @cache
 def net(name: str) -> nn.Module:
     """A published network to count on."""
-    return outline(MODELS[name])
+    return meta_model(MODELS[name])
 
 
 @cache
@@ -60,7 +60,7 @@ def ratio(bigger: Number, smaller: Number) -> Number:
 def angles(turns: tuple[int, ...]) -> list[int]:
     """The rotations, in degrees, among the symmetries that a recipe draws; found by turning a square."""
     square = torch.arange(4.0)
-    plane = Plane(square[:, None], *torch.tensor([[0], [2], [0], [0]]), 2)
+    plane = PatchSource(square[:, None], *torch.tensor([[0], [2], [0], [0]]), 2)
     turned = plane.crop(torch.zeros(len(turns), dtype=torch.int64), torch.tensor(turns))[:, 0]
     whole = square.reshape(2, 2)
     return [90 * k for k in (1, 2, 3) if any(torch.equal(torch.rot90(whole, k), one) for one in turned)]

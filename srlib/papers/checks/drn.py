@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from srlib.graphs.recurrence import convolutions
-from srlib.models import outline, params, params_total
+from srlib.models import meta_model, params, params_total
 from srlib.models.drn import DRN, Group, ResidualDistilling
 from srlib.papers import drn, get_experiment
 from srlib.papers.checks.counting import Number, images, net
@@ -50,7 +50,7 @@ NUMBERS: dict[str, Number] = {
     **{f"drn.{key}": lambda name=name: net(name).scale for key, name in _SCALES.items()},
     "drn.p.srcnn.depth": lambda: net("srcnn_915").depth,
     "drn.p.vdsr.depth": lambda: net("vdsr").depth,
-    "drn.p.rdb.fusion.kernel": lambda: outline(_fused_blocks).groups[0].blocks[0].fuse.kernel_size[0],
+    "drn.p.rdb.fusion.kernel": lambda: meta_model(_fused_blocks).groups[0].blocks[0].fuse.kernel_size[0],
     "drn.p.rd.kernel.first": lambda: _rd().reduce.kernel_size[0],
     "drn.p.rd.kernel.middle": lambda: _rd().conv.kernel_size[0],
     "drn.p.rd.kernel.last": lambda: _rd().expand.kernel_size[0],
@@ -128,7 +128,7 @@ def _eqs_6_and_7() -> tuple[float, float]:
 
 def _eq_5_enlarges() -> bool:
     """Whether F_IR(F_RDGs(F_LFE(I_LR))) is larger than I_LR."""
-    model, I_LR = outline(lambda: DRN(3, C=4, G=1, K=1, d=1)), torch.zeros(1, 3, 5, 7)
+    model, I_LR = meta_model(lambda: DRN(3, C=4, G=1, K=1, d=1)), torch.zeros(1, 3, 5, 7)
     with torch.no_grad():
         return model.reconstruction(model.groups(model.F_LFE(I_LR))).shape != I_LR.shape
 
@@ -265,7 +265,7 @@ CONTRADICTIONS = (
         "feature fusion and dimensionality reduction at the last position of the RDB",
         "Section 2.2 and Eq. 14 have it once, at the end of the group. Section 3.1 names a local and a global fusion, so both "
         "may be meant. The networks differ in size.",
-        lambda: params(net("drn_x3")) != params(outline(lambda: DRN(3, fusion="block"))),
+        lambda: params(net("drn_x3")) != params(meta_model(lambda: DRN(3, fusion="block"))),
     ),
     Contradiction(
         "drn.eq_5",

@@ -7,7 +7,7 @@ from math import gcd
 import torch
 
 from srlib.datasets import DATASETS
-from srlib.models import outline, params, params_total
+from srlib.models import meta_model, params, params_total
 from srlib.models.drrn import DRRN
 from srlib.models.vdsr import VDSR
 from srlib.papers.checks.counting import Number, angles, convolutions, depth, gain, images, net, ratio, size
@@ -32,7 +32,7 @@ def _identities() -> float:
 
 @cache
 def _depth_of(B: int, U: int) -> int:
-    return convolutions(outline(lambda: DRRN(B, U, width=4)))
+    return convolutions(meta_model(lambda: DRRN(B, U, width=4)))
 
 
 def _special_case() -> float:
@@ -40,7 +40,7 @@ def _special_case() -> float:
     wanted = (convolutions(net("vdsr")), params(net("vdsr")))
     for U in range(3):
         for B in range(1, wanted[0]):
-            model = outline(lambda B=B, U=U: DRRN(B, U, width=64))
+            model = meta_model(lambda B=B, U=U: DRRN(B, U, width=64))
             if (model.depth, params(model)) == wanted:
                 return U
     return float("nan")
@@ -108,7 +108,7 @@ NUMBERS: dict[str, Number] = {
     },
     "drrn.p.ratio.vdsr": ratio(size("vdsr"), size("drrn_b1u25")),
     "drrn.p.ratio.drcn": ratio(size("drcn"), size("drrn_b1u25")),
-    "drrn.p.ratio.red30": ratio(lambda: params(outline(lambda: RED30[0](**RED30[1]))), size("drrn_b1u25")),
+    "drrn.p.ratio.red30": ratio(lambda: params(meta_model(lambda: RED30[0](**RED30[1]))), size("drrn_b1u25")),
     # structure
     "drrn.f1.b1u9.blocks": lambda: len(net("drrn_b1u9").blocks),
     "drrn.f1.b1u9.units": lambda: len(net("drrn_b1u9").blocks[0].norms_1),
@@ -133,8 +133,8 @@ NUMBERS: dict[str, Number] = {
     # data and training
     **{f"drrn.p.images.{name.lower()}": images(name) for name in ("T91", "BSDS200", "Set5", "Set14", "BSD100", "Urban100")},
     **{f"drrn.{home}": images("T91", "BSDS200") for home in ("p.images", "p.images.augmented", "f8.images")},
-    **{f"drrn.p.rotation.{k}": lambda k=k: angles(PUBLISHED.turns)[k - 1] for k in (1, 2, 3)},
-    "drrn.p.augmented": lambda: len(set(PUBLISHED.turns)) - 1,
+    **{f"drrn.p.rotation.{k}": lambda k=k: angles(PUBLISHED.transforms)[k - 1] for k in (1, 2, 3)},
+    "drrn.p.augmented": lambda: len(set(PUBLISHED.transforms)) - 1,
     **{f"drrn.p.scale.{k}": lambda k=k: PUBLISHED.scales[k - 2] for k in (2, 3, 4)},
     **{f"drrn.p.{name}": lambda name=name: getattr(PUBLISHED, name) for name in ("patch", "stride", "batch", "lr", "clip")},
     **{f"drrn.p.{name}": lambda name=name: getattr(PUBLISHED, name) for name in ("momentum", "weight_decay")},
@@ -152,7 +152,7 @@ def _pairs_of_berkeley() -> int:
             (n // scale * scale - int(printed("drrn.p.patch"))) // int(printed("drrn.p.stride")) + 1 for n in BERKELEY
         )
         pairs += rows * columns
-    return pairs * len(PUBLISHED.turns) * DATASETS["BSDS200"].count
+    return pairs * len(PUBLISHED.transforms) * DATASETS["BSDS200"].count
 
 
 def _nesting(formula: str, sign: str) -> int:
@@ -213,7 +213,7 @@ CONTRADICTIONS = (
         "drrn.txt:149",
         "when  $U = 0$ , DRRN becomes VDSR",
         "Its convolutions do, for B = 19 and 64 filters. But DRRN normalises, and has ReLU before each convolution, not after.",
-        lambda: params_total(outline(lambda: DRRN(19, 0, width=64))) != params_total(net("vdsr")),
+        lambda: params_total(meta_model(lambda: DRRN(19, 0, width=64))) != params_total(net("vdsr")),
         ("drrn.p.order.special_case",),
     ),
     Contradiction(

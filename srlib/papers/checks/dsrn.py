@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from srlib.graphs import recurrence as graphs
-from srlib.models import PUBLISHED, outline, params, params_total
+from srlib.models import PUBLISHED, meta_model, params, params_total
 from srlib.models.dsrn import DSRN, Residual
 from srlib.papers import dsrn
 from srlib.papers.checks.counting import Number, angles, images, net
@@ -55,7 +55,7 @@ def _table_2(better: str, worse: str) -> list[float]:
 
 def _never_written(kernel: int, stride: int) -> int:
     """Pixels of a stride x stride cell that a transposed convolution leaves at zero."""
-    up = outline(lambda: DSRN(stride, T=1, width=2, kernel=kernel)).f_up[0]
+    up = meta_model(lambda: DSRN(stride, T=1, width=2, kernel=kernel)).f_up[0]
     with torch.no_grad():
         up.weight.fill_(1)
         up.bias.zero_()
@@ -70,7 +70,7 @@ NUMBERS: dict[str, Number] = {
     "dsrn.p.vdsr.depth": lambda: net("vdsr").depth,
     "dsrn.p.vdsr.kernel": lambda: next(m for m in net("vdsr").modules() if isinstance(m, nn.Conv2d)).kernel_size[0],
     "dsrn.p.drcn.layers": lambda: net("drcn").T,
-    "dsrn.p.resnet.convolutions": lambda: graphs.convolutions(outline(lambda: Residual(1))),
+    "dsrn.p.resnet.convolutions": lambda: graphs.convolutions(meta_model(lambda: Residual(1))),
     "dsrn.p.drcn.recursions": lambda: net("drcn").T,
     "dsrn.f1.drrn.blocks": lambda: PUBLISHED["drrn_b1u25"][1]["B"],
     "dsrn.p.links.coloured": _between_states,
@@ -79,7 +79,7 @@ NUMBERS: dict[str, Number] = {
     "dsrn.p.start.convolutions": lambda: graphs.convolutions(_start()),
     "dsrn.p.loss.half": lambda: 1 / X2.loss_factor,
     "dsrn.p.images": images("T91"),
-    **{f"dsrn.p.rotation.{k}": lambda k=k: angles(X2.turns)[k - 1] for k in (1, 2, 3)},
+    **{f"dsrn.p.rotation.{k}": lambda k=k: angles(X2.transforms)[k - 1] for k in (1, 2, 3)},
     **{f"dsrn.p.sizes.{k}": lambda k=k: sorted(X2.sizes)[k - 1] for k in range(1, 7)},
     **{f"dsrn.p.scales.{x}": lambda x=x: net(f"dsrn_t7_x{x}").scale for x in dsrn.SCALES},
     "dsrn.p.filters.first": lambda: net("dsrn_t7_x2").input_1.out_channels,

@@ -3,9 +3,9 @@
 import numpy as np
 import torch
 
-from srlib.datasets import at_hand, open_images
+from srlib.datasets import is_available, open_images
 from srlib.graphs.sparse_coding import ista, mu_max, objective
-from srlib.models import CONVOLUTIONS, outline
+from srlib.models import CONVOLUTIONS, meta_model
 from srlib.models.rlcsc import RLCSC
 from srlib.papers import drrn
 from srlib.papers.checks.counting import Number, angles, convolutions, depth, images, net, size
@@ -61,7 +61,7 @@ NUMBERS: dict[str, Number] = {
         for home in homes
     },
     **{f"rlcsc.f7.k{K}.depth": depth(f"rlcsc_k{K}") for K in KS},
-    "rlcsc.p.depth.formula": lambda: convolutions(outline(lambda: RLCSC(K=7, n=4, m=4))) - 7,
+    "rlcsc.p.depth.formula": lambda: convolutions(meta_model(lambda: RLCSC(K=7, n=4, m=4))) - 7,
     # weights
     "rlcsc.f8.i.params": size(WIDE),
     "rlcsc.f8.ii.params": size(SMALL),
@@ -90,7 +90,7 @@ NUMBERS: dict[str, Number] = {
     # data and training
     **{f"rlcsc.p.images.{name.lower()}": images(name) for name in ("T91", "BSDS200", "BSD100", "Urban100")},
     **{f"rlcsc.p.{name}": images("T91", "BSDS200") for name in ("images", "images.augmented")},
-    **{f"rlcsc.p.rotation.{k}": lambda k=k: angles(PUBLISHED.turns)[k - 1] for k in (1, 2, 3)},
+    **{f"rlcsc.p.rotation.{k}": lambda k=k: angles(PUBLISHED.transforms)[k - 1] for k in (1, 2, 3)},
     **{f"rlcsc.p.size.{k}": lambda k=k: PUBLISHED.sizes[k] for k in (1, 2, 3)},
     **{f"rlcsc.p.scale.{k}": lambda k=k: PUBLISHED.scales[k - 2] for k in (2, 3, 4)},
     **{f"rlcsc.p.{name}": lambda name=name: getattr(PUBLISHED, name) for name in ("patch", "stride", "batch", "lr", "clip")},
@@ -146,7 +146,7 @@ CONTRADICTIONS = (
         "rlcsc.txt:113",
         "$z \\in \\mathbb{R}^{m \\times m \\times c \\times c}$",
         "That is a shape of filters. The feature maps z are m images: m x height x width.",
-        lambda: outline(lambda: RLCSC(1, 4, 8)).recursion(*torch.zeros(2, 1, 8, 5, 7), 1).shape[1:] == (8, 5, 7),
+        lambda: meta_model(lambda: RLCSC(1, 4, 8)).recursion(*torch.zeros(2, 1, 8, 5, 7), 1).shape[1:] == (8, 5, 7),
     ),
     Contradiction(
         "rlcsc.ista",
@@ -191,7 +191,7 @@ CONTRADICTIONS = (
         "6.54 dB is what black images score. So at all four epochs every pixel was zero, below, or no number: it had died. "
         "How one without the residual learns while it lives, the table does not say.",
         (lambda: all(round(_black(), 2) == printed(f"rlcsc.t3.no_residual.epoch{k}") for k in (1, 5, 10, 13)))
-        if at_hand("Set5")
+        if is_available("Set5")
         else None,
     ),
     Contradiction(
