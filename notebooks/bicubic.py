@@ -48,6 +48,31 @@ from srlib.records.record import find_record
 
 use_style()
 
+# %% tags=["hide-input"]
+# Captions, and what is seen for those who cannot see it.
+FIGURES = {
+    "fig-protocol-shift": {
+        "caption": (
+            "What changing the protocol from `drrn` to `lapsrn` does to the scores of one and the same method, bicubic "
+            "interpolation."
+        ),
+        "alt": (
+            "Two bar charts over the test sets, grouped by scale: the change of PSNR, which stands out on Set14, and the "
+            "change of IFC, which is positive everywhere and largest at scale 2."
+        ),
+    },
+    "fig-vdsr-witness": {
+        "caption": (
+            "The released VDSR network: our PSNR minus the published one, with the input clipped as in VDSR's own code "
+            "(`vdsr`) and without (`drrn`)."
+        ),
+        "alt": (
+            "For each test set and scale two dots, one for each protocol, showing the difference between our score of "
+            "VDSR's released weights and the published one; the vdsr dots lie on zero, the drrn dots stand out on Set14."
+        ),
+    },
+}
+
 # %% [markdown]
 # ## Method
 #
@@ -148,7 +173,7 @@ published_and_ours("drn")
 # DSRN's Table 1 takes its DRRN row from the DRRN paper (`drrn`) and its other quoted rows from `lapsrn`.
 # How much is due to the protocol alone? The same bicubic images, scored both ways:
 
-# %% mystnb={"figure": {"name": "fig-protocol-shift", "caption": "What changing the protocol from `drrn` to `lapsrn` does to the scores of one and the same method, bicubic interpolation."}, "image": {"alt": "Two bar charts over the test sets, grouped by scale: the change of PSNR, which stands out on Set14, and the change of IFC, which is positive everywhere and largest at scale 2."}} tags=["hide-input"]
+# %% tags=["hide-input"]
 sets = list(dict.fromkeys(scores.dataset))
 shift = means.loc["lapsrn"] - means.loc["drrn"]
 figure, axes = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
@@ -159,7 +184,7 @@ for ax, metric, unit in zip(axes, ("psnr", "ifc"), ("PSNR (dB)", "IFC (bits per 
     ax.set_xticks(range(len(sets)), sets)
     ax.set_title(f"Change of {unit}, drrn to lapsrn")
 axes[0].legend(title="scale")
-show(figure, "fig-protocol-shift", shift.reset_index())
+show(figure, "fig-protocol-shift", shift.reset_index(), **FIGURES["fig-protocol-shift"])
 
 # %% tags=["hide-input"]
 if "Set14" in sets:
@@ -216,7 +241,7 @@ if len(learned):
 # Without the clipping, under `drrn`, the same network is better on Set14 than published.
 # The cause is once more the grey image `bridge`, whose values leave the studio range:
 
-# %% mystnb={"figure": {"name": "fig-vdsr-witness", "caption": "The released VDSR network: our PSNR minus the published one, with the input clipped as in VDSR's own code (`vdsr`) and without (`drrn`)."}, "image": {"alt": "For each test set and scale two dots, one for each protocol, showing the difference between our score of VDSR's released weights and the published one; the vdsr dots lie on zero, the drrn dots stand out on Set14."}} tags=["hide-input"]
+# %% tags=["hide-input"]
 if len(learned):
     figure, ax = plt.subplots(figsize=(7.5, 3.2), layout="constrained")
     ax.axhline(0, color="0.4", linewidth=1)
@@ -230,7 +255,7 @@ if len(learned):
     ax.set_ylabel("ours - published (dB)")
     ax.tick_params(axis="x", labelsize="small")
     ax.legend(title="protocol")
-    show(figure, "fig-vdsr-witness")
+    show(figure, "fig-vdsr-witness", **FIGURES["fig-vdsr-witness"])
 
 # %% [markdown]
 # ## What we learned

@@ -54,6 +54,21 @@ from srlib.records.scores import runs as committed
 use_style()
 rows = ledger(("drn",))
 
+# %% tags=["hide-input"]
+# Captions, and what is seen for those who cannot see it.
+FIGURES = {
+    "fig-drn-loss": {
+        "caption": (
+            "The comparison that DRN announces and does not show: absolute against squared error, PSNR on held-out images"
+            " by iteration."
+        ),
+        "alt": (
+            "Learning curves of DRN at scale 3 trained with the mean absolute and with the mean squared error, as far as "
+            "records exist."
+        ),
+    },
+}
+
 # %% [markdown]
 # ## Method
 #
@@ -102,7 +117,7 @@ results_table(
 #
 # The curve of each loss on held-out images, from records at equal budget:
 
-# %% mystnb={"figure": {"name": "fig-drn-loss", "caption": "The comparison that DRN announces and does not show: absolute against squared error, PSNR on held-out images by iteration."}, "image": {"alt": "Learning curves of DRN at scale 3 trained with the mean absolute and with the mean squared error, as far as records exist."}} tags=["hide-input"]
+# %% tags=["hide-input"]
 figure, ax = plt.subplots(layout="constrained")
 lines = {"drn_x3": ("absolute error", COLOURS["drn"]), "drn_mse_x3": ("squared error", COLOURS["vdsr"])}
 drawn = 0
@@ -118,7 +133,7 @@ if not drawn:
 ax.set(xlabel="iterations", ylabel="PSNR on held-out images (dB)")
 if drawn:
     ax.legend(fontsize="small")
-show(figure, "fig-drn-loss")
+show(figure, "fig-drn-loss", **FIGURES["fig-drn-loss"])
 
 # %% [markdown]
 # ## The claims of order

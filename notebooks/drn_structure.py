@@ -50,6 +50,43 @@ from srlib.papers import printed
 use_style()
 tiny = torch.zeros(1, 3, 4, 4)
 
+# %% tags=["hide-input"]
+# Captions, and what is seen for those who cannot see it.
+FIGURES = {
+    "fig-drn-network": {
+        "caption": (
+            "DRN's Figure 3, drawn from the network with few groups: low-level features, residual distilling groups "
+            "(RDG), the long skip, and the reconstruction. Below the boxes: channels in and out."
+        ),
+        "alt": (
+            "A row of boxes: the low resolution image, a 3 by 3 convolution, the groups one after the other, an addition "
+            "fed from behind the first convolution, a 3 by 3 convolution to more channels, the pixel shuffle, a 3 by 3 "
+            "convolution to three channels, and the super-resolved image."
+        ),
+    },
+    "fig-drn-group": {
+        "caption": (
+            "DRN's Figure 4: the first group, with its blocks (RDB), the 1 × 1 fusion of Eq. 14 and the long skip of Eq. "
+            "15. Each block widens the features by d; the fusion brings them back."
+        ),
+        "alt": (
+            "A row of boxes: Y of g minus 1, the blocks one after the other with growing channels, a 1 by 1 convolution "
+            "back to the first width, ELU, an addition to which a line leads from the input, and Y of g."
+        ),
+    },
+    "fig-drn-block": {
+        "caption": (
+            "DRN's Figure 5: the last block of the group. Three convolutions make D_i + d channels (Eq. 10); the first "
+            "D_i are added to the input and the d others concatenated to the sum (Eq. 11), so the next block has d more."
+        ),
+        "alt": (
+            "A row of boxes: the input D_i, a 1 by 1, a 3 by 3 and a 1 by 1 convolution, each followed by ELU. Behind the"
+            " last the channels part: the first D_i go on to an addition, to which a line leads from the input, the d "
+            "others go below; a concatenation joins both to the D_i of the next block."
+        ),
+    },
+}
+
 # %% [markdown]
 # ## Method
 #
@@ -94,7 +131,7 @@ def enlarges(s: Structure, i: int) -> int:
 # %% [markdown]
 # ## Result: Figure 3, the network
 
-# %% mystnb={"figure": {"name": "fig-drn-network", "caption": "DRN's Figure 3, drawn from the network with few groups: low-level features, residual distilling groups (RDG), the long skip, and the reconstruction. Below the boxes: channels in and out."}, "image": {"alt": "A row of boxes: the low resolution image, a 3 by 3 convolution, the groups one after the other, an addition fed from behind the first convolution, a 3 by 3 convolution to more channels, the pixel shuffle, a 3 by 3 convolution to three channels, and the super-resolved image."}} tags=["hide-input"]
+# %% tags=["hide-input"]
 s = overview
 texts = layers(s) | {i: f"RDG {g}" for g, i in enumerate(s.of_kind("module"), start=1)}
 texts |= {i: f"shuffle ×{enlarges(s, i)}" for i in s.of_kind("shuffle")} | {0: "$I_{LR}$", len(s.operations) - 1: "$I_{SR}$"}
@@ -104,7 +141,7 @@ plt.show()
 # %% [markdown]
 # ## Result: Figure 4, a residual distilling group
 
-# %% mystnb={"figure": {"name": "fig-drn-group", "caption": "DRN's Figure 4: the first group, with its blocks (RDB), the 1 × 1 fusion of Eq. 14 and the long skip of Eq. 15. Each block widens the features by d; the fusion brings them back."}, "image": {"alt": "A row of boxes: Y of g minus 1, the blocks one after the other with growing channels, a 1 by 1 convolution back to the first width, ELU, an addition to which a line leads from the input, and Y of g."}} tags=["hide-input"]
+# %% tags=["hide-input"]
 s = inside
 texts = layers(s) | {i: f"RDB {k}" for k, i in enumerate(s.of_kind("module"), start=1)}
 texts |= {0: "$Y_{g-1}$", len(s.operations) - 1: "$Y_g$"}
@@ -114,7 +151,7 @@ plt.show()
 # %% [markdown]
 # ## Result: Figure 5, a residual distilling block
 
-# %% mystnb={"figure": {"name": "fig-drn-block", "caption": "DRN's Figure 5: the last block of the group. Three convolutions make D_i + d channels (Eq. 10); the first D_i are added to the input and the d others concatenated to the sum (Eq. 11), so the next block has d more."}, "image": {"alt": "A row of boxes: the input D_i, a 1 by 1, a 3 by 3 and a 1 by 1 convolution, each followed by ELU. Behind the last the channels part: the first D_i go on to an addition, to which a line leads from the input, the d others go below; a concatenation joins both to the D_i of the next block."}} tags=["hide-input"]
+# %% tags=["hide-input"]
 s = block
 first, second = s.of_kind("slice")
 texts = layers(s) | {0: "$D_i$", len(s.operations) - 1: "$D_{i+1}$", first: "first $D_i$", second: "last $d$"}

@@ -43,6 +43,51 @@ from srlib.widgets.viewer import compare
 
 use_style()
 
+# %% tags=["hide-input"]
+# Captions, and what is seen for those who cannot see it.
+FIGURES = {
+    "fig-drn-visual-img074": {
+        "caption": (
+            "DRN's Figure 1 regenerated. Whole image with our rectangle, and the rectangle as each method makes it, above"
+            " its error. Titles: PSNR and SSIM of the whole image."
+        ),
+        "alt": (
+            "At the left the whole image with a red rectangle; at the right that rectangle enlarged: the original, then "
+            "one crop for each method, titled with its name, PSNR and SSIM, each above the map of its error."
+        ),
+    },
+    "fig-drn-visual-img027": {
+        "caption": (
+            "DRN's Figure 6 regenerated. Whole image with our rectangle, and the rectangle as each method makes it, above"
+            " its error. Titles: PSNR and SSIM of the whole image."
+        ),
+        "alt": (
+            "At the left the whole image with a red rectangle; at the right that rectangle enlarged: the original, then "
+            "one crop for each method, titled with its name, PSNR and SSIM, each above the map of its error."
+        ),
+    },
+    "fig-drn-visual-ppt3": {
+        "caption": (
+            "DRN's Figure 7 regenerated. Whole image with our rectangle, and the rectangle as each method makes it, above"
+            " its error. Titles: PSNR and SSIM of the whole image."
+        ),
+        "alt": (
+            "At the left the whole image with a red rectangle; at the right that rectangle enlarged: the original, then "
+            "one crop for each method, titled with its name, PSNR and SSIM, each above the map of its error."
+        ),
+    },
+    "fig-drn-visual-img059": {
+        "caption": (
+            "DRN's Figure 8 regenerated. Whole image with our rectangle, and the rectangle as each method makes it, above"
+            " its error. Titles: PSNR and SSIM of the whole image."
+        ),
+        "alt": (
+            "At the left the whole image with a red rectangle; at the right that rectangle enlarged: the original, then "
+            "one crop for each method, titled with its name, PSNR and SSIM, each above the map of its error."
+        ),
+    },
+}
+
 # %% [markdown]
 # ## Method
 #
@@ -102,7 +147,7 @@ views = [view(grow_to_square(region, 160), METHODS, "rgb_floaty", choose_device(
 # > most methods can't recover texture on the windows. In contrast, our DRN can better alleviate blurring artifacts and recover
 # > details
 
-# %% mystnb={"figure": {"name": "fig-drn-visual-img074", "caption": "DRN's Figure 1 regenerated. Whole image with our rectangle, and the rectangle as each method makes it, above its error. Titles: PSNR and SSIM of the whole image."}, "image": {"alt": "At the left the whole image with a red rectangle; at the right that rectangle enlarged: the original, then one crop for each method, titled with its name, PSNR and SSIM, each above the map of its error."}} tags=["hide-input"]
+# %% tags=["hide-input"]
 figure = crop_figure(views[0])
 plt.show()
 
@@ -117,7 +162,7 @@ compare(views[0])
 #
 # > the DRN our proposed have accurately recoverd the lines.
 
-# %% mystnb={"figure": {"name": "fig-drn-visual-img027", "caption": "DRN's Figure 6 regenerated. Whole image with our rectangle, and the rectangle as each method makes it, above its error. Titles: PSNR and SSIM of the whole image."}, "image": {"alt": "At the left the whole image with a red rectangle; at the right that rectangle enlarged: the original, then one crop for each method, titled with its name, PSNR and SSIM, each above the map of its error."}} tags=["hide-input"]
+# %% tags=["hide-input"]
 figure = crop_figure(views[1])
 plt.show()
 
@@ -133,7 +178,7 @@ compare(views[1])
 # > although most methods have different degrees of blurring on the word "with", the DRN accurately removes the blurs in the picture
 # > that people can recognize that the word is "with".
 
-# %% mystnb={"figure": {"name": "fig-drn-visual-ppt3", "caption": "DRN's Figure 7 regenerated. Whole image with our rectangle, and the rectangle as each method makes it, above its error. Titles: PSNR and SSIM of the whole image."}, "image": {"alt": "At the left the whole image with a red rectangle; at the right that rectangle enlarged: the original, then one crop for each method, titled with its name, PSNR and SSIM, each above the map of its error."}} tags=["hide-input"]
+# %% tags=["hide-input"]
 figure = crop_figure(views[2])
 plt.show()
 
@@ -148,7 +193,7 @@ compare(views[2])
 #
 # > our DRN accurately restores the lines and removes the blur almost.
 
-# %% mystnb={"figure": {"name": "fig-drn-visual-img059", "caption": "DRN's Figure 8 regenerated. Whole image with our rectangle, and the rectangle as each method makes it, above its error. Titles: PSNR and SSIM of the whole image."}, "image": {"alt": "At the left the whole image with a red rectangle; at the right that rectangle enlarged: the original, then one crop for each method, titled with its name, PSNR and SSIM, each above the map of its error."}} tags=["hide-input"]
+# %% tags=["hide-input"]
 figure = crop_figure(views[3])
 plt.show()
 

@@ -53,6 +53,43 @@ from srlib.records.rerun import rerun
 
 use_style()
 
+# %% tags=["hide-input"]
+# Captions, and what is seen for those who cannot see it.
+FIGURES = {
+    "fig-bu-grid": {
+        "caption": (
+            "DRRN's Figure 6 regenerated. Colour: PSNR on Set5 ×3; dashed: equal depth. Hollow squares: the points that "
+            "the paper's text and tables state (the others are only in its image). Circles: means of committed records. "
+            "Diamonds: this run."
+        ),
+        "alt": (
+            "Two panels with the number of residual units U across and the number of recursive blocks B upwards. Each "
+            "trained structure is a point coloured by PSNR; dashed curves mark equal depth. The first panel holds "
+            "networks of 128 filters, the others narrow ones."
+        ),
+    },
+    "fig-bu-depth": {
+        "caption": (
+            "PSNR on Set5 ×3 against depth, by the dial that is turned. Hollow: printed. Filled: means of our records, "
+            "with their intervals; dashes: single seeds."
+        ),
+        "alt": (
+            "PSNR against depth in a panel for each size of network. Three curves, one for each way of making a network "
+            "deeper, and a single point for the structure of 17 blocks."
+        ),
+    },
+    "fig-bu-differences": {
+        "caption": (
+            "Differences between the structures that claims of Figures 1 and 6 compare, on Set5 ×3. Filled: ours, with "
+            "intervals. Hollow: as printed, where both numbers are."
+        ),
+        "alt": (
+            "For each pair of structures a point with a horizontal interval at the difference of their PSNR, grouped by "
+            "claim, with a vertical line at zero."
+        ),
+    },
+}
+
 # %% [markdown]
 # ## Method
 #
@@ -97,12 +134,12 @@ published = {place: printed[name] for place, name in named.items() if name in pr
 points = sweep(named, published, "Set5", 3, "drrn", fresh)
 points[["B", "U"]] = [dials[series] for series in points.series]
 
-# %% mystnb={"figure": {"name": "fig-bu-grid", "caption": "DRRN's Figure 6 regenerated. Colour: PSNR on Set5 ×3; dashed: equal depth. Hollow squares: the points that the paper's text and tables state (the others are only in its image). Circles: means of committed records. Diamonds: this run."}, "image": {"alt": "Two panels with the number of residual units U across and the number of recursive blocks B upwards. Each trained structure is a point coloured by PSNR; dashed curves mark equal depth. The first panel holds networks of 128 filters, the others narrow ones."}} tags=["hide-input"]
+# %% tags=["hide-input"]
 longest = points.groupby(["panel", "source"]).iterations.transform("max")  # runs of different length are not averaged
 mean = points[points.iterations == longest].groupby(["panel", "source", "B", "U"], sort=False).psnr.mean().reset_index()
 grids = points.groupby("panel").agg(networks=("experiment", "nunique"), fresh=("source", lambda s: "this run" in set(s)))
 shown = list(dict.fromkeys([PAPER_SIZE, *grids[(grids.networks > 2) | grids.fresh].index]))
-show(grid_figure(mean, {panel: panel for panel in shown}), "fig-bu-grid", points)
+show(grid_figure(mean, {panel: panel for panel in shown}), "fig-bu-grid", points, **FIGURES["fig-bu-grid"])
 
 # %% [markdown]
 # Depth against PSNR shows the same points along one line: if only depth counts, the three curves fall on each other.
@@ -120,8 +157,13 @@ along = sweep(curves, {place: printed[name] for place, name in curves.items() if
 along = along[along.panel.isin(shown)]
 colours = dict(zip(CURVES, (COLOURS["drrn"], COLOURS["vdsr"], COLOURS["dsrn"], "0.3"), strict=True))
 
-# %% mystnb={"figure": {"name": "fig-bu-depth", "caption": "PSNR on Set5 ×3 against depth, by the dial that is turned. Hollow: printed. Filled: means of our records, with their intervals; dashes: single seeds."}, "image": {"alt": "PSNR against depth in a panel for each size of network. Three curves, one for each way of making a network deeper, and a single point for the structure of 17 blocks."}} tags=["hide-input"]
-show(sweep_figure(along, "depth d (convolutions)", (8, 15, 22, 29, 52), colours), "fig-bu-depth", along)
+# %% tags=["hide-input"]
+show(
+    sweep_figure(along, "depth d (convolutions)", (8, 15, 22, 29, 52), colours),
+    "fig-bu-depth",
+    along,
+    **FIGURES["fig-bu-depth"],
+)
 
 # %% tags=["hide-input"]
 table(
@@ -151,8 +193,13 @@ def pair_of(difference):
     return " − ".join(full_size_name(name).removeprefix("drrn_").upper() for name in names)
 
 
-# %% mystnb={"figure": {"name": "fig-bu-differences", "caption": "Differences between the structures that claims of Figures 1 and 6 compare, on Set5 ×3. Filled: ours, with intervals. Hollow: as printed, where both numbers are."}, "image": {"alt": "For each pair of structures a point with a horizontal interval at the difference of their PSNR, grouped by claim, with a vertical line at zero."}} tags=["hide-input"]
-show(difference_figure(compared, "drrn", pair_of), "fig-bu-differences", difference_table(compared, "drrn", pair_of))
+# %% tags=["hide-input"]
+show(
+    difference_figure(compared, "drrn", pair_of),
+    "fig-bu-differences",
+    difference_table(compared, "drrn", pair_of),
+    **FIGURES["fig-bu-differences"],
+)
 
 # %% tags=["hide-input"]
 table(

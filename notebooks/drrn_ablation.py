@@ -54,6 +54,39 @@ from srlib.records.rerun import rerun
 use_style()
 rows = ledger(("drrn",))
 
+# %% tags=["hide-input"]
+# Captions, and what is seen for those who cannot see it.
+FIGURES = {
+    "fig-drrn-components": {
+        "caption": (
+            "DRRN's Figure 8 regenerated: PSNR on Set5 ×3 against depth for five structures. Hollow: Table 4's values at "
+            "the largest depth (the others are only in the paper's image). Filled: our records; diamonds: this run."
+        ),
+        "alt": (
+            "PSNR on Set5 at scale 3 against depth 16, 22 and 28 for a plain network and four kinds of residual networks."
+            " Printed values exist at depth 28 only; ours are added as they are trained."
+        ),
+    },
+    "fig-drrn-curves": {
+        "caption": (
+            "Learning curves of the five structures at the largest depth: PSNR on held-out images, by the average of the "
+            "weights. Thick: mean of the seeds; thin: single ones."
+        ),
+        "alt": (
+            "PSNR on ten held-out crops against training iterations, one colour for each of the five structures at depth 28."
+        ),
+    },
+    "fig-drrn-parts": {
+        "caption": (
+            "What each component adds at equal depth, on Set5 ×3. Filled: ours, with intervals. Hollow: as printed in Table 4."
+        ),
+        "alt": (
+            "For each pair of structures a point with a horizontal interval at the difference of their PSNR, grouped by "
+            "claim, with a vertical line at zero. Printed differences stand as hollow squares at the largest depth."
+        ),
+    },
+}
+
 # %% [markdown]
 # ## Method
 #
@@ -113,11 +146,12 @@ published = {(label, deepest): values[f"drrn.t4.{column}"] for label, column in 
 points = sweep(experiments_at, published, "Set5", 3, "drrn", fresh)
 colours = {"VDSR": COLOURS["vdsr"], "NS_C": "C9", "NS": COLOURS["dsrn"], "C": COLOURS["rlcsc"], "DRRN": COLOURS["drrn"]}
 
-# %% mystnb={"figure": {"name": "fig-drrn-components", "caption": "DRRN's Figure 8 regenerated: PSNR on Set5 ×3 against depth for five structures. Hollow: Table 4's values at the largest depth (the others are only in the paper's image). Filled: our records; diamonds: this run."}, "image": {"alt": "PSNR on Set5 at scale 3 against depth 16, 22 and 28 for a plain network and four kinds of residual networks. Printed values exist at depth 28 only; ours are added as they are trained."}} tags=["hide-input"]
+# %% tags=["hide-input"]
 show(
     sweep_figure(points, "depth d (convolutions)", [depth for _, depth in experiments_at], colours),
     "fig-drrn-components",
     points,
+    **FIGURES["fig-drrn-components"],
 )
 
 # %% tags=["hide-input"]
@@ -141,9 +175,9 @@ results_table(
 # The paper says that the multi-path mode "facilitates the learning" (Section 3.1). If so, the curve of DRRN should rise earlier than
 # that of C, and NS earlier than NS_C. At the largest depth, on held-out images, never on a test set:
 
-# %% mystnb={"figure": {"name": "fig-drrn-curves", "caption": "Learning curves of the five structures at the largest depth: PSNR on held-out images, by the average of the weights. Thick: mean of the seeds; thin: single ones."}, "image": {"alt": "PSNR on ten held-out crops against training iterations, one colour for each of the five structures at depth 28."}} tags=["hide-input"]
+# %% tags=["hide-input"]
 learning = curves({label: name for (label, depth), name in experiments_at.items() if depth == deepest})
-show(curve_figure(learning, colours), "fig-drrn-curves", learning)
+show(curve_figure(learning, colours), "fig-drrn-curves", learning, **FIGURES["fig-drrn-curves"])
 
 # %% [markdown]
 # ## The claims of order
@@ -174,12 +208,12 @@ def pair_of(difference):
     return f"{better} − {worse}, d = {depth}"
 
 
-# %% mystnb={"figure": {"name": "fig-drrn-parts", "caption": "What each component adds at equal depth, on Set5 ×3. Filled: ours, with intervals. Hollow: as printed in Table 4."}, "image": {"alt": "For each pair of structures a point with a horizontal interval at the difference of their PSNR, grouped by claim, with a vertical line at zero. Printed differences stand as hollow squares at the largest depth."}} tags=["hide-input"]
+# %% tags=["hide-input"]
 drawn = difference_table(compared, "drrn", pair_of)
 if drawn.empty:
     display(Markdown("No two of these networks have been trained alike yet."))
 else:
-    show(difference_figure(compared, "drrn", pair_of), "fig-drrn-parts", drawn)
+    show(difference_figure(compared, "drrn", pair_of), "fig-drrn-parts", drawn, **FIGURES["fig-drrn-parts"])
 
 # %% tags=["hide-input"]
 table(

@@ -52,6 +52,62 @@ torch.set_grad_enabled(False)
 use_style()
 tiny = torch.zeros(1, 1, 4, 4)
 
+# %% tags=["hide-input"]
+# Captions, and what is seen for those who cannot see it.
+FIGURES = {
+    "fig-drrn-structures": {
+        "caption": (
+            "DRRN's Figure 2, drawn from the networks: (a) ResNet, (b) VDSR, (c) DRCN, (d) DRRN, each with six "
+            "convolutions on its longest path. Green dashed: a residual unit. Blue dashed: the recursive layer. Red "
+            "dashed: the recursive block. Convolutions of one number and colour share their weights. Purple: the global "
+            "identity. Light blue: supervised; in (c) the sum Σ weights the predictions."
+        ),
+        "alt": (
+            "Four networks as columns of boxes from the input x down to the output y. ResNet: six convolutions with "
+            "numbers of their own, two green frames, each bypassed by a line from its own input. VDSR: six convolutions "
+            "and one purple line from the input to the last addition. DRCN: the second convolution stands four times in a"
+            " blue frame; from each a branch leads to one shared reconstruction, an addition of the input and a light "
+            "blue prediction, and all four predictions run into a sum. DRRN: in a red frame one convolution and twice the"
+            " same pair in green frames, both additions fed from one line that starts behind the first convolution; a "
+            "purple line around everything."
+        ),
+    },
+    "fig-drrn-unit": {
+        "caption": (
+            "DRRN's Figure 3: the u-th residual unit. Dashed: the residual function F, twice batch normalisation, ReLU "
+            "and weights. The identity branch brings the block's first value."
+        ),
+        "alt": (
+            "A chain of boxes from H of u minus 1: batch normalisation, ReLU, convolution 1, batch normalisation, ReLU, "
+            "convolution 2, all in a dashed frame, then an addition to which a line leads from a second input, H of 0, "
+            "and the result H of u."
+        ),
+    },
+    "fig-drrn-blocks": {
+        "caption": (
+            "DRRN's Figure 4: recursive blocks with U = 1, 2 and 3, without batch normalisation and ReLU. Green dashed: "
+            "residual units. All identities start behind the first convolution, whose value is the block's H of 0."
+        ),
+        "alt": (
+            "Three rows. Each starts with convolution 1, then has one, two or three green frames with convolutions 2 and "
+            "3 and an addition. One line starts behind convolution 1 and ends at every addition. In the second and third "
+            "row the pairs have the same numbers and colours."
+        ),
+    },
+    "fig-drrn-network": {
+        "caption": (
+            "DRRN's Figure 5, by default with B = 6 and U = 3: the network with a box for each recursive block (RB), and "
+            "its last block opened."
+        ),
+        "alt": (
+            "Upper row: the input x, the recursive blocks one after the other, a convolution, an addition and the output "
+            "y, with a purple line from x to the addition. Lower row: the last recursive block in a red frame, one "
+            "convolution and the residual units in green frames, with one line from behind the first convolution to every"
+            " addition."
+        ),
+    },
+}
+
 # %% [markdown]
 # ## Method
 #
@@ -93,7 +149,7 @@ simple = {name: s.without("normalisation", "activation") for name, s in traced.i
 # %% [markdown]
 # ## Result: Figure 2, the four structures
 
-# %% mystnb={"figure": {"name": "fig-drrn-structures", "caption": "DRRN's Figure 2, drawn from the networks: (a) ResNet, (b) VDSR, (c) DRCN, (d) DRRN, each with six convolutions on its longest path. Green dashed: a residual unit. Blue dashed: the recursive layer. Red dashed: the recursive block. Convolutions of one number and colour share their weights. Purple: the global identity. Light blue: supervised; in (c) the sum Σ weights the predictions."}, "image": {"alt": "Four networks as columns of boxes from the input x down to the output y. ResNet: six convolutions with numbers of their own, two green frames, each bypassed by a line from its own input. VDSR: six convolutions and one purple line from the input to the last addition. DRCN: the second convolution stands four times in a blue frame; from each a branch leads to one shared reconstruction, an addition of the input and a light blue prediction, and all four predictions run into a sum. DRRN: in a red frame one convolution and twice the same pair in green frames, both additions fed from one line that starts behind the first convolution; a purple line around everything."}} tags=["hide-input"]
+# %% tags=["hide-input"]
 drawings = []
 for letter, (name, s) in zip("abcd", simple.items(), strict=True):
     frames = [Frame(unit, UNIT) for unit in s.units()]
@@ -209,7 +265,7 @@ display(Markdown(text + (f" The others differ by at most {max(gaps.values()):.0e
 # What it takes from outside are two values, $H^{u-1}$ and $H^0$.
 # Nothing is omitted here.
 
-# %% mystnb={"figure": {"name": "fig-drrn-unit", "caption": "DRRN's Figure 3: the u-th residual unit. Dashed: the residual function F, twice batch normalisation, ReLU and weights. The identity branch brings the block's first value."}, "image": {"alt": "A chain of boxes from H of u minus 1: batch normalisation, ReLU, convolution 1, batch normalisation, ReLU, convolution 2, all in a dashed frame, then an addition to which a line leads from a second input, H of 0, and the result H of u."}} tags=["hide-input"]
+# %% tags=["hide-input"]
 network = trace(DRRN(B, U, width), tiny)
 block = network.part(network.within("blocks.0"))
 two_units = trace(DRRN(1, 2, width), tiny)
@@ -222,7 +278,7 @@ plt.show()
 # %% [markdown]
 # ## Result: Figure 4, recursive blocks
 
-# %% mystnb={"figure": {"name": "fig-drrn-blocks", "caption": "DRRN's Figure 4: recursive blocks with U = 1, 2 and 3, without batch normalisation and ReLU. Green dashed: residual units. All identities start behind the first convolution, whose value is the block's H of 0."}, "image": {"alt": "Three rows. Each starts with convolution 1, then has one, two or three green frames with convolutions 2 and 3 and an addition. One line starts behind convolution 1 and ends at every addition. In the second and third row the pairs have the same numbers and colours."}} tags=["hide-input"]
+# %% tags=["hide-input"]
 drawings = []
 for units in (1, 2, 3):
     s = trace(DRRN(1, units, width), tiny).without("normalisation", "activation")
@@ -235,7 +291,7 @@ plt.show()
 # %% [markdown]
 # ## Result: Figure 5, the network
 
-# %% mystnb={"figure": {"name": "fig-drrn-network", "caption": "DRRN's Figure 5, by default with B = 6 and U = 3: the network with a box for each recursive block (RB), and its last block opened."}, "image": {"alt": "Upper row: the input x, the recursive blocks one after the other, a convolution, an addition and the output y, with a purple line from x to the addition. Lower row: the last recursive block in a red frame, one convolution and the residual units in green frames, with one line from behind the first convolution to every addition."}} tags=["hide-input"]
+# %% tags=["hide-input"]
 whole = network
 for b in range(B):
     whole = whole.collapsed(f"blocks.{b}")

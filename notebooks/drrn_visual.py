@@ -40,6 +40,41 @@ from srlib.widgets.viewer import compare
 
 use_style()
 
+# %% tags=["hide-input"]
+# Captions, and what is seen for those who cannot see it.
+FIGURES = {
+    "fig-drrn-visual-img059": {
+        "caption": (
+            "DRRN's Figure 7, first row, regenerated. Whole image with our rectangle, and the rectangle as each method "
+            "makes it, above its error. Titles: PSNR and SSIM of the whole image."
+        ),
+        "alt": (
+            "At the left the whole image with a red rectangle; at the right that rectangle enlarged: the original, then "
+            "one crop for each method, titled with its name, PSNR and SSIM, each above the map of its error."
+        ),
+    },
+    "fig-drrn-visual-253027": {
+        "caption": (
+            "DRRN's Figure 7, second row, regenerated. Whole image with our rectangle, and the rectangle as each method "
+            "makes it, above its error. Titles: PSNR and SSIM of the whole image."
+        ),
+        "alt": (
+            "At the left the whole image with a red rectangle; at the right that rectangle enlarged: the original, then "
+            "one crop for each method, titled with its name, PSNR and SSIM, each above the map of its error."
+        ),
+    },
+    "fig-drrn-visual-ppt3": {
+        "caption": (
+            "DRRN's Figure 7, last row, regenerated. Whole image with our rectangle, and the rectangle as each method "
+            "makes it, above its error. Titles: PSNR and SSIM of the whole image."
+        ),
+        "alt": (
+            "At the left the whole image with a red rectangle; at the right that rectangle enlarged: the original, then "
+            "one crop for each method, titled with its name, PSNR and SSIM, each above the map of its error."
+        ),
+    },
+}
+
 # %% [markdown]
 # ## Method
 #
@@ -93,7 +128,7 @@ views = [view(grow_to_square(region, 160), METHODS, "drrn", choose_device(device
 #
 # > DRRN recovers sharp lines, while others all give blurry results.
 
-# %% mystnb={"figure": {"name": "fig-drrn-visual-img059", "caption": "DRRN's Figure 7, first row, regenerated. Whole image with our rectangle, and the rectangle as each method makes it, above its error. Titles: PSNR and SSIM of the whole image."}, "image": {"alt": "At the left the whole image with a red rectangle; at the right that rectangle enlarged: the original, then one crop for each method, titled with its name, PSNR and SSIM, each above the map of its error."}} tags=["hide-input"]
+# %% tags=["hide-input"]
 figure = crop_figure(views[0])
 plt.show()
 
@@ -108,7 +143,7 @@ compare(views[0])
 #
 # > DRRN accurately recovers the pattern.
 
-# %% mystnb={"figure": {"name": "fig-drrn-visual-253027", "caption": "DRRN's Figure 7, second row, regenerated. Whole image with our rectangle, and the rectangle as each method makes it, above its error. Titles: PSNR and SSIM of the whole image."}, "image": {"alt": "At the left the whole image with a red rectangle; at the right that rectangle enlarged: the original, then one crop for each method, titled with its name, PSNR and SSIM, each above the map of its error."}} tags=["hide-input"]
+# %% tags=["hide-input"]
 figure = crop_figure(views[1])
 plt.show()
 
@@ -123,7 +158,7 @@ compare(views[1])
 #
 # > Texts in DRRN are sharp, while others are blurry.
 
-# %% mystnb={"figure": {"name": "fig-drrn-visual-ppt3", "caption": "DRRN's Figure 7, last row, regenerated. Whole image with our rectangle, and the rectangle as each method makes it, above its error. Titles: PSNR and SSIM of the whole image."}, "image": {"alt": "At the left the whole image with a red rectangle; at the right that rectangle enlarged: the original, then one crop for each method, titled with its name, PSNR and SSIM, each above the map of its error."}} tags=["hide-input"]
+# %% tags=["hide-input"]
 figure = crop_figure(views[2])
 plt.show()
 

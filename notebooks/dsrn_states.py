@@ -57,6 +57,42 @@ from srlib.widgets.states import show_states, unrolled
 use_style()
 device = choose_device(device)
 
+# %% tags=["hide-input"]
+# Captions, and what is seen for those who cannot see it.
+FIGURES = {
+    "fig-dsrn-states": {
+        "caption": (
+            "DSRN's Figure 5 regenerated. Upper row: the input patch (its bicubic interpolation), the energy of the HR "
+            "state at each step, and the original. Each energy map is drawn from 0 (dark) to its own 99.5th percentile; "
+            "its title gives its mean. Lower row: what is to be predicted, the residual that each step predicts, and the "
+            "mean of the steps; all on one scale."
+        ),
+        "alt": (
+            "Two rows of small maps of one image patch. Above, the blurred input, one energy map for each unrolled step, "
+            "and the sharp original. Below, the true residual, the residual predicted at each step, and their mean, in "
+            "red and blue."
+        ),
+    },
+    "fig-dsrn-steps": {
+        "caption": (
+            "PSNR of the prediction at each step, mean over the images named above; step 0 is bicubic interpolation. "
+            "Dashed: the average of all steps (Eq. 5), which is DSRN's output. DRRN and RL-CSC are trained for their last"
+            " step only."
+        ),
+        "alt": (
+            "PSNR against the step of the recursion, a line for each network, and a dashed line at the PSNR of DSRN's "
+            "average prediction."
+        ),
+    },
+    "fig-recursive-states": {
+        "caption": (
+            "Energy of the states of DRRN (H^u) and RL-CSC (z_k) on the same patch, each drawn from 0 (dark) to its own "
+            "99.5th percentile; its title gives its mean."
+        ),
+        "alt": "Rows of energy maps of one image patch, a row for each network and a map for each step.",
+    },
+}
+
 # %% [markdown]
 # ## Method
 #
@@ -170,7 +206,7 @@ seen = {
 }
 display(Markdown(f"The patch is {place.region.height} × {place.region.width} pixels of {source}, ×{scale}.{note}"))
 
-# %% mystnb={"figure": {"name": "fig-dsrn-states", "caption": "DSRN's Figure 5 regenerated. Upper row: the input patch (its bicubic interpolation), the energy of the HR state at each step, and the original. Each energy map is drawn from 0 (dark) to its own 99.5th percentile; its title gives its mean. Lower row: what is to be predicted, the residual that each step predicts, and the mean of the steps; all on one scale."}, "image": {"alt": "Two rows of small maps of one image patch. Above, the blurred input, one energy map for each unrolled step, and the sharp original. Below, the true residual, the residual predicted at each step, and their mean, in red and blue."}} tags=["hide-input"]
+# %% tags=["hide-input"]
 if "dsrn" in networks:
     energies, ilr = seen["dsrn"].energies, seen["dsrn"].bicubic
     residuals = [255 * (y - ilr) for y in seen["dsrn"].predictions]
@@ -253,7 +289,7 @@ for name, (_, model) in networks.items():
     used.append(f"{name}: {taken} of {len(images)} images of {test_set.name} ({', '.join(psnr[name].columns)})")
 display(Markdown("\n".join(f"* {line}" for line in used)))
 
-# %% mystnb={"figure": {"name": "fig-dsrn-steps", "caption": "PSNR of the prediction at each step, mean over the images named above; step 0 is bicubic interpolation. Dashed: the average of all steps (Eq. 5), which is DSRN's output. DRRN and RL-CSC are trained for their last step only."}, "image": {"alt": "PSNR against the step of the recursion, a line for each network, and a dashed line at the PSNR of DSRN's average prediction."}} tags=["hide-input"]
+# %% tags=["hide-input"]
 if psnr:
     figure, ax = plt.subplots(layout="constrained")
     for name, frame in psnr.items():
@@ -264,7 +300,7 @@ if psnr:
     ax.xaxis.get_major_locator().set_params(integer=True)
     ax.set(xlabel="step t, u or k (0: bicubic)", ylabel=f"PSNR at ×{scale} (dB)")
     ax.legend()
-    show(figure, "fig-dsrn-steps")
+    show(figure, "fig-dsrn-steps", **FIGURES["fig-dsrn-steps"])
 
 # %% tags=["hide-input"]
 if "dsrn" in psnr:
@@ -318,7 +354,7 @@ else:
 #
 # The same patch, the same definition of energy, up to seven states of each.
 
-# %% mystnb={"figure": {"name": "fig-recursive-states", "caption": "Energy of the states of DRRN (H^u) and RL-CSC (z_k) on the same patch, each drawn from 0 (dark) to its own 99.5th percentile; its title gives its mean."}, "image": {"alt": "Rows of energy maps of one image patch, a row for each network and a map for each step."}} tags=["hide-input"]
+# %% tags=["hide-input"]
 rest = {name: states.energies for name, states in seen.items() if name != "dsrn"}
 if rest:
     most = min(7, max(map(len, rest.values())))

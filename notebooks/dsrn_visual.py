@@ -41,6 +41,51 @@ from srlib.widgets.viewer import compare
 
 use_style()
 
+# %% tags=["hide-input"]
+# Captions, and what is seen for those who cannot see it.
+FIGURES = {
+    "fig-dsrn-visual-ppt3": {
+        "caption": (
+            "DSRN's Figure 4, first row, regenerated. Whole image with our rectangle, and the rectangle as each method "
+            "makes it, above its error. Titles: PSNR and SSIM of the whole image."
+        ),
+        "alt": (
+            "At the left the whole image with a red rectangle; at the right that rectangle enlarged: the original, then "
+            "one crop for each method, titled with its name, PSNR and SSIM, each above the map of its error."
+        ),
+    },
+    "fig-dsrn-visual-comic": {
+        "caption": (
+            "DSRN's Figure 4, second row, regenerated. Whole image with our rectangle, and the rectangle as each method "
+            "makes it, above its error. Titles: PSNR and SSIM of the whole image."
+        ),
+        "alt": (
+            "At the left the whole image with a red rectangle; at the right that rectangle enlarged: the original, then "
+            "one crop for each method, titled with its name, PSNR and SSIM, each above the map of its error."
+        ),
+    },
+    "fig-dsrn-visual-monarch": {
+        "caption": (
+            "DSRN's Figure 4, third row, regenerated. Whole image with our rectangle, and the rectangle as each method "
+            "makes it, above its error. Titles: PSNR and SSIM of the whole image."
+        ),
+        "alt": (
+            "At the left the whole image with a red rectangle; at the right that rectangle enlarged: the original, then "
+            "one crop for each method, titled with its name, PSNR and SSIM, each above the map of its error."
+        ),
+    },
+    "fig-dsrn-visual-baboon": {
+        "caption": (
+            "DSRN's Figure 4, last row, regenerated. Whole image with our rectangle, and the rectangle as each method "
+            "makes it, above its error. Titles: PSNR and SSIM of the whole image."
+        ),
+        "alt": (
+            "At the left the whole image with a red rectangle; at the right that rectangle enlarged: the original, then "
+            "one crop for each method, titled with its name, PSNR and SSIM, each above the map of its error."
+        ),
+    },
+}
+
 # %% [markdown]
 # ## Method
 #
@@ -100,7 +145,7 @@ views = [view(grow_to_square(region, 160), METHODS, "lapsrn", choose_device(devi
 #
 # > the image "ppt3", DSRN reconstructs sharp text with less artifacts.
 
-# %% mystnb={"figure": {"name": "fig-dsrn-visual-ppt3", "caption": "DSRN's Figure 4, first row, regenerated. Whole image with our rectangle, and the rectangle as each method makes it, above its error. Titles: PSNR and SSIM of the whole image."}, "image": {"alt": "At the left the whole image with a red rectangle; at the right that rectangle enlarged: the original, then one crop for each method, titled with its name, PSNR and SSIM, each above the map of its error."}} tags=["hide-input"]
+# %% tags=["hide-input"]
 figure = crop_figure(views[0])
 plt.show()
 
@@ -115,7 +160,7 @@ compare(views[0])
 #
 # The caption names the image and claims nothing of it.
 
-# %% mystnb={"figure": {"name": "fig-dsrn-visual-comic", "caption": "DSRN's Figure 4, second row, regenerated. Whole image with our rectangle, and the rectangle as each method makes it, above its error. Titles: PSNR and SSIM of the whole image."}, "image": {"alt": "At the left the whole image with a red rectangle; at the right that rectangle enlarged: the original, then one crop for each method, titled with its name, PSNR and SSIM, each above the map of its error."}} tags=["hide-input"]
+# %% tags=["hide-input"]
 figure = crop_figure(views[1])
 plt.show()
 
@@ -130,7 +175,7 @@ compare(views[1])
 #
 # > the image "monarch", DSRN finds less blurry dots along the edge of the wing.
 
-# %% mystnb={"figure": {"name": "fig-dsrn-visual-monarch", "caption": "DSRN's Figure 4, third row, regenerated. Whole image with our rectangle, and the rectangle as each method makes it, above its error. Titles: PSNR and SSIM of the whole image."}, "image": {"alt": "At the left the whole image with a red rectangle; at the right that rectangle enlarged: the original, then one crop for each method, titled with its name, PSNR and SSIM, each above the map of its error."}} tags=["hide-input"]
+# %% tags=["hide-input"]
 figure = crop_figure(views[2])
 plt.show()
 
@@ -145,7 +190,7 @@ compare(views[2])
 #
 # The caption names the image and claims nothing of it.
 
-# %% mystnb={"figure": {"name": "fig-dsrn-visual-baboon", "caption": "DSRN's Figure 4, last row, regenerated. Whole image with our rectangle, and the rectangle as each method makes it, above its error. Titles: PSNR and SSIM of the whole image."}, "image": {"alt": "At the left the whole image with a red rectangle; at the right that rectangle enlarged: the original, then one crop for each method, titled with its name, PSNR and SSIM, each above the map of its error."}} tags=["hide-input"]
+# %% tags=["hide-input"]
 figure = crop_figure(views[3])
 plt.show()
 

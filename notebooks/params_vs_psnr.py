@@ -44,6 +44,61 @@ from srlib.records.scores import percent, runs
 
 use_style()
 
+# %% tags=["hide-input"]
+# Captions, and what is seen for those who cannot see it.
+FIGURES = {
+    "fig-size-set5-x3": {
+        "caption": (
+            "PSNR on Set5 ×3 against convolution weights: DRRN's and RL-CSC's Figure 1 in one plot, with DSRN and DRN "
+            "beside. Hollow: as printed, by whichever paper; filled: ours; a line joins the two. Layers in brackets, as "
+            "RL-CSC has them. MemNet, CSCN and ESPCN stand in the papers' images, but no text gives their size."
+        ),
+        "alt": (
+            "Scatter plot of PSNR on Set5 at scale 3 against the number of convolution weights on a logarithmic axis, for"
+            " SRCNN, VDSR, DRCN, RED30, DRRN, RL-CSC with 25 and 48 recursions, DSRN, DRN and DRN+. DRRN is the smallest "
+            "of the deep ones, RED30 fourteen times its size and lower. RL-CSC gains 0.05 decibels from 25 to 48 "
+            "recursions at the same size. DRN and DRN+, trained on more images, stand highest."
+        ),
+    },
+    "fig-deep-shallow": {
+        "caption": (
+            "DRRN's Figure 9: PSNR at ×3 of shallow, deep and very deep methods by year, on Set5 and Set14. Hollow: as "
+            "printed, by DRRN or, for A+, CSCN and FSRCNN, by DSRN or DRN; filled: ours. B1U9 and B1U25 are DRRN's. The "
+            "place within a year only keeps the points apart. Five methods of the figure have no number in the texts; "
+            "RED30 has none on Set14."
+        ),
+        "alt": (
+            "Two scatter plots of PSNR at scale 3 against the year of publication, on Set5 and Set14. Squares are shallow"
+            " methods, triangles networks of up to 8 layers, circles networks of 20 and more. Shallow methods of 2014 and"
+            " 2015 lie at about 32.5 decibels on Set5, SRCNN and FSRCNN of 2016 up to 0.7 above, and the very deep ones, "
+            "VDSR, DRCN, RED30 and DRRN, at 33.7 to 34.0."
+        ),
+    },
+    "fig-size-set14-x3": {
+        "caption": (
+            "PSNR on Set14 ×3 against convolution weights: DSRN's Figure 6. Hollow: as DSRN's Table 1 prints them; "
+            "filled: ours. RED30, in the paper's image, has no PSNR on Set14 in any of the texts."
+        ),
+        "alt": (
+            "Scatter plot of PSNR on Set14 at scale 3 against the number of convolution weights, with the numbers of "
+            "DSRN's Table 1. DSRN stands at 30.26 decibels, above DRRN at 29.96, with three times the weights."
+        ),
+    },
+    "fig-size-set5-x4": {
+        "caption": (
+            "PSNR on Set5 ×4 against convolution weights: DRN's Figure 2. Hollow: as printed, by whichever paper; filled:"
+            " ours. Dashed lines stand at the sizes of DRN, DRN+ and EDSR: their PSNR at ×4 is only in the paper's image,"
+            " so the lines have no height. Layers in brackets."
+        ),
+        "alt": (
+            "Scatter plot of PSNR on Set5 at scale 4 against the number of convolution weights on a logarithmic axis. "
+            "SRCNN, VDSR, DSRN, DRCN, both DRRN and RL-CSC are points between 30.5 and 31.8 decibels. Vertical dashed "
+            "lines without a value mark the sizes of DRN, about 2.1 million, DRN+, about 20 million, and EDSR, about 43 "
+            "million."
+        ),
+    },
+}
+
 # %% [markdown]
 # ## Method
 #
@@ -165,13 +220,13 @@ def unsized_table(frame: pd.DataFrame, caption: str):
 # %% [markdown]
 # ## Result: Set5 ×3 (DRRN Figure 1, RL-CSC Figure 1)
 
-# %% mystnb={"figure": {"name": "fig-size-set5-x3", "caption": "PSNR on Set5 ×3 against convolution weights: DRRN's and RL-CSC's Figure 1 in one plot, with DSRN and DRN beside. Hollow: as printed, by whichever paper; filled: ours; a line joins the two. Layers in brackets, as RL-CSC has them. MemNet, CSCN and ESPCN stand in the papers' images, but no text gives their size."}, "image": {"alt": "Scatter plot of PSNR on Set5 at scale 3 against the number of convolution weights on a logarithmic axis, for SRCNN, VDSR, DRCN, RED30, DRRN, RL-CSC with 25 and 48 recursions, DSRN, DRN and DRN+. DRRN is the smallest of the deep ones, RED30 fourteen times its size and lower. RL-CSC gains 0.05 decibels from 25 to 48 recursions at the same size. DRN and DRN+, trained on more images, stand highest."}} tags=["hide-input"]
+# %% tags=["hide-input"]
 set5 = points("Set5", 3)
 main = set5[~set5.network.str.contains("_ns_|_c_|_d\\d+|_plain|drrn_b[234]|drrn_b17|k15|k20", regex=True)]
 sized = pd.concat([main.dropna(subset="weights"), red30()], ignore_index=True)
 figure, ax = plt.subplots(figsize=(8.5, 5.2), layout="constrained")
 draw(ax, sized, "Set5 ×3")
-show(figure, "fig-size-set5-x3", sized)
+show(figure, "fig-size-set5-x3", sized, **FIGURES["fig-size-set5-x3"])
 
 # %% tags=["hide-input"]
 sizes_table(sized, "Set5 ×3: every network whose size we can count, as each paper prints it")
@@ -242,7 +297,7 @@ def draw_years(axes, frame: pd.DataFrame, place: str) -> None:
     label_points(axes, labels)
 
 
-# %% mystnb={"figure": {"name": "fig-deep-shallow", "caption": "DRRN's Figure 9: PSNR at ×3 of shallow, deep and very deep methods by year, on Set5 and Set14. Hollow: as printed, by DRRN or, for A+, CSCN and FSRCNN, by DSRN or DRN; filled: ours. B1U9 and B1U25 are DRRN's. The place within a year only keeps the points apart. Five methods of the figure have no number in the texts; RED30 has none on Set14."}, "image": {"alt": "Two scatter plots of PSNR at scale 3 against the year of publication, on Set5 and Set14. Squares are shallow methods, triangles networks of up to 8 layers, circles networks of 20 and more. Shallow methods of 2014 and 2015 lie at about 32.5 decibels on Set5, SRCNN and FSRCNN of 2016 up to 0.7 above, and the very deep ones, VDSR, DRCN, RED30 and DRRN, at 33.7 to 34.0."}} tags=["hide-input"]
+# %% tags=["hide-input"]
 frames = {"Set5": pd.concat([set5, red30()], ignore_index=True), "Set14": points("Set14", 3)}
 figure, axes_of = plt.subplots(1, 2, figsize=(11, 4.6), layout="constrained")
 years = {}
@@ -252,7 +307,7 @@ for axes, (dataset, frame) in zip(axes_of, frames.items(), strict=True):
 hollow = {"linestyle": "", "markerfacecolor": "none", "markeredgewidth": 2, "markersize": 8}
 handles = [Line2D([], [], marker=marker, color=colour, label=kind, **hollow) for kind, (marker, colour) in CLASSES.items()]
 figure.legend(handles=[*handles, STATES[1]], loc="outside lower center", ncols=4, frameon=False)
-show(figure, "fig-deep-shallow", pd.concat(years, names=["dataset"]).reset_index("dataset"))
+show(figure, "fig-deep-shallow", pd.concat(years, names=["dataset"]).reset_index("dataset"), **FIGURES["fig-deep-shallow"])
 
 # %% tags=["hide-input"]
 rows = []
@@ -272,12 +327,12 @@ table(pd.DataFrame(rows), "The sixteen methods of DRRN's Figure 9")
 # %% [markdown]
 # ## Result: Set14 ×3 (DSRN Figure 6)
 
-# %% mystnb={"figure": {"name": "fig-size-set14-x3", "caption": "PSNR on Set14 ×3 against convolution weights: DSRN's Figure 6. Hollow: as DSRN's Table 1 prints them; filled: ours. RED30, in the paper's image, has no PSNR on Set14 in any of the texts."}, "image": {"alt": "Scatter plot of PSNR on Set14 at scale 3 against the number of convolution weights, with the numbers of DSRN's Table 1. DSRN stands at 30.26 decibels, above DRRN at 29.96, with three times the weights."}} tags=["hide-input"]
+# %% tags=["hide-input"]
 set14 = frames["Set14"].dropna(subset="weights")
 set14 = set14[set14["printed in"] == "DSRN"]
 figure, ax = plt.subplots(figsize=(8, 4.2), layout="constrained")
 draw(ax, set14, "Set14 ×3")
-show(figure, "fig-size-set14-x3", set14)
+show(figure, "fig-size-set14-x3", set14, **FIGURES["fig-size-set14-x3"])
 
 # %% [markdown]
 # This is the one set and scale at ×3 on which DSRN's printed PSNR is above DRRN's, and a tenth of a decibel of it is the protocol ({doc}`dsrn_tables`).
@@ -288,7 +343,7 @@ show(figure, "fig-size-set14-x3", set14)
 # DRN's own PSNR at ×4 is only in the paper's image: its Table 3 holds ×3 alone in the text that we have. The sizes can be counted. DRN+'s follows
 # from "54% fewer parameters compared with EDSR", which is counted from its structure. The other networks have a PSNR at ×4 in one of the four papers.
 
-# %% mystnb={"figure": {"name": "fig-size-set5-x4", "caption": "PSNR on Set5 ×4 against convolution weights: DRN's Figure 2. Hollow: as printed, by whichever paper; filled: ours. Dashed lines stand at the sizes of DRN, DRN+ and EDSR: their PSNR at ×4 is only in the paper's image, so the lines have no height. Layers in brackets."}, "image": {"alt": "Scatter plot of PSNR on Set5 at scale 4 against the number of convolution weights on a logarithmic axis. SRCNN, VDSR, DSRN, DRCN, both DRRN and RL-CSC are points between 30.5 and 31.8 decibels. Vertical dashed lines without a value mark the sizes of DRN, about 2.1 million, DRN+, about 20 million, and EDSR, about 43 million."}} tags=["hide-input"]
+# %% tags=["hide-input"]
 four = points("Set5", 4)
 bare = []
 for name in ("drn_x4", "drn_plus_x4"):
@@ -303,7 +358,7 @@ sized = pd.concat([four.dropna(subset="weights"), bare], ignore_index=True)
 sized["depth"] = sized.depth.astype("Int64")
 figure, ax = plt.subplots(figsize=(8.5, 4.8), layout="constrained")
 draw(ax, sized, "Set5 ×4")
-show(figure, "fig-size-set5-x4", sized)
+show(figure, "fig-size-set5-x4", sized, **FIGURES["fig-size-set5-x4"])
 
 # %% tags=["hide-input"]
 sizes_table(sized, "DRN, Figure 2: sizes at ×4")

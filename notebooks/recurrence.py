@@ -53,6 +53,80 @@ torch.manual_seed(seed)
 torch.set_grad_enabled(False)
 use_style()
 
+# %% tags=["hide-input"]
+# Captions, and what is seen for those who cannot see it.
+FIGURES = {
+    "fig-recurrence-single": {
+        "caption": (
+            "DSRN's Figure 1 (a) and (b) for ResNet, DRCN and DRRN, drawn from the graphs that were computed above. Black"
+            " square: delay by one step; square with 0: always from the first state; dashed: the zero function. Three of "
+            "the steps are shown. ResNet and DRRN read the last state, DRCN takes a weighted sum of all predictions."
+        ),
+        "alt": (
+            "Three rows, ResNet, DRCN and DRRN. Left: input x, state s and output y in a column, with a loop at s for the"
+            " delayed recurrent function; DRRN has a second loop, the skip from the first state. Right: the states s0 to "
+            "s3 in a row joined by arrows of one colour; in ResNet and DRRN the last state makes the output, in DRCN each"
+            " state does and the outputs run into a weighted sum; in DRRN arcs lead from s0 to every later state."
+        ),
+    },
+    "fig-recurrence-functions": {
+        "caption": (
+            "Figure 1 (c) to (e): the recurrent functions of ResNet, DRCN and DRRN, layer by layer. A raised t marks a "
+            "layer that every step has for itself: DRRN shares its convolutions and not its batch normalisation."
+        ),
+        "alt": (
+            "Three chains of boxes from the state before to the state of step t. ResNet: convolution, ReLU, convolution, "
+            "plus a skip from the state before. DRCN: convolution, ReLU. DRRN: batch normalisation, ReLU, convolution, "
+            "twice, plus a skip from the first state."
+        ),
+    },
+    "fig-recurrence-dual": {
+        "caption": (
+            "DSRN's Figure 2, folded and for three steps: the HR state above, the LR state below. Arrows of one colour "
+            "and name share their weights; the HR state starts at zero and is absent at step 0. Every prediction counts "
+            "in the mean."
+        ),
+        "alt": (
+            "Left: x, the LR state, the HR state and y in a column; each state has a delayed loop, f_up leads up within a"
+            " step and f_down leads down with a delay. Right: three steps; the LR states in the lower row joined by f_lr,"
+            " the HR states above joined by f_hr, f_up vertically upwards, f_down diagonally to the next LR state, and "
+            "three predictions on top that run into their mean."
+        ),
+    },
+    "fig-recurrence-dual-functions": {
+        "caption": (
+            "The four transition functions of DSRN's Figure 2: two residual blocks, and one strided layer up and one "
+            "down. What enters a state is summed and goes through that step's PReLU."
+        ),
+        "alt": (
+            "Four chains of boxes: f_lr and f_hr are convolution, ReLU, convolution plus a skip; f_up is one transposed "
+            "convolution; f_down is one strided convolution."
+        ),
+    },
+    "fig-recurrence-depth": {
+        "caption": (
+            "Left: convolutions on the longest path of the graph against the number of steps T (U for DRRN with B = 1). "
+            "Right: convolution weights at 128 filters; sharing makes them independent of T."
+        ),
+        "alt": (
+            "Left: four straight lines of depth against T; DSRN rises with slope two, the single-state network one below "
+            "it, DRRN two below it, DRCN with slope one. Right: the weights of DSRN are constant in T, those of the "
+            "untied DSRN rise linearly."
+        ),
+    },
+    "fig-recurrence-growth": {
+        "caption": (
+            "Root mean square of the states of an untrained DSRN against the step, on a logarithmic axis: solid the HR "
+            "state, dotted the LR state. A straight line is exponential growth. DRRN has one state."
+        ),
+        "alt": (
+            "Root mean square of the states against the step t, logarithmic. Without normalisation it rises as a straight"
+            " line; with either PReLU a little less steeply, but still as a straight line; with PReLU and a scalar it "
+            "stays at one; DRRN with batch normalisation stays flat, too."
+        ),
+    },
+}
+
 # %% [markdown]
 # ## Method
 #
@@ -169,7 +243,7 @@ display(Markdown(text))
 #
 # To the left the folded graph, to the right its first three steps. Arrows of one colour share their weights.
 
-# %% mystnb={"figure": {"name": "fig-recurrence-single", "caption": "DSRN's Figure 1 (a) and (b) for ResNet, DRCN and DRRN, drawn from the graphs that were computed above. Black square: delay by one step; square with 0: always from the first state; dashed: the zero function. Three of the steps are shown. ResNet and DRRN read the last state, DRCN takes a weighted sum of all predictions."}, "image": {"alt": "Three rows, ResNet, DRCN and DRRN. Left: input x, state s and output y in a column, with a loop at s for the delayed recurrent function; DRRN has a second loop, the skip from the first state. Right: the states s0 to s3 in a row joined by arrows of one colour; in ResNet and DRRN the last state makes the output, in DRCN each state does and the outputs run into a weighted sum; in DRRN arcs lead from s0 to every later state."}} tags=["hide-input"]
+# %% tags=["hide-input"]
 figure, axes = plt.subplots(3, 2, figsize=(9.2, 9.6), width_ratios=[3.7, 9.5], layout="constrained")
 for (left, right), name in zip(axes, ("ResNet, shared weights", "DRCN", f"DRRN_B1U{T}"), strict=True):
     draw_folded(graphs[name], axes=left)
@@ -180,7 +254,7 @@ plt.show()
 # %% [markdown]
 # What differs is inside the recurrent function:
 
-# %% mystnb={"figure": {"name": "fig-recurrence-functions", "caption": "Figure 1 (c) to (e): the recurrent functions of ResNet, DRCN and DRRN, layer by layer. A raised t marks a layer that every step has for itself: DRRN shares its convolutions and not its batch normalisation."}, "image": {"alt": "Three chains of boxes from the state before to the state of step t. ResNet: convolution, ReLU, convolution, plus a skip from the state before. DRCN: convolution, ReLU. DRRN: batch normalisation, ReLU, convolution, twice, plus a skip from the first state."}} tags=["hide-input"]
+# %% tags=["hide-input"]
 of = {"ResNet": "ResNet, shared weights", "DRCN": "DRCN", "DRRN": f"DRRN_B1U{T}"}
 draw_functions({title: (graphs[name], "f_recurrent") for title, name in of.items()})
 plt.show()
@@ -188,13 +262,13 @@ plt.show()
 # %% [markdown]
 # ## Result: Figure 2, two states
 
-# %% mystnb={"figure": {"name": "fig-recurrence-dual", "caption": "DSRN's Figure 2, folded and for three steps: the HR state above, the LR state below. Arrows of one colour and name share their weights; the HR state starts at zero and is absent at step 0. Every prediction counts in the mean."}, "image": {"alt": "Left: x, the LR state, the HR state and y in a column; each state has a delayed loop, f_up leads up within a step and f_down leads down with a delay. Right: three steps; the LR states in the lower row joined by f_lr, the HR states above joined by f_hr, f_up vertically upwards, f_down diagonally to the next LR state, and three predictions on top that run into their mean."}} tags=["hide-input"]
+# %% tags=["hide-input"]
 figure, axes = plt.subplots(1, 2, figsize=(9.2, 4.2), width_ratios=[3.7, 9.5], layout="constrained")
 draw_folded(graphs["DSRN"], axes=axes[0])
 draw_unrolled(graphs["DSRN"], min(T, 3), axes=axes[1])
 plt.show()
 
-# %% mystnb={"figure": {"name": "fig-recurrence-dual-functions", "caption": "The four transition functions of DSRN's Figure 2: two residual blocks, and one strided layer up and one down. What enters a state is summed and goes through that step's PReLU."}, "image": {"alt": "Four chains of boxes: f_lr and f_hr are convolution, ReLU, convolution plus a skip; f_up is one transposed convolution; f_down is one strided convolution."}} tags=["hide-input"]
+# %% tags=["hide-input"]
 draw_functions({f"$f_\\mathrm{{{n}}}$": (graphs["DSRN"], f"f_{n}") for n in ("lr", "hr", "up", "down")})
 plt.show()
 
@@ -223,7 +297,7 @@ display(Markdown(f"Largest difference **{gap:.1e}**, largest value {largest:.2f}
 # The paper: "the maximum number of convolution layers between input and output of the network is 2T+4".
 # Below the longest path is counted in the graph for each T; the weights are counted at the papers' widths.
 
-# %% mystnb={"figure": {"name": "fig-recurrence-depth", "caption": "Left: convolutions on the longest path of the graph against the number of steps T (U for DRRN with B = 1). Right: convolution weights at 128 filters; sharing makes them independent of T."}, "image": {"alt": "Left: four straight lines of depth against T; DSRN rises with slope two, the single-state network one below it, DRRN two below it, DRCN with slope one. Right: the weights of DSRN are constant in T, those of the untied DSRN rise linearly."}} tags=["hide-input"]
+# %% tags=["hide-input"]
 steps = [1, 3, 5, 7, 9, 16]
 made = {
     "DSRN": [dsrn(DSRN(scale, t)) for t in steps],
@@ -251,7 +325,7 @@ axes[1].set(xlabel="T (steps)", ylabel="weights (millions)", xticks=steps, yscal
 axes[1].set_yticks([0.3, 1, 3, 10], ["0.3", "1", "3", "10"])
 handles, labels = axes[1].get_legend_handles_labels()
 figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
-show(figure, "fig-recurrence-depth")
+show(figure, "fig-recurrence-depth", **FIGURES["fig-recurrence-depth"])
 
 # %% tags=["hide-input"]
 as_printed = all(d == 2 * t + 4 for d, t in zip(depths["DSRN"], steps, strict=True))
@@ -329,7 +403,7 @@ factor = {name: growth(frame) for name, frame in sizes.items()}
 by_slope = {slope / 4: growth(sizes_of(normalised(prelu(slope / 4)), lr)) for slope in range(-4, 5)}
 best = min(by_slope, key=by_slope.get)
 
-# %% mystnb={"figure": {"name": "fig-recurrence-growth", "caption": "Root mean square of the states of an untrained DSRN against the step, on a logarithmic axis: solid the HR state, dotted the LR state. A straight line is exponential growth. DRRN has one state."}, "image": {"alt": "Root mean square of the states against the step t, logarithmic. Without normalisation it rises as a straight line; with either PReLU a little less steeply, but still as a straight line; with PReLU and a scalar it stays at one; DRRN with batch normalisation stays flat, too."}} tags=["hide-input"]
+# %% tags=["hide-input"]
 figure, ax = plt.subplots(figsize=(7.5, 4.2), layout="constrained")
 markers = dict(zip(sizes, ("o", "s", "D", "^", "v"), strict=True))
 for k, (name, frame) in enumerate(sizes.items()):
@@ -343,7 +417,7 @@ ax.xaxis.get_major_locator().set_params(integer=True)
 ax.set(yscale="log", xlabel="step t", ylabel="root mean square of the state")
 ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
 frame = pd.concat(sizes, names=["network", "step t"]).reset_index()
-show(figure, "fig-recurrence-growth", frame)
+show(figure, "fig-recurrence-growth", frame, **FIGURES["fig-recurrence-growth"])
 
 # %% tags=["hide-input"]
 seventh = min(7, length)

@@ -63,6 +63,86 @@ torch.manual_seed(seed)
 torch.set_default_dtype(torch.float64)  # what is equal shall be equal to rounding
 ISTA, FISTA, LEARNED, TRUE, OTHER = "0.15", "0.55", COLOURS["rlcsc"], "0.35", "C9"
 
+# %% tags=["hide-input"]
+# Captions, and what is seen for those who cannot see it.
+FIGURES = {
+    "fig-soft-threshold": {
+        "caption": (
+            "The soft threshold of sparse coding (Eq. 3), its non-negative form (Eq. 10), and the ReLU of RL-CSC, which "
+            "is the latter with θ = 0."
+        ),
+        "alt": (
+            "Three curves over the input alpha from -3 to 3. The soft threshold is zero between minus theta and theta and"
+            " runs parallel to the diagonal on both sides. The non-negative one agrees with it on the right and is zero "
+            "on the left. ReLU without bias starts to rise at zero already."
+        ),
+    },
+    "fig-known-code": {
+        "caption": (
+            "One signal: the code that made it, and the minimum of Eq. 1. The l1-norm has its price: weights come out "
+            "smaller, by about λ, and atoms weaker than that may be left out."
+        ),
+        "alt": (
+            "Stem plot over the atom number. Hollow circles mark the few atoms that made the signal, filled dots the code"
+            " that was found: at the strong ones of these atoms, with slightly smaller values, and zero nearly everywhere"
+            " else."
+        ),
+    },
+    "fig-lista": {
+        "caption": (
+            "ISTA, FISTA and LISTA on signals that LISTA was not trained on. Left: how far the objective (Eq. 1) is above"
+            " its minimum. Right: error of the code against the one that made the signal; the minimum itself has the "
+            "dashed error."
+        ),
+        "alt": (
+            "Two panels against the number of steps or recursions on a logarithmic axis. Left, the gap to the minimum: "
+            "ISTA falls slowly, FISTA faster in the end, learned LISTA is far below both at few recursions; crosses of "
+            "untrained LISTA lie on ISTA's curve. Right, the error of the code in dB shows the same order, down to a "
+            "dashed floor."
+        ),
+    },
+    "fig-ista-l": {
+        "caption": "ISTA with L above and below the largest eigenvalue of DᵀD. The paper's L ≤ μ_max admits the dotted curve.",
+        "alt": (
+            "Gap to the minimum against the step for four values of L. With twice mu_max it falls slowly, with mu_max "
+            "faster, with 0.6 mu_max fastest. With 0.4 mu_max it rises beyond all bounds within a few steps."
+        ),
+    },
+    "fig-conv-codes": {
+        "caption": (
+            "Convolutional sparse coding. Above: the image, what the codes make of it, and what they leave. Below: the "
+            "map of each filter (above it); hollow: the places that made the image, filled: those found, the area is the "
+            "coefficient."
+        ),
+        "alt": (
+            "Upper row: a noisy image of bars, diagonal strokes and rings, its clean reconstruction, and a residual of "
+            "noise. Lower row: three sparse maps, one for each filter, in which the filled dots found lie inside the "
+            "hollow circles of the truth."
+        ),
+    },
+    "fig-s-size": {
+        "caption": (
+            "The recursion of Eq. 9 with the exact S and with its middle s × s taps, on the image above. The vertical "
+            "line: RL-CSC's K = 25, K + 1 steps."
+        ),
+        "alt": (
+            "Gap to the minimum against the number of steps. FISTA falls fastest; crosses of the exact S lie on the curve"
+            " of ISTA; the cropped S falls at first, stays above them and then stops falling or rises."
+        ),
+    },
+    "fig-multipath": {
+        "caption": (
+            "Three steps of either recursion. The line above is the path by which the first features reach every step; "
+            "boxes of one name share their weights."
+        ),
+        "alt": (
+            "Two rows with the same wiring. In each, a first box feeds three pairs of a box and a plus sign in a row, and"
+            " a line above feeds the same features to each plus sign. In DRRN's row the boxes are the residual function "
+            "F, in RL-CSC's row ReLU and the convolution S."
+        ),
+    },
+}
+
 # %% [markdown]
 # ## Method
 #
@@ -91,7 +171,7 @@ ISTA, FISTA, LEARNED, TRUE, OTHER = "0.15", "0.55", COLOURS["rlcsc"], "0.35", "C
 # $h_\theta(\alpha) = \mathrm{sign}(\alpha) \max(|\alpha| - \theta, 0)$ leaves small values out and shortens the others (Eq. 3).
 # For codes that must not be negative the lower half falls away, and what stays is a ReLU with bias $-\theta$ (Eq. 10).
 
-# %% mystnb={"figure": {"name": "fig-soft-threshold", "caption": "The soft threshold of sparse coding (Eq. 3), its non-negative form (Eq. 10), and the ReLU of RL-CSC, which is the latter with θ = 0."}, "image": {"alt": "Three curves over the input alpha from -3 to 3. The soft threshold is zero between minus theta and theta and runs parallel to the diagonal on both sides. The non-negative one agrees with it on the right and is zero on the left. ReLU without bias starts to rise at zero already."}} tags=["hide-input"]
+# %% tags=["hide-input"]
 alpha, theta = torch.linspace(-3, 3, 601), 1.0
 figure, ax = plt.subplots(figsize=(5.5, 3.8), layout="constrained")
 ax.plot(alpha, alpha.relu(), ":", color=LEARNED, linewidth=2.5, label="ReLU(α): RL-CSC, θ = 0")
@@ -107,7 +187,7 @@ ax.plot(
 ax.set_xticks([-2, -theta, 0, theta, 2], ["−2", "−θ", "0", "θ", "2"])
 ax.set(xlabel="α", ylabel="h(α)")
 ax.legend()
-show(figure, "fig-soft-threshold")
+show(figure, "fig-soft-threshold", **FIGURES["fig-soft-threshold"])
 
 # %% [markdown]
 # ## Code: a dictionary with known codes
@@ -129,7 +209,7 @@ true = draw_codes(100)  # for testing
 y = synthesis(D, true)
 best = fista(y, D, lam, 2000)[-1]  # the minimum of Eq. 1, to rounding
 
-# %% mystnb={"figure": {"name": "fig-known-code", "caption": "One signal: the code that made it, and the minimum of Eq. 1. The l1-norm has its price: weights come out smaller, by about λ, and atoms weaker than that may be left out."}, "image": {"alt": "Stem plot over the atom number. Hollow circles mark the few atoms that made the signal, filled dots the code that was found: at the strong ones of these atoms, with slightly smaller values, and zero nearly everywhere else."}} tags=["hide-input"]
+# %% tags=["hide-input"]
 figure, ax = plt.subplots(figsize=(7.5, 3.2), layout="constrained")
 atoms = np.arange(m)
 made, found = (code[0].numpy() for code in (true, best))
@@ -139,7 +219,7 @@ ax.plot(atoms[found != 0], found[found != 0], "o", color=LEARNED, markersize=7, 
 ax.axhline(0, color="0.6", linewidth=0.8)
 ax.set(xlabel="atom", ylabel="coefficient")
 ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
-show(figure, "fig-known-code")
+show(figure, "fig-known-code", **FIGURES["fig-known-code"])
 
 # %% [markdown]
 # LISTA starts at ISTA's weights. Untrained it must therefore be ISTA, which is checked before it is trained.
@@ -181,7 +261,7 @@ for k in K:
 # %% [markdown]
 # ## Result: few learned steps do the work of many
 
-# %% mystnb={"figure": {"name": "fig-lista", "caption": "ISTA, FISTA and LISTA on signals that LISTA was not trained on. Left: how far the objective (Eq. 1) is above its minimum. Right: error of the code against the one that made the signal; the minimum itself has the dashed error."}, "image": {"alt": "Two panels against the number of steps or recursions on a logarithmic axis. Left, the gap to the minimum: ISTA falls slowly, FISTA faster in the end, learned LISTA is far below both at few recursions; crosses of untrained LISTA lie on ISTA's curve. Right, the error of the code in dB shows the same order, down to a dashed floor."}} tags=["hide-input"]
+# %% tags=["hide-input"]
 minimum = objective(y, D, best, lam).mean()
 
 
@@ -208,7 +288,7 @@ for ax, measure, label in zip(
 axes[0].set(yscale="log", ylim=(1e-6, None))
 axes[1].axhline(error(best), color=TRUE, linestyle=(0, (5, 3)), linewidth=1, label="minimum of Eq. 1")
 figure.legend(*axes[1].get_legend_handles_labels(), loc="outside lower center", ncols=5, frameon=False, columnspacing=1.2)
-show(figure, "fig-lista")
+show(figure, "fig-lista", **FIGURES["fig-lista"])
 
 # %% tags=["hide-input"]
 
@@ -246,7 +326,7 @@ display(Markdown(text))
 # The objective falls by at least $(L - \mu_{max}/2) \|z_{k+1} - z_k\|^2$ a step, so there is some slack: down to half of
 # $\mu_{max}$ it still descends, and the longer steps are even faster. Below that nothing holds it back from diverging.
 
-# %% mystnb={"figure": {"name": "fig-ista-l", "caption": "ISTA with L above and below the largest eigenvalue of DᵀD. The paper's L ≤ μ_max admits the dotted curve."}, "image": {"alt": "Gap to the minimum against the step for four values of L. With twice mu_max it falls slowly, with mu_max faster, with 0.6 mu_max fastest. With 0.4 mu_max it rises beyond all bounds within a few steps."}} tags=["hide-input"]
+# %% tags=["hide-input"]
 figure, ax = plt.subplots(figsize=(6.5, 4), layout="constrained")
 looks = {2.0: ("-.", FISTA), 1.0: ("-", ISTA), 0.6: ("--", OTHER), 0.4: (":", LEARNED)}
 by_part = {part: [gap(z) for z in ista(y, D, lam, 60, L=part * L)] for part in looks}
@@ -254,7 +334,7 @@ for part, (style, colour) in looks.items():
     ax.plot(by_part[part], style, color=colour, linewidth=2.5, label=f"L = {part:g} $μ_{{max}}$")
 ax.set(yscale="log", ylim=(1e-5, 1e3), xlim=(0, 60), xlabel="step k", ylabel="objective above its minimum (mean)")
 ax.legend(loc="upper right")
-show(figure, "fig-ista-l")
+show(figure, "fig-ista-l", **FIGURES["fig-ista-l"])
 
 # %% tags=["hide-input"]
 start, end = objective(y, D, torch.zeros_like(best), lam).mean().item(), by_part[0.4][-1]
@@ -286,7 +366,7 @@ clean = synthesis(filters, Z)
 image = clean + 0.05 * torch.randn(clean.shape)
 Z_found = fista(image, filters, lam_c, 1000, h=soft_threshold_plus)[-1]
 
-# %% mystnb={"figure": {"name": "fig-conv-codes", "caption": "Convolutional sparse coding. Above: the image, what the codes make of it, and what they leave. Below: the map of each filter (above it); hollow: the places that made the image, filled: those found, the area is the coefficient."}, "image": {"alt": "Upper row: a noisy image of bars, diagonal strokes and rings, its clean reconstruction, and a residual of noise. Lower row: three sparse maps, one for each filter, in which the filled dots found lie inside the hollow circles of the truth."}} tags=["hide-input"]
+# %% tags=["hide-input"]
 figure, axes = plt.subplots(2, 3, figsize=(8, 5.8), layout="constrained")
 remade = synthesis(filters, Z_found)
 pictures = {"image y": image, "D z, from the codes found": remade, "y − D z, ×3": 3 * (image - remade)}
@@ -328,7 +408,7 @@ display(Markdown(text))
 # The exact $S$ therefore has $(2s - 1)^2$ taps; with zero padding the recursion is then ISTA to the last pixel.
 # A $3 \times 3$ $S$ as in RL-CSC is exact only for filters of $2 \times 2$, while $W_1$ has $3 \times 3$.
 
-# %% mystnb={"figure": {"name": "fig-s-size", "caption": "The recursion of Eq. 9 with the exact S and with its middle s × s taps, on the image above. The vertical line: RL-CSC's K = 25, K + 1 steps."}, "image": {"alt": "Gap to the minimum against the number of steps. FISTA falls fastest; crosses of the exact S lie on the curve of ISTA; the cropped S falls at first, stays above them and then stops falling or rises."}} tags=["hide-input"]
+# %% tags=["hide-input"]
 L_c = mu_max(filters)
 W_1, S = ista_weights(filters, L_c)
 cut = S.shape[-1] // 2 - s // 2
@@ -361,7 +441,7 @@ for label, (z, look) in curves.items():
 ax.axvline(26, color="0.4", linewidth=1, linestyle="-.")
 ax.set(yscale="log", xlim=(0, 100), xlabel="step k", ylabel="objective above its minimum")
 figure.legend(loc="outside lower center", ncols=2, frameon=False)
-show(figure, "fig-s-size")
+show(figure, "fig-s-size", **FIGURES["fig-s-size"])
 
 # %% tags=["hide-input"]
 exact = max((a - b).abs().max().item() for a, b in zip(recursion(S, 100), curves["ISTA"][0], strict=True))
@@ -429,7 +509,7 @@ display(Markdown(text))
 # "Pre-activation" (ReLU before the convolution) is a matter of where the loop is cut: $z_k = \mathrm{ReLU}(a_k)$ follows Eq. 9,
 # $a_k$ follows DRRN.
 
-# %% mystnb={"figure": {"name": "fig-multipath", "caption": "Three steps of either recursion. The line above is the path by which the first features reach every step; boxes of one name share their weights."}, "image": {"alt": "Two rows with the same wiring. In each, a first box feeds three pairs of a box and a plus sign in a row, and a line above feeds the same features to each plus sign. In DRRN's row the boxes are the residual function F, in RL-CSC's row ReLU and the convolution S."}} tags=["hide-input"]
+# %% tags=["hide-input"]
 
 
 def draw_recursion(ax, title, first, inner, after, colour):

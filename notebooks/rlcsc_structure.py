@@ -53,6 +53,40 @@ from srlib.models.rlcsc import RLCSC, VARIANTS
 use_style()
 tiny = torch.zeros(1, 1, 4, 4)
 
+# %% tags=["hide-input"]
+# Captions, and what is seen for those who cannot see it.
+FIGURES = {
+    "fig-rlcsc-framework": {
+        "caption": (
+            "RL-CSC's Figure 2, drawn from the network: (a) folded, (b) with its first recursions unfolded. In the dashed"
+            " box one recursion; the bold line leads back with the number of recursions, and what it brings replaces what"
+            " entered at first. Equal colour: shared weights. Purple: the identity from the input image."
+        ),
+        "alt": (
+            "Left column, downwards: input I_y, F0, ReLU, F1, ReLU, W1, then a dashed box with ReLU, S and an addition "
+            "that a bold line closes to a loop, then ReLU, W2, ReLU, H, an addition and the output I_x. A grey line leads"
+            " from behind W1 to the addition in the box, a purple one from the input to the last addition. Right column: "
+            "the same with the box several times, one below the other, always with the same S, and the grey line leading "
+            "to each addition."
+        ),
+    },
+    "fig-rlcsc-recursions": {
+        "caption": (
+            "RL-CSC's Figure 3: the recursions of (a) DRRN, (b) SCN, (c) DRCN and (d) RL-CSC, folded from the networks; "
+            "(b) is the sparse coding of SCN alone. The bold line leads back, with the number of recursions at its left. "
+            "Coloured convolutions act in every recursion, with the same weights. A raised u marks what each recursion "
+            "has for itself: DRRN's batch normalisation."
+        ),
+        "alt": (
+            "Four columns. DRRN: a loop over batch normalisation, ReLU, convolution, twice, and an addition fed from "
+            "before the loop. SCN: a loop over threshold, linear layer and an addition fed from before the loop. DRCN: a "
+            "loop over convolution and ReLU alone; behind it two convolutions, the addition of the input, the weight and "
+            "a sum of all predictions. RL-CSC: a loop over ReLU, convolution and an addition fed from before the loop. "
+            "All but SCN add the input at the end."
+        ),
+    },
+}
+
 # %% [markdown]
 # ## Method
 #
@@ -78,7 +112,7 @@ def names(s: Structure) -> dict[int, str]:
 # %% [markdown]
 # ## Result: Figure 2, the framework
 
-# %% mystnb={"figure": {"name": "fig-rlcsc-framework", "caption": "RL-CSC's Figure 2, drawn from the network: (a) folded, (b) with its first recursions unfolded. In the dashed box one recursion; the bold line leads back with the number of recursions, and what it brings replaces what entered at first. Equal colour: shared weights. Purple: the identity from the input image."}, "image": {"alt": "Left column, downwards: input I_y, F0, ReLU, F1, ReLU, W1, then a dashed box with ReLU, S and an addition that a bold line closes to a loop, then ReLU, W2, ReLU, H, an addition and the output I_x. A grey line leads from behind W1 to the addition in the box, a purple one from the input to the last addition. Right column: the same with the box several times, one below the other, always with the same S, and the grey line leading to each addition."}} tags=["hide-input"]
+# %% tags=["hide-input"]
 boxes = [Frame(unit, LAYER) for unit in few.units()]
 figure(
     Drawing(folded, "(a)", names(folded), (Frame(tuple(folded.body), LAYER, lanes=1),), vertical=True),
@@ -136,7 +170,7 @@ recursions = {
     "RL-CSC": trace(RLCSC(K, 4, 8), tiny).folded(),
 }
 
-# %% mystnb={"figure": {"name": "fig-rlcsc-recursions", "caption": "RL-CSC's Figure 3: the recursions of (a) DRRN, (b) SCN, (c) DRCN and (d) RL-CSC, folded from the networks; (b) is the sparse coding of SCN alone. The bold line leads back, with the number of recursions at its left. Coloured convolutions act in every recursion, with the same weights. A raised u marks what each recursion has for itself: DRRN's batch normalisation."}, "image": {"alt": "Four columns. DRRN: a loop over batch normalisation, ReLU, convolution, twice, and an addition fed from before the loop. SCN: a loop over threshold, linear layer and an addition fed from before the loop. DRCN: a loop over convolution and ReLU alone; behind it two convolutions, the addition of the input, the weight and a sum of all predictions. RL-CSC: a loop over ReLU, convolution and an addition fed from before the loop. All but SCN add the input at the end."}} tags=["hide-input"]
+# %% tags=["hide-input"]
 drawings = []
 for letter, (name, s) in zip("abcd", recursions.items(), strict=True):
     texts = dict.fromkeys(s.of_kind("module"), "threshold")

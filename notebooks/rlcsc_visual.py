@@ -41,6 +41,41 @@ from srlib.widgets.viewer import compare
 
 use_style()
 
+# %% tags=["hide-input"]
+# Captions, and what is seen for those who cannot see it.
+FIGURES = {
+    "fig-rlcsc-visual-8023": {
+        "caption": (
+            "RL-CSC's Figure 4 regenerated. Whole image with our rectangle, and the rectangle as each method makes it, "
+            "above its error. Titles: PSNR and SSIM of the whole image."
+        ),
+        "alt": (
+            "At the left the whole image with a red rectangle; at the right that rectangle enlarged: the original, then "
+            "one crop for each method, titled with its name, PSNR and SSIM, each above the map of its error."
+        ),
+    },
+    "fig-rlcsc-visual-ppt3": {
+        "caption": (
+            "RL-CSC's Figure 5 regenerated. Whole image with our rectangle, and the rectangle as each method makes it, "
+            "above its error. Titles: PSNR and SSIM of the whole image."
+        ),
+        "alt": (
+            "At the left the whole image with a red rectangle; at the right that rectangle enlarged: the original, then "
+            "one crop for each method, titled with its name, PSNR and SSIM, each above the map of its error."
+        ),
+    },
+    "fig-rlcsc-visual-img076": {
+        "caption": (
+            "RL-CSC's Figure 6 regenerated. Whole image with our rectangle, and the rectangle as each method makes it, "
+            "above its error. Titles: PSNR and SSIM of the whole image."
+        ),
+        "alt": (
+            "At the left the whole image with a red rectangle; at the right that rectangle enlarged: the original, then "
+            "one crop for each method, titled with its name, PSNR and SSIM, each above the map of its error."
+        ),
+    },
+}
+
 # %% [markdown]
 # ## Method
 #
@@ -96,7 +131,7 @@ views = [view(grow_to_square(region, 160), METHODS, "drrn", choose_device(device
 #
 # > The direction of the stripes on the feathers is correctly restored in RL-CSC, while other methods fail to recover the pattern.
 
-# %% mystnb={"figure": {"name": "fig-rlcsc-visual-8023", "caption": "RL-CSC's Figure 4 regenerated. Whole image with our rectangle, and the rectangle as each method makes it, above its error. Titles: PSNR and SSIM of the whole image."}, "image": {"alt": "At the left the whole image with a red rectangle; at the right that rectangle enlarged: the original, then one crop for each method, titled with its name, PSNR and SSIM, each above the map of its error."}} tags=["hide-input"]
+# %% tags=["hide-input"]
 figure = crop_figure(views[0])
 plt.show()
 
@@ -111,7 +146,7 @@ compare(views[0])
 #
 # > Texts in RL-CSC are sharp while character edges are blurry in other methods.
 
-# %% mystnb={"figure": {"name": "fig-rlcsc-visual-ppt3", "caption": "RL-CSC's Figure 5 regenerated. Whole image with our rectangle, and the rectangle as each method makes it, above its error. Titles: PSNR and SSIM of the whole image."}, "image": {"alt": "At the left the whole image with a red rectangle; at the right that rectangle enlarged: the original, then one crop for each method, titled with its name, PSNR and SSIM, each above the map of its error."}} tags=["hide-input"]
+# %% tags=["hide-input"]
 figure = crop_figure(views[1])
 plt.show()
 
@@ -126,7 +161,7 @@ compare(views[1])
 #
 # > More details are recovered by RL-CSC, while others produce blurry visual results.
 
-# %% mystnb={"figure": {"name": "fig-rlcsc-visual-img076", "caption": "RL-CSC's Figure 6 regenerated. Whole image with our rectangle, and the rectangle as each method makes it, above its error. Titles: PSNR and SSIM of the whole image."}, "image": {"alt": "At the left the whole image with a red rectangle; at the right that rectangle enlarged: the original, then one crop for each method, titled with its name, PSNR and SSIM, each above the map of its error."}} tags=["hide-input"]
+# %% tags=["hide-input"]
 figure = crop_figure(views[2])
 plt.show()
 

@@ -1,4 +1,4 @@
-"""What the book adds to the pages of notebooks before they are parsed: the "rerun this" box, and data links below captions."""
+"""What the book adds to the pages of notebooks before they are parsed: the "rerun this" box, and figures with captions."""
 
 import json
 import math
@@ -9,27 +9,36 @@ from sphinx.application import Sphinx
 
 
 def prepare(app: Sphinx, page: str, source: list[str]) -> None:
-    """Put the box behind the first cell, which asks the page's question, and each figure's data link behind its figure."""
+    """Put the box behind the first cell, which asks the page's question, and make figures of what `show` has shown."""
     folder, _, name = page.rpartition("/")
     if folder != "notebooks":
         return
     notebook = json.loads(source[0])
     seconds = notebook["metadata"].get("papermill", {}).get("duration") or math.nan
     notebook["cells"].insert(1, {"cell_type": "markdown", "id": "rerun", "metadata": {}, "source": box(name, seconds)})
-    notebook["cells"] = [part for cell in notebook["cells"] for part in below_caption(cell)]
+    notebook["cells"] = [part for cell in notebook["cells"] for part in with_caption(cell)]
     source[0] = json.dumps(notebook)
 
 
-def below_caption(cell: dict[str, Any]) -> list[dict[str, Any]]:
-    """A figure and, as a cell of its own, the link to its data, which in one cell with it would get the caption once more."""
-    if "figure" not in cell["metadata"].get("mystnb", {}):
+def with_caption(cell: dict[str, Any]) -> list[dict[str, Any]]:
+    """A cell that shows a figure, with name, caption and alt text where the book looks for them, in the cell's metadata.
+
+    The link to the data becomes a cell of its own: in one cell with the figure it would get the caption once more.
+    """
+    outputs = cell.get("outputs", [])
+    figure = next((o["metadata"]["figure"] for o in outputs if "figure" in o.get("metadata", {})), None)
+    if figure is None:
         return [cell]
-    links = [o for o in cell["outputs"] if "srlib-data" in "".join(o.get("data", {}).get("text/html", ""))]
+    settings = {"figure": {key: figure[key] for key in ("name", "caption")}, "image": {"alt": figure["alt"]}}
+    links = [o for o in outputs if "srlib-data" in "".join(o.get("data", {}).get("text/html", ""))]
+    pictures = [o for o in outputs if o not in links and "caption" not in o.get("metadata", {})]
+    shown = cell | {"outputs": pictures, "metadata": cell["metadata"] | {"mystnb": settings}}
     if not links:
-        return [cell]
-    rest = [output for output in cell["outputs"] if output not in links]
-    below = {"id": f"{cell['id']}-data", "metadata": {"tags": ["remove-input"]}, "source": "# data", "outputs": links}
-    return [cell | {"outputs": rest}, cell | below]
+        return [shown]
+    return [
+        shown,
+        cell | {"id": f"{cell['id']}-data", "metadata": {"tags": ["remove-input"]}, "source": "# data", "outputs": links},
+    ]
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

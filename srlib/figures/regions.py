@@ -18,7 +18,7 @@ Window = tuple[slice, slice]  # rows and columns
 class Region:
     """A rectangle of a test image, in HR pixels; it is ours, and `why` says what it is to show.
 
-    `inner` is the rectangle that it was before `grow_to_square` made it wider: top, left, height and width inside the wider one.
+    `inner` is what it was before `grow_to_square` made it wider: top, left, height and width inside the wider one.
     """
 
     image: str

@@ -12,7 +12,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
-from IPython.display import HTML, display
+from IPython.display import HTML, Markdown, display
 from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
 from matplotlib.container import BarContainer
@@ -40,20 +40,23 @@ def use_style() -> None:
     }
 
 
-def show(figure: Figure, name: str, data: pd.DataFrame | None = None) -> None:
-    """Show a figure and, below it, a link to its numbers as a CSV file.
+def show(figure: Figure, name: str, data: pd.DataFrame | None = None, *, caption: str, alt: str) -> None:
+    """Show a figure and, below it, its caption and a link to its numbers as a CSV file.
 
     Parameters
     ----------
     figure : Figure
         Closed when it has been shown.
     name : str
-        Of the file, without its ending: the figure's name in the book.
+        The figure's name in the book, and its file's without the ending.
     data : pandas.DataFrame, optional
         The numbers; default: what is drawn, `plotted(figure)`. A figure without any gets no link.
+    caption, alt : str
+        What is shown, in Markdown; and what is seen, for those who cannot see it. The book numbers the figure and sets both.
     """
-    display(figure)
+    display(figure, metadata={"figure": {"name": name, "caption": caption, "alt": alt}})
     plt.close(figure)
+    display(Markdown(caption), metadata={"caption": True})
     frame = plotted(figure) if data is None else data
     if len(frame):
         display(HTML(f'<p class="srlib-data">{download(frame, f"{name}.csv", "Data of this figure (CSV)")}</p>'))

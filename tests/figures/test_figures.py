@@ -1,5 +1,6 @@
 """Figures: their numbers go with them."""
 
+import ast
 import base64
 import importlib.util
 import io
@@ -14,8 +15,7 @@ import pytest
 from srlib.figures.style import label_points, plotted, show
 from srlib.records.provenance import ROOT
 
-FIGURE = re.compile(r'^# %% mystnb=\{"figure": \{"name": "([\w-]+)"')
-SHOWN = re.compile(r'show\(.*, "(fig-[\w-]+)"')
+SHOWN = re.compile(r'\bshow\(.*?"(fig-[\w-]+)"', re.DOTALL)
 
 
 @pytest.fixture
@@ -79,25 +79,29 @@ def test_names_cover_no_point_and_no_other_name(figure):
 def test_the_link_below_a_figure_holds_its_data(figure, given, monkeypatch):
     """Identity: the file read back, to the last bit."""
     outputs = []
-    monkeypatch.setattr("srlib.figures.style.display", outputs.append)
-    show(figure, "fig-test", given)
+    monkeypatch.setattr("srlib.figures.style.display", lambda output, **_: outputs.append(output))
+    show(figure, "fig-test", given, caption="*PSNR* against depth", alt="Lines.")
     assert outputs[0] is figure
-    name, content = re.search(r'download="([\w.-]+)" href="data:text/csv;base64,([^"]+)"', outputs[1].data).groups()
+    assert outputs[1].data == "*PSNR* against depth"
+    name, content = re.search(r'download="([\w.-]+)" href="data:text/csv;base64,([^"]+)"', outputs[2].data).groups()
     assert name == "fig-test.csv"
     read = pd.read_csv(io.StringIO(base64.b64decode(content).decode()), dtype=str)
     wanted = plotted(figure) if given is None else given
     pd.testing.assert_frame_equal(read, wanted.map(lambda value: np.nan if value != value else str(value)), check_dtype=False)
 
 
-def test_the_file_is_named_after_the_figure():
-    """Identity: the name in the cell's metadata, which the book numbers and links, is the one that the cell gives."""
+def test_every_figure_of_a_notebook_has_a_caption_and_an_alt_text():
+    """Identity: the names in a notebook's `FIGURES` are those that it shows, once each in the whole book."""
     names = []
     for path in sorted((ROOT / "notebooks").glob("*.py")):
-        for cell in re.split(r"(?m)^(?=# %%)", path.read_text()):
-            if (figure := FIGURE.match(cell)) and (shown := SHOWN.search(cell)):
-                names.append((figure[1], shown[1]))
-    assert len(names) > 15
-    assert all(figure == shown for figure, shown in names)
+        text = path.read_text()
+        tree = ast.parse(text)
+        figures = [ast.literal_eval(n.value) for n in tree.body if isinstance(n, ast.Assign) and n.targets[0].id == "FIGURES"]
+        texts = figures[0] if figures else {}
+        assert sorted(SHOWN.findall(text)) == sorted(texts), path.stem
+        assert all(set(words) == {"caption", "alt"} and min(map(len, words.values())) > 20 for words in texts.values())
+        names += texts
+    assert len(names) == len(set(names)) > 15
 
 
 def test_in_the_book_the_link_stands_below_the_caption():
@@ -105,11 +109,14 @@ def test_in_the_book_the_link_stands_below_the_caption():
     spec = importlib.util.spec_from_file_location("rerun_box", ROOT / "book" / "_ext" / "rerun_box.py")
     extension = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(extension)
-    picture = {"data": {"image/png": "…"}}
-    link = {"data": {"text/html": ['<p class="srlib-data">', "…</p>"]}}
-    cell = {"id": "a", "metadata": {"mystnb": {"figure": {"name": "fig-a"}}}, "outputs": [picture, link]}
-    first, second = extension.below_caption(cell)
+    figure = {"name": "fig-a", "caption": "*A* line.", "alt": "A line."}
+    picture = {"data": {"image/png": "…"}, "metadata": {"figure": figure}}
+    caption = {"data": {"text/markdown": "*A* line."}, "metadata": {"caption": True}}
+    link = {"data": {"text/html": ['<p class="srlib-data">', "…</p>"]}, "metadata": {}}
+    cell = {"id": "a", "metadata": {}, "outputs": [picture, caption, link]}
+    first, second = extension.with_caption(cell)
     assert first["outputs"] == [picture]
+    assert first["metadata"]["mystnb"] == {"figure": {"name": "fig-a", "caption": "*A* line."}, "image": {"alt": "A line."}}
     assert second["outputs"] == [link]
     assert "mystnb" not in second["metadata"]
-    assert extension.below_caption(cell | {"metadata": {}}) == [cell | {"metadata": {}}]
+    assert extension.with_caption(cell | {"outputs": [link]}) == [cell | {"outputs": [link]}]
