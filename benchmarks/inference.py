@@ -15,7 +15,6 @@ import resource
 import statistics
 import time
 from datetime import UTC, datetime
-from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -27,7 +26,7 @@ from srlib.cli.memory import steady_memory
 from srlib.files import write_atomically
 from srlib.inference.onnx import to_onnx
 from srlib.inference.tiling import run_network, to_tensor
-from srlib.models import MODELS, macs_per_pixel, meta_model, run
+from srlib.models import MODELS, macs_per_pixel, meta_model
 from srlib.records.provenance import ROOT, commit, environment
 from srlib.training.devices import device_name
 
@@ -38,7 +37,7 @@ WAYS = ("plain", "srlib", "onnxruntime")
 
 def image(model: nn.Module, size: int) -> tuple[np.ndarray, np.ndarray, int]:
     """A random LR image and its interpolation, `size` pixels a side (or the next multiple of the scale below)."""
-    scale = getattr(model, "scale", 3)
+    scale = model.scale or 3
     lr = np.random.default_rng(0).random((size // scale, size // scale, *([3] if model.colour == "rgb" else [])))
     ilr = np.random.default_rng(1).random((size // scale * scale, size // scale * scale))
     return lr, ilr, scale
@@ -70,7 +69,7 @@ def prepare(name: str, way: str):
             return torch.from_numpy(session.run(None, {n: given[n] for n in names})[0])
 
     else:
-        forward = partial(run, model)
+        forward = model.predict
 
     def call(lr, ilr, scale):
         with torch.no_grad():
@@ -116,7 +115,7 @@ def compare(name: str, size: int, ways: tuple[str, ...], repeats: int) -> list[d
         pipe.send(None)
     for process in processes:
         process.join()
-    scale = getattr(meta_model(MODELS[name]), "scale", 3)
+    scale = meta_model(MODELS[name]).scale or 3
     work = 2 * macs_per_pixel(MODELS[name], scale) * (size // scale * scale) ** 2
     rows = []
     for way in ways:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from srlib import __version__
-from srlib.cli import commands, training_commands
+from srlib.cli import commands
 from srlib.cli.memory import steady_memory
 from srlib.datasets import DATASETS
 from srlib.errors import InputError
@@ -96,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("--scale", type=int, choices=SCALES, required=True)
     add.add_argument("--protocol", default="drrn")
 
-    add = command("train", training_commands.train_command)
+    add = command("train", commands.train_command)
     add.add_argument("experiment", help="see `list`; narrow variants by name, such as drrn_b1u3_w16")
     add.add_argument("--budget", type=float, default=1.0, help="fraction of the recipe's iterations (default: 1)")
     add.add_argument("--fit", type=float, metavar="MINUTES", help="measure the speed; then a whole run that takes so long")
@@ -113,19 +113,19 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("--out", type=Path, help="folder of records (default: results/)")
     add.add_argument("--score", nargs="*", help="datasets to score when done (default: Set5)")
 
-    add = command("score", training_commands.score_command)
+    add = command("score", commands.score_command)
     add.add_argument("folder", nargs="+", type=Path, help="a record, such as results/drrn/drrn_b1u9/seed0")
     add.add_argument("--data", nargs="+", help="datasets or folders (default: Set5)")
     add.add_argument("--protocol", nargs="+", help="default: those of the experiment")
     add.add_argument("--metrics", default=",".join(METRICS), help="some of psnr,ssim,ifc (the rest can be added later)")
 
-    add = command("queue", training_commands.queue_command)
+    add = command("queue", commands.queue_command)
     add.add_argument("--device", default="auto", help="auto, cpu or cuda")
     add.add_argument("--number", type=int, default=12, help="of runs to show (default: 12)")
     add.add_argument("--all", action="store_true", help="what is done, and what wants data that is not at hand, too")
     add.add_argument("--json", action="store_true")
 
-    add = command("work", training_commands.work_command)
+    add = command("work", commands.work_command)
     add.add_argument("--minutes", type=float, required=True, help="for everything; what is unfinished goes on the next time")
     add.add_argument("--jobs", type=int, default=1, help="runs side by side; the lists take turns (default: 1)")
     add.add_argument("--threads", type=int, default=1, help="of each run, on cores of its own (default: 1)")
@@ -134,7 +134,7 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("--device", default="auto", help="auto, cpu or cuda")
     add.add_argument("--out", type=Path, help="folder of records (default: results/)")
 
-    add = command("merge", training_commands.merge_command)
+    add = command("merge", commands.merge_command)
     add.add_argument("folder", nargs="+", type=Path, help="holds records at any depth")
 
     add = command("ledger", commands.ledger_command)

@@ -15,6 +15,7 @@ from PIL import Image, UnidentifiedImageError
 from srlib.errors import InputError
 
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff")
+ERROR_TOP = 60  # grey levels at the end of the colours of error maps, the same everywhere
 
 # BT.601 studio range. MATLAB scales the coefficients first; the products must be summed in this order to round ties alike.
 LUMA = np.array([65.481, 128.553, 24.966]) * (1 / 255)

@@ -20,14 +20,13 @@ from matplotlib.patches import Rectangle
 from torch import nn
 
 from srlib.figures.regions import Region, context_window, find
-from srlib.images import imresize, modcrop, rgb_to_luma, rgb_to_ycbcr, round_uint8, to_float, ycbcr_to_rgb
+from srlib.images import ERROR_TOP, imresize, modcrop, rgb_to_luma, rgb_to_ycbcr, round_uint8, to_float, ycbcr_to_rgb
 from srlib.inference.enlarge import as_method
 from srlib.models import macs_per_pixel, params
 from srlib.protocol import PROTOCOLS, Protocol, Score
 from srlib.records.methods import TrainedMethod, find_method
 
 MOST_WORK = 1e11  # multiplications that a missing score may cost: some seconds of a CPU core
-ERROR_TOP = 60  # grey levels at the end of the error maps' colours, the same in all figures
 WHOLE, TILE, GAP, TITLE = 220, 190, 10, 56  # widths of image and crops, space between, height of titles; in dots
 
 
@@ -98,7 +97,7 @@ def score(scene: Scene, method: TrainedMethod) -> Score | None:
             return Score(s.psnr.iloc[0], s.ssim.iloc[0], s.ifc.iloc[0])
     if method.model is None:
         return protocol.score(scene.file, scene.ilr, region.scale, ("psnr", "ssim"))
-    work = macs_per_pixel(lambda: deepcopy(method.model).cpu(), region.scale) * scene.luma.size
+    work = macs_per_pixel(lambda: deepcopy(method.model), region.scale) * scene.luma.size
     if work > MOST_WORK and next(method.model.parameters()).device.type == "cpu":
         return None
     return protocol.evaluate(scene.file, region.scale, as_method(method.model), ("psnr", "ssim"))

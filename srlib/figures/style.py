@@ -5,7 +5,7 @@ filled, units on the axes, legible at half width.
 """
 
 import base64
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import product
 
 import matplotlib.pyplot as plt
@@ -105,77 +105,6 @@ def _series(axes: Axes) -> Iterator[tuple[str, Iterable, Iterable]]:
             middles = np.array([bar.get_x() + bar.get_width() / 2 for bar in bars])
             nearest = np.abs(middles[:, None] - ticks[0]).argmin(1)
             yield bars.get_label(), [ticks[1][k] for k in nearest], [bar.get_height() for bar in bars]
-
-
-def depth_contours(axes: Axes, depths: Sequence[int]) -> None:
-    """Lines of equal depth d = (1 + 2U)B + 1 in the plane of U and B (DRRN, Figure 6)."""
-    B = np.linspace(*axes.get_ylim(), 200)
-    for d in depths:
-        with np.errstate(divide="ignore"):
-            U = ((d - 1) / B - 1) / 2
-        axes.plot(U, B, color="0.6", linewidth=1, linestyle="--", zorder=0)
-        x, y = (axes.transData - axes.transAxes).transform(np.column_stack([U, B])).T
-        inside = np.flatnonzero((x > 0.22) & (x < 0.95) & (y > 0.05) & (y < 0.95))
-        if inside.size:
-            # away from the points
-            k = inside[-1] if axes.get_yscale() == "linear" else inside[np.abs(y[inside] - 0.17).argmin()]
-            text = f"d = {d}" if d == min(depths) else f"{d}"
-            axes.annotate(text, (U[k], B[k]), color="0.35", fontsize="small", ha="center", va="center",
-                          bbox={"facecolor": "white", "edgecolor": "none", "pad": 1, "alpha": 0.8})  # fmt: skip
-
-
-def grid_figure(points: pd.DataFrame, titles: dict[str, str]) -> Figure:
-    """DRRN's Figure 6: the grid of B and U, coloured by PSNR, one panel per group as their levels differ.
-
-    Parameters
-    ----------
-    points : pandas.DataFrame
-        Columns `panel`, `source` ('published', 'record' or 'this run'), `B`, `U`, `psnr` (dB).
-    titles : dict
-        Panel name to title, in order; a panel without points says so.
-    """
-    figure, axes_of = plt.subplots(1, len(titles), figsize=(4.7 * len(titles), 4.2), layout="constrained", squeeze=False)
-    # marker, size, shift to the right, height of the label: published points are hollow, ours filled
-    markers = {"published": ("s", 90, 0, -13), "record": ("o", 110, 0, -13), "this run": ("D", 60, 0.18, 13)}
-    for axes, (panel, title) in zip(axes_of[0], titles.items(), strict=True):
-        here = points[points.panel == panel]
-        axes.set(title=title, xlabel="U (residual units a block)", ylabel="B (recursive blocks)")
-        if here.empty:
-            axes.text(0.5, 0.5, "no run yet", transform=axes.transAxes, ha="center", color="0.4")
-            axes.set(xlim=(0, 5), ylim=(0, 5))
-            continue
-        wide = max(here.U.max(), here.B.max()) > 10
-        if wide:
-            axes.set(xscale="log", yscale="log", xlim=(0.7, 40), ylim=(0.7, 40))
-            ticks = (1, 2, 3, 5, 10, 20)
-            axes.set_xticks(ticks, ticks)
-            axes.set_yticks(ticks, ticks)
-            axes.minorticks_off()
-        else:
-            axes.set(xlim=(0.4, here.U.max() + 0.8), ylim=(0.4, here.B.max() + 1))
-            axes.set_xticks(range(1, int(here.U.max()) + 1))
-            axes.set_yticks(range(1, int(here.B.max()) + 1))
-        depth_contours(axes, (10, 20, 30, 50) if wide else (10, 20, 30))
-        colour = plt.Normalize(here.psnr.min(), max(here.psnr.max(), here.psnr.min() + 0.01))
-        for source, group in here.groupby("source", sort=False):
-            marker, size, shift, label_at = markers[source]
-            x = group.U * (1 + shift) if wide else group.U + shift
-            colours = plt.cm.viridis(colour(group.psnr))
-            fill = {"facecolors": "none", "edgecolors": colours, "linewidths": 3} if source == "published" else {"c": colours}
-            axes.scatter(x, group.B, marker=marker, s=size, label=source, **fill)
-            for u, point in zip(x, group.itertuples(), strict=True):
-                where = {"textcoords": "offset points", "ha": "center", "va": "center", "size": "small"}
-                place = (0, -label_at if wide and point.B != 3 else label_at)
-                if wide and source == "this run":
-                    place = (0, -13)
-                elif wide and point.B == 3 and point.U < 8:  # Figure 6's row and column stand close on this scale
-                    place, where = (2, 5), where | {"ha": "left", "va": "bottom", "rotation": 45}
-                elif wide and point.U == 3:
-                    place, where["ha"] = (-9, 0) if point.B < 3 else (2, 18), "right"
-                axes.annotate(f"{point.psnr:.2f}", (u, point.B), place, **where)
-        figure.colorbar(plt.cm.ScalarMappable(colour, "viridis"), ax=axes, label="PSNR at ×3 (dB)")
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3, frameon=False)
-    return figure
 
 
 def label_points(axes: Axes, points: dict[str, tuple[float, float]], avoid: Iterable[tuple[float, float]] = ()) -> None:

@@ -96,7 +96,7 @@ def as_method(
     options = {"tile": tile, "self_ensemble": self_ensemble, "progress": progress}
 
     def method(lr: np.ndarray, ilr: np.ndarray, scale: int) -> np.ndarray:
-        if scale != getattr(model, "scale", scale):
+        if scale != (model.scale or scale):
             raise InputError(f"This network enlarges {model.scale} times, not {scale}: choose the one for ×{scale}.")
         lr, ilr = to_float(lr), to_float(ilr)
         if model.colour == "rgb":

@@ -18,7 +18,6 @@ from torch import nn
 
 from srlib.errors import InputError
 from srlib.files import check_output, write_atomically
-from srlib.models import channels, run
 
 OPSET = 18
 TOLERANCE = 1e-4  # of a pixel in 0..1: a fortieth of a grey level
@@ -27,12 +26,12 @@ TOLERANCE = 1e-4  # of a pixel in 0..1: a fortieth of a grey level
 def to_onnx(model: nn.Module) -> bytes:
     """A network with its weights as ONNX, height and width left open; an `InputError` if the packages for it are missing."""
     _package("onnxscript")
-    scale, side = getattr(model, "scale", 1), 16
+    scale, side = (model.scale or 1), 16
     rows, columns = (torch.export.Dim(name, min=2, max=2**15) for name in ("height", "width"))
     domain, inputs, shapes = model.domain.split("+"), [], []
     for name in domain:
         zoom = scale if name == "ilr" and "lr" in domain else 1
-        inputs.append(torch.zeros(1, channels(model), zoom * side, zoom * (side + 2)))
+        inputs.append(torch.zeros(1, model.channels, zoom * side, zoom * (side + 2)))
         shapes.append({2: zoom * rows, 3: zoom * columns})
     with _quietly():
         program = torch.onnx.export(
@@ -75,7 +74,7 @@ def export_onnx(model: nn.Module, path: str | Path, lr: torch.Tensor, ilr: torch
     runtime = _package("onnxruntime")
     session = runtime.InferenceSession(onnx, providers=["CPUExecutionProvider"])
     with torch.inference_mode():
-        ours = run(model, lr, ilr)
+        ours = model.predict(lr, ilr)
     given = {"lr": lr, "ilr": ilr}
     theirs = torch.from_numpy(session.run(None, {i.name: given[i.name].numpy() for i in session.get_inputs()})[0])
     difference = float((ours - theirs).abs().max())

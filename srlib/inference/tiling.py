@@ -13,7 +13,7 @@ from torch import nn
 from tqdm import tqdm
 
 from srlib.errors import InputError
-from srlib.models import CONVOLUTIONS, channels, run
+from srlib.models import CONVOLUTIONS
 
 MEMORY = 0.45e9  # bytes of activations that a tile may take; the allocator loses about as much again to fragments
 LAYERS_ALIVE = 2.5  # inputs and outputs of a layer that are held at once, skips and scratch included: measured
@@ -76,13 +76,13 @@ def _run_tiles(
     size = height, width = tuple(first.shape[-2:])
     sides = [max(radius, int(math.sqrt(MEMORY / cost)) - 2 * radius) for radius, cost in _costs(model)]
     side = sides[0] if tile is None else _checked(tile, zoom * model.radius) // zoom
-    sr = torch.zeros(1, channels(model), zoom * height, zoom * width)
+    sr = torch.zeros(1, model.channels, zoom * height, zoom * width)
     inners = _cut((slice(0, height), slice(0, width)), side)
     for inner in tqdm(inners, desc=title, leave=False, disable=not title or len(inners) == 1):
         window = context_window(inner, model.radius, size)
         parts = [None if x is None else x[..., *scaled(window, x.shape[-1] // width)] for x in (lr, ilr)]
         if not hasattr(model, "features"):
-            sr[..., *scaled(inner, zoom)] = run(model, *parts)[..., *scaled(within(inner, window), zoom)].cpu()
+            sr[..., *scaled(inner, zoom)] = model.predict(*parts)[..., *scaled(within(inner, window), zoom)].cpu()
             continue
         features = model.features(parts[0])
         for part in _cut(inner, sides[1]):  # enlarged features take most of the memory and need little around them
@@ -112,14 +112,14 @@ def _checked(tile: int, overlap: int) -> int:
 
 def _costs(model: nn.Module) -> list[tuple[int, float]]:
     """Radius, and bytes per pixel of the input: of the network, and of enlarging its features where that is done apart."""
-    side, scale, sizes = 8, getattr(model, "scale", 1), []
+    side, scale, sizes = 8, (model.scale or 1), []
 
     def note(conv: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
         sizes.append(LAYERS_ALIVE * 4 * (inputs[0].numel() + output.numel()) / side**2)
 
     hooks = [m.register_forward_hook(note) for m in model.modules() if isinstance(m, CONVOLUTIONS)]
     device = next(model.parameters()).device
-    lr = torch.zeros(1, channels(model), side, side, device=device)
+    lr = torch.zeros(1, model.channels, side, side, device=device)
     ilr = torch.zeros(1, 1, scale * side, scale * side, device=device)
     if hasattr(model, "features"):
         features = model.features(lr)
@@ -128,7 +128,7 @@ def _costs(model: nn.Module) -> list[tuple[int, float]]:
         model.reconstruct(features)
         costs.append((model.reconstruct_radius, max(sizes)))
     else:
-        run(model, ilr if model.domain == "ilr" else lr, ilr)
+        model.predict(ilr if model.domain == "ilr" else lr, ilr)
         costs = [(model.radius, max(sizes))]
     for hook in hooks:
         hook.remove()

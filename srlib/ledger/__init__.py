@@ -8,7 +8,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "comparisons": ["differences", "find_evidence"],
+        "comparisons": ["differences", "find_differences"],
         "rows": ["KINDS", "VERDICTS", "Row", "ledger"],
     },
 )

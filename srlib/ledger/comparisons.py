@@ -20,7 +20,7 @@ from scipy.stats import bootstrap, f, t
 from srlib.models import meta_model
 from srlib.papers import TOLERANCES, claims, full_size_name, get_experiment, width_of
 from srlib.papers.orderings import ALIKE, BETTER, NOT_BETTER, NOT_WORSE, Order
-from srlib.papers.standin import SUFFIX
+from srlib.papers.variants import STANDIN_SUFFIX
 from srlib.records.record import Record, pixels_seen, training_fraction
 from srlib.records.scores import Runs, runs
 
@@ -289,7 +289,7 @@ def narrow_form(name: str, width: int | str) -> str:
 
 def standin_form(name: str) -> str:
     """The experiment on the stand-in's images in place of `name`."""
-    return name if name == "bicubic" else name + SUFFIX
+    return name if name == "bicubic" else name + STANDIN_SUFFIX
 
 
 def run_variants(source: Runs | None = None) -> Iterator[tuple[str, Callable[[str], str]]]:

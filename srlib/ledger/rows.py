@@ -11,7 +11,7 @@ from srlib.ledger.comparisons import Evidence, ci_half_width, deciding_evidence,
 from srlib.papers import EXPERIMENTS, HEADLINE, PAPERS, TOLERANCES, Claim, claims, get_experiment
 from srlib.papers.checks import inconsistent, recomputed
 from srlib.papers.orderings import ALIKE, ORDERS
-from srlib.papers.standin import SUFFIX
+from srlib.papers.variants import STANDIN_SUFFIX
 from srlib.records.record import damaged_records
 from srlib.records.scores import OurScore, Runs, percent, runs
 
@@ -79,7 +79,7 @@ def protocols_of(claim: Claim) -> tuple[str, ...]:
 def find_ours(claim: Claim, protocol: str) -> OurScore | None:
     """Our number for a measured or quoted claim; of the stand-in's training where there is no other."""
     cell = (claim.dataset, claim.scale, claim.metric, protocol)
-    for name in (UNTRAINED.get(claim.experiment), claim.experiment, claim.experiment + SUFFIX):
+    for name in (UNTRAINED.get(claim.experiment), claim.experiment, claim.experiment + STANDIN_SUFFIX):
         if name and (ours := runs().find(name, *cell)):
             return ours
     return None
@@ -132,7 +132,7 @@ def compare(claim: Claim, protocol: str) -> dict[str, Any]:
         return {"verdict": "not run"}
     name = ours.records[0].info["experiment"]
     found = {"experiment": name, "ours": ours.value, "gap": claim.gap(ours.value), "recipe": ours.recipe, "seeds": ours.seeds}
-    if name.endswith(SUFFIX) or (ours.recipe and ours.records[0].info["data"] != get_experiment(name).data):
+    if name.endswith(STANDIN_SUFFIX) or (ours.recipe and ours.records[0].info["data"] != get_experiment(name).data):
         return found | {
             "training_fraction": ours.training_fraction,
             "verdict": "not comparable",

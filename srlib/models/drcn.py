@@ -17,6 +17,8 @@ Parameters 9 (2n + 3 n^2) = 1,774,080 for n = 256, "6x" those of DRRN_B1U9; dept
 import torch
 from torch import nn
 
+from srlib.models.base import SRModel
+
 
 def _conv(channels_in: int, channels_out: int) -> nn.Conv2d:
     conv = nn.Conv2d(channels_in, channels_out, 3, padding=1)
@@ -25,7 +27,7 @@ def _conv(channels_in: int, channels_out: int) -> nn.Conv2d:
     return conv
 
 
-class DRCN(nn.Module):
+class DRCN(SRModel):
     """Deeply-recursive network on the interpolated luma.
 
     Parameters
@@ -37,7 +39,6 @@ class DRCN(nn.Module):
     """
 
     domain = "ilr"
-    colour = "luma"
 
     def __init__(self, T: int = 16, width: int = 256) -> None:
         super().__init__()
@@ -53,7 +54,7 @@ class DRCN(nn.Module):
         """H_0 = f_1(x): `(N, 1, H, W)` to `(N, width, H, W)`."""
         return self.embedding_2(self.embedding_1(x).relu_()).relu_()
 
-    def predict(self, h: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    def reconstruct(self, h: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         """Eq. 2 of DRRN: y_t = f_Rec(H_t) + x."""
         return self.reconstruction(self.reconstruction_1(h).relu_()) + x
 
@@ -62,7 +63,7 @@ class DRCN(nn.Module):
         h, ys = self.embed(x), []
         for _ in range(self.T):
             h = self.recursion(h).relu_()  # H_t = f_2(H_{t-1})
-            ys.append(self.predict(h, x))
+            ys.append(self.reconstruct(h, x))
         return ys
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

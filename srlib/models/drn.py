@@ -25,6 +25,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from srlib.models.base import SRModel
+
 
 def _conv(channels_in: int, channels_out: int, kernel: int) -> nn.Conv2d:
     return nn.Conv2d(channels_in, channels_out, kernel, padding=kernel // 2)
@@ -75,7 +77,7 @@ class Group(nn.Module):
         return (Y_gK if self.fuse is None else _elu(self.fuse(Y_gK))) + Y  # Eqs. 14 and 15
 
 
-class DRN(nn.Module):
+class DRN(SRModel):
     """Distilling with residual network, from LR to HR in RGB.
 
     Parameters
@@ -121,6 +123,36 @@ class DRN(nn.Module):
     def forward(self, I_LR: torch.Tensor) -> torch.Tensor:
         """Map LR RGB `(N, 3, H, W)` in 0..1 to HR RGB `(N, 3, scale H, scale W)`."""
         return self.reconstruct(self.features(I_LR))
+
+
+def drn_x2() -> DRN:
+    """DRN at ×2."""
+    return DRN(scale=2)
+
+
+def drn_x3() -> DRN:
+    """DRN at ×3."""
+    return DRN(scale=3)
+
+
+def drn_x4() -> DRN:
+    """DRN at ×4."""
+    return DRN(scale=4)
+
+
+def drn_plus_x2() -> DRN:
+    """DRN+, of 256 channels, at ×2."""
+    return DRN(scale=2, C=256)
+
+
+def drn_plus_x3() -> DRN:
+    """DRN+, of 256 channels, at ×3."""
+    return DRN(scale=3, C=256)
+
+
+def drn_plus_x4() -> DRN:
+    """DRN+, of 256 channels, at ×4."""
+    return DRN(scale=4, C=256)
 
 
 VARIANTS = {f"drn_x{scale}": {"scale": scale} for scale in (2, 3, 4)}

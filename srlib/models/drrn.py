@@ -27,6 +27,8 @@ import math
 import torch
 from torch import nn
 
+from srlib.models.base import SRModel
+
 
 def _norm(channels: int) -> nn.BatchNorm2d:
     return nn.BatchNorm2d(channels, eps=1e-5, momentum=0.001)
@@ -112,7 +114,7 @@ class RecursiveBlock(nn.Module):
         return conv_2(norm_2(conv_1(norm_1(h).relu_())).relu_())
 
 
-class DRRN(nn.Module):
+class DRRN(SRModel):
     """Deep recursive residual network on the interpolated luma.
 
     Parameters
@@ -128,7 +130,6 @@ class DRRN(nn.Module):
     """
 
     domain = "ilr"
-    colour = "luma"
 
     def __init__(self, B: int, U: int, width: int = 128, shared: bool = True, multi_path: bool = True) -> None:
         super().__init__()
@@ -143,6 +144,16 @@ class DRRN(nn.Module):
         for block in self.blocks:
             x_b = block(x_b)  # Eq. 8
         return self.reconstruction(self.norm(x_b).relu_()) + x  # Eq. 9
+
+
+def drrn_b1u9() -> DRRN:
+    """DRRN_B1U9: 20 layers, 297,216 weights (Table 2)."""
+    return DRRN(B=1, U=9)
+
+
+def drrn_b1u25() -> DRRN:
+    """DRRN_B1U25: 52 layers, as many weights (Table 2)."""
+    return DRRN(B=1, U=25)
 
 
 # Figure 6 (B or U fixed to 3, and 52 layers), Figure 8 and Table 4 (three depths, four structures).

@@ -29,6 +29,8 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
+from srlib.models.base import SRModel
+
 
 def _glorot(conv: nn.Module) -> nn.Module:
     nn.init.xavier_uniform_(conv.weight)
@@ -66,7 +68,7 @@ class Normalise(nn.Module):
         return s if self.gain is None else s * self.gain
 
 
-class DSRN(nn.Module):
+class DSRN(SRModel):
     """Dual-state recurrent network on the LR luma; predicts the residual over its interpolation.
 
     Parameters
@@ -90,7 +92,6 @@ class DSRN(nn.Module):
     """
 
     domain = "lr+ilr"
-    colour = "luma"
 
     def __init__(
         self,
@@ -152,7 +153,7 @@ class DSRN(nn.Module):
         return (r / self.T if self.average else r) + ilr  # Eqs. 5 and 6: the network predicts r = I_h - bicubic(I_l)
 
 
-class SingleState(nn.Module):
+class SingleState(SRModel):
     """Table 2's single-state baseline: a ResNet with shared weights (Eq. 1), on the interpolated luma.
 
     Parameters
@@ -162,7 +163,6 @@ class SingleState(nn.Module):
     """
 
     domain = "ilr"
-    colour = "luma"
 
     def __init__(self, T: int = 7, width: int = 128) -> None:
         super().__init__()
@@ -185,6 +185,21 @@ class SingleState(nn.Module):
             s = normalise(self.f_recurrent(s))  # Eq. 1 with f_input = 0
             r = r + self.f_output(s)
         return r / self.T + x  # supervised and averaged as DSRN
+
+
+def dsrn_t7_x2() -> DSRN:
+    """DSRN of Table 1 at ×2."""
+    return DSRN(scale=2)
+
+
+def dsrn_t7_x3() -> DSRN:
+    """DSRN of Table 1 at ×3."""
+    return DSRN(scale=3)
+
+
+def dsrn_t7_x4() -> DSRN:
+    """DSRN of Table 1 at ×4."""
+    return DSRN(scale=4)
 
 
 VARIANTS = {f"dsrn_t{T}_x2": {"scale": 2, "T": T} for T in (1, 2, 3, 5, 7, 9)}  # Figure 3

@@ -22,6 +22,8 @@ Parameters 9 (2n + n^2 + 2 m n + m^2): 1,329,408 for n = 128 and m = 256; depth 
 import torch
 from torch import nn
 
+from srlib.models.base import SRModel
+
 
 def _conv(channels_in: int, channels_out: int) -> nn.Conv2d:
     conv = nn.Conv2d(channels_in, channels_out, 3, padding=1, bias=False)
@@ -29,7 +31,7 @@ def _conv(channels_in: int, channels_out: int) -> nn.Conv2d:
     return conv
 
 
-class RLCSC(nn.Module):
+class RLCSC(SRModel):
     """Convolutional LISTA on features of the interpolated luma.
 
     Parameters
@@ -45,7 +47,6 @@ class RLCSC(nn.Module):
     """
 
     domain = "ilr"
-    colour = "luma"
 
     def __init__(self, K: int = 25, n: int = 128, m: int = 256, residual: bool = True) -> None:
         super().__init__()
@@ -73,6 +74,16 @@ class RLCSC(nn.Module):
         for _ in range(times):
             z = self.S(z).add_(w1_y).relu_()
         return z
+
+
+def rlcsc_k25() -> RLCSC:
+    """RL-CSC with 25 recursions: 30 layers (Table 1)."""
+    return RLCSC(K=25)
+
+
+def rlcsc_k48() -> RLCSC:
+    """RL-CSC with 48 recursions: 53 layers (Figure 7)."""
+    return RLCSC(K=48)
 
 
 VARIANTS = {f"rlcsc_k{K}": {"K": K} for K in (15, 20, 25, 48)} | {  # Figure 7; K = 25 is the paper's model

@@ -22,8 +22,10 @@ Weights f_1^2 n_1 + f_2^2 n_1 n_2 + f_3^2 n_2: 57,184 and 8,032; receptive field
 import torch
 from torch import nn
 
+from srlib.models.base import SRModel
 
-class SRCNN(nn.Module):
+
+class SRCNN(SRModel):
     """Three convolutions, no residual.
 
     Parameters
@@ -35,7 +37,6 @@ class SRCNN(nn.Module):
     """
 
     domain = "ilr"
-    colour = "luma"
     depth = 3
 
     def __init__(self, f_1: int = 9, f_2: int = 1, f_3: int = 5, n_1: int = 64, n_2: int = 32) -> None:

@@ -18,8 +18,10 @@ from itertools import pairwise
 import torch
 from torch import nn
 
+from srlib.models.base import SRModel
 
-class VDSR(nn.Module):
+
+class VDSR(SRModel):
     """Plain residual network on the interpolated luma.
 
     Parameters
@@ -33,7 +35,6 @@ class VDSR(nn.Module):
     """
 
     domain = "ilr"
-    colour = "luma"
 
     def __init__(self, depth: int = 20, width: int = 64, bn: bool = False) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
 """What the papers claim, as data, and the experiments that regenerate it.
 
-`<paper>.csv` holds every number as printed, with its home in the paper; `<paper>.py` the experiments; `recomputed/` what needs
-no training; `orders.py` how claims of order are decided; `items.csv` every table and figure with its page in the book.
+`<paper>.csv` holds every number as printed, with its home in the paper; `<paper>.py` the experiments; `checks/` what needs no
+training; `orderings.py` how claims of order are decided; `items.csv` every table and figure with its page in the book.
 """
 
 import re
@@ -23,11 +23,11 @@ __all__ = [
     "Claim",
     "claim",
     "claims",
-    "filters",
+    "full_size_name",
     "get_experiment",
     "printed",
     "published_run",
-    "whole",
+    "width_of",
 ]
 
 EXPERIMENTS: dict[str, Experiment] = {

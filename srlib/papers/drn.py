@@ -9,7 +9,7 @@ smaller patches that one processor core wants. `adam` is what `fast` was compare
 from dataclasses import replace
 
 from srlib import models
-from srlib.papers.standin import standin
+from srlib.papers.variants import standin
 from srlib.training.recipe import Experiment, Recipe
 
 EPOCH = 1_000  # iterations: see above

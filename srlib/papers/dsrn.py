@@ -9,7 +9,7 @@ optimiser and schedule; `core` is the same in the small batches of smaller patch
 from dataclasses import replace
 
 from srlib import models
-from srlib.papers.standin import standin
+from srlib.papers.variants import standin
 from srlib.training.recipe import Experiment, Recipe
 
 SCALES = (2, 3, 4)

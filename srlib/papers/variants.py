@@ -1,7 +1,11 @@
-"""Narrow forms of the papers' experiments, for a CPU: fewer filters, T91 alone, one scale, small batches.
+"""Variants of the papers' experiments: narrow forms for a CPU, and a stand-in for DIV2K.
 
-`drrn_ns_b3u2_w16` is `drrn_ns_b3u2` with 16 filters. All that a table or figure compares (depth, recursions, sharing, feedback,
+A narrow form has fewer filters, T91 alone, one scale and small batches: `drrn_ns_b3u2_w16` is `drrn_ns_b3u2` with 16 filters. All that a table or figure compares (depth, recursions, sharing, feedback,
 residuals) stays; so narrow runs can answer a claim of order, but never a printed number.
+
+The stand-in has 491 images in place of DIV2K's 800, and smaller: 91 of Yang et al. and 200 + 200 of Berkeley's, none from a
+test set of the papers; ten of the last are kept out, to validate. It compares the networks of one table with each other; its
+numbers stand beside a published one only with this said.
 """
 
 import re
@@ -70,3 +74,12 @@ def parse(name: str, experiments: dict[str, Experiment]) -> Experiment | None:
         return None
     whole = experiments.get(match[1]) or experiments.get(f"{match[1]}_w128")
     return narrow(whole, int(match[2])) if whole else None
+
+
+STANDIN_DATA = "T91+BSDS200+BSDS500_test"
+STANDIN_SUFFIX = "_standin"
+
+
+def standin(experiment: Experiment) -> Experiment:
+    """The same network and recipes on the stand-in's images."""
+    return replace(experiment, name=experiment.name + STANDIN_SUFFIX, data=STANDIN_DATA)

@@ -8,8 +8,8 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "record": ["Record", "find_record", "find_records", "trained_model"],
-        "run": ["add_scores", "run"],
+        "record": ["Record", "find_record", "find_records", "load_model"],
+        "run": ["add_scores", "rerun", "run_experiment"],
         "scores": ["runs"],
     },
 )

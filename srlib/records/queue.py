@@ -20,8 +20,7 @@ from srlib.datasets import is_available
 from srlib.errors import InputError
 from srlib.files import check_output
 from srlib.papers import get_experiment
-from srlib.records.flagships import next_cycle
-from srlib.records.plan import CPU_GROUPS, GROUPS, queue
+from srlib.records.plan import CPU_GROUPS, GROUPS, next_cycle, queue
 from srlib.records.provenance import ROOT
 from srlib.records.record import Record, find_records
 from srlib.training.devices import choose_device

@@ -177,7 +177,7 @@ def load_model(name: str, scale: int, weights: Path | None = None) -> nn.Module:
     """
     experiment = get_experiment(name) if name not in MODELS or name in EXPERIMENTS else None
     model = experiment.make() if experiment else MODELS[name]()
-    known = getattr(model, "scale", None)
+    known = model.scale or None
     scales = (known,) if known else experiment.recipes[0].scales if experiment else SCALES
     if scale not in scales:
         raise InputError(f"{name} is trained for scale {', '.join(map(str, scales))}, not {scale}: choose one it knows.")

@@ -1,19 +1,25 @@
 """Run an experiment and keep what comes of it: train, write the record, score it."""
 
+import argparse
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from srlib.datasets import ImageSet, open_images
+import numpy as np
+import pandas as pd
+
+from srlib.datasets import ImageSet, first_available, is_available, open_images
 from srlib.errors import InputError
 from srlib.files import write_atomically
 from srlib.inference.enlarge import as_method
-from srlib.papers import EXPERIMENTS
-from srlib.protocol import METRICS, PROTOCOLS, score_images
-from srlib.records.record import Record, join_scores, record_folder, write_record, write_scores
-from srlib.training.checkpoint import load_tensors
+from srlib.models import VDSR
+from srlib.papers import EXPERIMENTS, get_experiment
+from srlib.protocol import METRICS, PROTOCOLS, SCALES, Upscaler, score_images
+from srlib.records.record import Record, join_scores, record_folder, results_folder, write_record, write_scores
+from srlib.training.checkpoint import digest, load_tensors, load_weights
 from srlib.training.lineage import ancestors_of
 from srlib.training.loop import DivergedError, train
 from srlib.training.recipe import Experiment, snapshot_name
@@ -135,3 +141,132 @@ def add_scores(
                 scores = join_scores(scores, score_images(images, scale, PROTOCOLS[name], method, missing, **options))
                 write_scores(record.folder, scores)  # at once: the next set may take hours
     return Record(record.folder)
+
+
+@dataclass(frozen=True)
+class Rerun:
+    """Fresh runs and the set that they were scored on."""
+
+    records: tuple[Record, ...]
+    test_set: str
+    stand_in: bool  # trained or scored on other data than the experiments': such numbers stand apart
+
+    def table(self, protocol: str = "") -> pd.DataFrame:
+        """One row a run and scale, with PSNR (dB) and SSIM under its first protocol or the one given."""
+        rows = []
+        for record in self.records:
+            experiment = get_experiment(record.info["experiment"])
+            name = protocol or experiment.protocols[0]
+            for scale in _scales(record):
+                scores = {metric: record.mean(self.test_set, scale, metric, name) for metric in ("psnr", "ssim")}
+                rows.append(
+                    {"experiment": experiment.name, "dataset": self.test_set, "scale": scale, "protocol": name}
+                    | {"iterations": record.info["iterations_done"], "seconds": round(record.info["seconds"])}
+                    | scores
+                )
+        return pd.DataFrame(rows)
+
+
+def _scales(record: Record) -> tuple[int, ...]:
+    return tuple(record.info["recipe"]["scales"])
+
+
+def rerun(
+    names: Iterable[str],
+    notebook: str,
+    *,
+    seed: int = 0,
+    budget: float = 1.0,
+    device: str = "auto",
+    data: str = "",
+    runs: str = "",
+) -> Rerun:
+    """Train experiments one after the other and score each; a killed run goes on where it stopped.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Experiments, narrow ones such as `rlcsc_k15_w16` included.
+    notebook : str
+        Its name: records go below `results/runs/<notebook>/`, never among the committed ones.
+    seed, budget, device
+        As for `srlib.training.loop.train`; the recipe is `fast`.
+    data : str
+        Training set or folder in place of the experiment's own.
+    runs : str
+        Another folder for the records.
+    """
+    experiments = [get_experiment(name) for name in names]
+    test_set = first_available("Set5")
+    records, stand_in = [], test_set != "Set5"
+    for experiment in experiments:
+        training_set = data or first_available(experiment.data, "T91", otherwise="SampleTrain")
+        stand_in |= training_set != experiment.data
+        root = Path(runs) if runs else results_folder() / "runs" / notebook / f"{Path(training_set).name}_budget{budget:g}"
+        record = run_experiment(experiment, root, seed, budget=budget, data=training_set, device=device)
+        record = add_scores(record, open_images(test_set), _scales(record), experiment.protocols, progress=False)
+        records.append(record)
+        done = record.info
+        print(f"{experiment.name}: {done['iterations_done']} iterations on {done['data']} in {done['seconds']:.0f} s")
+    if stand_in:
+        print(f"Scored on {test_set}. Training or test data are not the experiments': these numbers stand apart.")
+    return Rerun(tuple(records), test_set, stand_in)
+
+
+TEST_SETS = ("Set5", "Set14", "BSD100", "Urban100")
+# The protocols behind the published rows, and the metrics that each is known to give.
+BICUBIC_PROTOCOLS = {"vdsr": ("psnr", "ssim"), "drrn": METRICS, "lapsrn": METRICS}
+VDSR_PROTOCOLS = {"vdsr": ("psnr", "ssim")}
+
+
+def score_bicubic(sets: Iterable[str], progress: bool = True) -> pd.DataFrame:
+    """Bicubic at all scales in the three protocols behind the published rows; the columns of `scores.csv`."""
+    return _score(sets, BICUBIC_PROTOCOLS, None, progress)
+
+
+def score_vdsr(
+    weights: str | Path, sets: Iterable[str], protocols: dict[str, tuple[str, ...]] = VDSR_PROTOCOLS, progress: bool = True
+) -> pd.DataFrame:
+    """The released VDSR network at all scales, in the protocol of its own paper unless others are given."""
+    return _score(sets, protocols, as_method(load_weights(VDSR(), weights)), progress)
+
+
+def score_black(sets: Iterable[str]) -> pd.DataFrame:
+    """An all-black image at all scales: what a dead network without residual learning scores (RL-CSC, Table 3)."""
+    return _score(sets, {"drrn": ("psnr", "ssim")}, lambda lr, ilr, scale: np.zeros_like(ilr), progress=False)
+
+
+def _score(sets: Iterable[str], protocols: dict[str, tuple[str, ...]], method: Upscaler | None, progress: bool) -> pd.DataFrame:
+    tables = [
+        score_images(open_images(name), scale, PROTOCOLS[protocol], method, metrics, progress)
+        for name in sets
+        for scale in SCALES
+        for protocol, metrics in protocols.items()
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+def write_baseline(name: str, scores: pd.DataFrame, **info: str) -> Record:
+    """Write a baseline's record with the digests of the datasets that it was scored on."""
+    data = {dataset: open_images(dataset).digest() for dataset in scores.dataset.unique()}
+    info = {"kind": "evaluation", "experiment": name, "data_sha256": data} | info
+    return write_record(results_folder() / "baselines" / name / "seed0", info, scores)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser("python -m srlib.records.run", description=__doc__.splitlines()[0])
+    parser.add_argument("--vdsr-weights", type=Path, help="score VDSR instead of bicubic, with its released weights (.npz)")
+    options = parser.parse_args()
+    sets = [name for name in TEST_SETS if is_available(name)]
+    if not options.vdsr_weights:
+        print(write_baseline("bicubic", score_bicubic(sets)).folder)
+        print(write_baseline("black", score_black(sets)).folder)
+    else:
+        weights = digest(load_weights(VDSR(), options.vdsr_weights).state_dict())
+        scores = score_vdsr(
+            options.vdsr_weights, [n for n in sets if n in ("Set5", "Set14")], VDSR_PROTOCOLS | {"drrn": METRICS}
+        )
+        for name in sets:  # the large ones take an hour on a CPU: what is done is kept
+            if name not in set(scores.dataset):
+                scores = pd.concat([scores, score_vdsr(options.vdsr_weights, [name])], ignore_index=True)
+            print(write_baseline("vdsr_official", scores, weights_sha256=weights).folder)

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from srlib.errors import InputError
-from srlib.models import CONVOLUTIONS, channels
+from srlib.models import CONVOLUTIONS
 
 MOMENTUM = 0.95  # Nesterov's, `torch.optim.Muon`'s own
 
@@ -25,7 +25,7 @@ def inner_convolutions(model: nn.Module) -> list[nn.Parameter]:
         If there is none.
     """
     convs = [m for m in model.modules() if isinstance(m, CONVOLUTIONS)]
-    inner = [m.weight for m in convs if m is not model.reconstruction and m.in_channels != channels(model)]
+    inner = [m.weight for m in convs if m is not model.reconstruction and m.in_channels != model.channels]
     if not inner:
         name = type(model).__name__
         raise InputError(f"{name} has no convolution between first and last for Muon: choose another recipe, such as adam.")

@@ -1,8 +1,8 @@
 """Training pairs: every patch of every image, drawn by index from whole images that stay on the device.
 
-A patch is never stored. Images of one kind lie end to end in one flat tensor, a `PatchSource`; a batch is one gather, and turning,
-mirroring and the choice of scale are arithmetic on the indices. Which patches make up iteration t is a pure function of the
-seed and t, so resuming needs no sampler state, and nothing but a new order for each pass ever comes from the host.
+A patch is never stored. Images of one kind lie end to end in one flat tensor, a `PatchSource`; a batch is one gather, and
+turning, mirroring and the choice of scale are arithmetic on the indices. Which patches make up iteration t is a pure function
+of the seed and t, so resuming needs no sampler state, and nothing but a new order for each pass ever comes from the host.
 """
 
 import hashlib

@@ -12,7 +12,6 @@ import torch
 from torch import nn
 
 from srlib.errors import InputError
-from srlib.models import channels
 from srlib.training.checkpoint import Tensors, load_tensors, save_tensors
 from srlib.training.muon import Muon, inner_convolutions
 from srlib.training.recipe import Experiment, Recipe
@@ -66,7 +65,7 @@ def start(experiment: Experiment, recipe: Recipe, seed: int, device: str) -> Tra
 
 def _input_norm(model: nn.Module) -> nn.BatchNorm2d:
     """The normalisation of the image itself, with which DRRN and its VDSR begin."""
-    norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d) and m.num_features == channels(model)]
+    norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d) and m.num_features == model.channels]
     if not norms:
         raise InputError(
             f"{type(model).__name__} does not normalise its input, so a first_shift has nothing to shift: leave it 0."

@@ -11,7 +11,6 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import nn
 
-from srlib.models import run
 from srlib.training.devices import PRECISIONS
 from srlib.training.patches import Patches, Sampler
 from srlib.training.recipe import Recipe
@@ -123,7 +122,7 @@ class Step:
         lr_ilr = [x.contiguous(memory_format=torch.channels_last) for x in (inputs.get("lr", hr), inputs.get("ilr", hr))]
         with autocast(hr.device.type, self.precision):
             if not self.recipe.supervision:
-                return self._distance(run(self.state.model, *lr_ilr), hr)
+                return self._distance(self.state.model.predict(*lr_ilr), hr)
             model = self.state.model  # DRCN: what is wanted of the intermediate predictions, too
             predictions = model.predictions(lr_ilr[1])
             sr = sum(w * y for w, y in zip(model.w, predictions, strict=True))

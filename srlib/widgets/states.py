@@ -23,7 +23,7 @@ from srlib.figures.regions import Window, context_window
 from srlib.images import rgb_to_luma, round_uint8
 from srlib.inference.tiling import to_tensor
 from srlib.metrics import psnr
-from srlib.models import DRCN, DRRN, DSRN, RLCSC, SingleState, run
+from srlib.models import DRCN, DRRN, DSRN, RLCSC, SingleState
 from srlib.widgets.elements import data_uri, with_script
 
 MOST_PIXELS = 512 * 512  # of the window: two pictures a step have to fit into a page
@@ -88,7 +88,7 @@ def unrolled(model: nn.Module, lr: Tensor, ilr: Tensor) -> Iterator[tuple[Tensor
         h = model.embed(ilr)
         for _ in range(model.T):
             h = model.recursion(h).relu()
-            yield h, model.predict(h, ilr)
+            yield h, model.reconstruct(h, ilr)
 
 
 def energy(state: Tensor) -> np.ndarray:
@@ -210,7 +210,7 @@ def show_states(
     InputError
         If the network has no states or another scale, if shapes do not fit, or if the window is empty or too large.
     """
-    if scale != getattr(model, "scale", scale):
+    if scale != (model.scale or scale):
         raise InputError(f"This network enlarges {model.scale} times, not {scale}: choose the one for ×{scale}.")
     lr, ilr, shape = _luma(lr, "lr") / 255, _luma(ilr, "ilr") / 255, ilr.shape[:2]
     if shape != (scale * lr.shape[0], scale * lr.shape[1]):
@@ -228,7 +228,7 @@ def show_states(
     try:
         pairs = [(energy(s)[inner], y[0, 0].double().cpu().numpy()[inner]) for s, y in unrolled(model, *given)]
         combined = _combined(model)
-        output = run(model, *given)[0, 0].double().cpu().numpy()[inner] if combined else None
+        output = model.predict(*given)[0, 0].double().cpu().numpy()[inner] if combined else None
     finally:
         model.train(training)
     energies, predictions = zip(*pairs, strict=True)

@@ -9,17 +9,20 @@ from dataclasses import dataclass, replace
 from html import escape
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import matplotlib
 import numpy as np
 from PIL import Image
 
 from srlib.errors import InputError
-from srlib.figures.crops import ERROR_TOP, View
 from srlib.files import write_atomically
-from srlib.images import modcrop, read_image
+from srlib.images import ERROR_TOP, modcrop, read_image
 from srlib.protocol import get_protocol
 from srlib.widgets.elements import data_uri, with_script
+
+if TYPE_CHECKING:
+    from srlib.figures.crops import View
 
 HR = "HR"  # how the original is named among the outputs
 ERROR_COLOURS = 61  # of the error map's scale; between them colours are interpolated
@@ -123,7 +126,7 @@ class Comparison:
 
 
 def compare(
-    outputs: View | Iterable[Output] | Mapping[str, Picture],
+    outputs: "View | Iterable[Output] | Mapping[str, Picture]",
     hr: Picture | None = None,
     *,
     scale: int | None = None,
@@ -156,7 +159,7 @@ def compare(
     InputError
         If there is no output, pictures differ in size or colours or are not 8 bit, or a label is unknown or there twice.
     """
-    if isinstance(outputs, View):
+    if hasattr(outputs, "scene"):  # a View, whose module is not imported to compare files
         region, crops = outputs.scene.region, outputs.crops
         hr = outputs.scene.hr[region.window] if hr is None else hr
         title = title or f"{region.image} ({region.dataset}), ×{region.scale}, protocol {outputs.scene.protocol.name}"

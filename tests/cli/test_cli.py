@@ -225,14 +225,18 @@ def test_verify_passes_and_skips_with_reasons(capsys, monkeypatch, tmp_path, res
     assert "python -m srlib fetch Set5" in checks[0]["detail"]
 
 
-@pytest.mark.slow
-def test_verify_holds_here(dataset, reference, capsys):
-    """Every golden check on the real data."""
-    dataset("Set5"), dataset("Set14")
+@pytest.mark.parametrize(
+    "sets", [pytest.param(("Set5",), marks=pytest.mark.slow), pytest.param(("Set5", "Set14"), marks=pytest.mark.weekly)]
+)
+def test_verify_holds_here(dataset, reference, capsys, monkeypatch, sets):
+    """Every golden check on the real data; the tests of images, metrics and protocols compute the same scores of Set14."""
+    monkeypatch.setattr("srlib.cli.commands.TEST_SETS", tuple(dataset(name).name for name in sets))
     assert (
         main(["verify", "--vdsr-weights", str(reference / "vdsr_official.npz"), "--reference", str(reference), "--json"]) == 0
     )
-    assert all(c["passed"] for c in json.loads(capsys.readouterr().out))
+    checks = json.loads(capsys.readouterr().out)
+    assert len(checks) == 4 * len(sets) + 1
+    assert all(c["passed"] for c in checks)
 
 
 def test_verify_fails_on_a_damaged_record(capsys, monkeypatch, tmp_path, results):

@@ -25,7 +25,7 @@ RGB = torch.zeros(1, 3, 4, 4)
 def traced(model: nn.Module) -> Structure:
     """A model on a tiny image of its domain."""
     lr = RGB if model.colour == "rgb" else TINY
-    size = 4 * getattr(model, "scale", 1)
+    size = 4 * (model.scale or 1)
     given = {"lr": lr, "ilr": torch.zeros(1, 1, size, size)}
     return trace(model, *(given[name] for name in model.domain.split("+")))
 

@@ -29,7 +29,7 @@ def pair(model, height, width):
 def test_tiled_is_whole_at_any_tile(name, extra):
     """Identity, to float32's rounding: sizes that are no multiple of the tile, tiles from the overlap on."""
     model = SMALL[name]
-    scale = getattr(model, "scale", 1)
+    scale = model.scale or 1
     lr, ilr = pair(model, 37, 45)
     whole = run_network(model, lr, ilr, scale, tile=4096)
     zoom = 1 if model.domain == "ilr" else scale
@@ -42,7 +42,7 @@ def test_tiled_is_whole_at_any_tile(name, extra):
 def test_little_memory_changes_nothing(name, monkeypatch):
     """Identity: with room for a few rows the tiles, and the strips enlarged at a time, are small; the image is whole."""
     model = SMALL[name]
-    scale = getattr(model, "scale", 1)
+    scale = model.scale or 1
     lr, ilr = pair(model, 37, 45)
     whole = run_network(model, lr, ilr, scale)
     monkeypatch.setattr("srlib.inference.tiling.MEMORY", 3e5)
@@ -71,7 +71,7 @@ def test_a_tile_below_the_overlap_is_refused():
 def test_the_self_ensemble_knows_no_direction(name):
     """Identity: the average over the eight symmetries of the square commutes with each of them; a network alone does not."""
     model = SMALL[name]
-    scale = getattr(model, "scale", 1)
+    scale = model.scale or 1
     lr, ilr = pair(model, 12, 17)
     turned = [np.rot90(x[:, ::-1]) for x in (lr, ilr)]
     for ensemble, same in ((True, True), (False, False)):
@@ -231,7 +231,7 @@ from srlib.inference import tiling as tiles
 from srlib.models import MODELS
 from srlib.inference.enlarge import super_resolve
 model = MODELS[{name!r}]()
-scale = getattr(model, "scale", 2)
+scale = (model.scale or 2)
 tiles.tqdm = lambda inners, **_: inners[:3]  # the peak is reached in the second
 sr = super_resolve(np.zeros((2048 // scale, 2048 // scale, 3), np.uint8), model, scale)
 print(sr.shape[0], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)

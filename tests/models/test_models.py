@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from srlib import models
 from srlib.errors import InputError
 from srlib.inference.enlarge import as_method
 from srlib.models import (
@@ -20,13 +21,11 @@ from srlib.models import (
     SRCNN,
     VDSR,
     SingleState,
-    channels,
     macs_per_pixel,
     make_model,
     meta_model,
     params,
     params_total,
-    run,
 )
 from srlib.models.drn import ResidualDistilling
 from srlib.papers import PAPERS, claims
@@ -70,8 +69,8 @@ small = pytest.mark.parametrize("name", SMALL)
 def images(model, height=11, width=13, seed=0):
     """An LR image and its interpolation, as far as a model's shapes go."""
     generator = torch.Generator().manual_seed(seed)
-    scale = getattr(model, "scale", 1)
-    lr = torch.rand(2, channels(model), height, width, generator=generator)
+    scale = model.scale or 1
+    lr = torch.rand(2, model.channels, height, width, generator=generator)
     return lr, torch.rand(2, 1, scale * height, scale * width, generator=generator)
 
 
@@ -197,9 +196,9 @@ def test_a_model_gives_the_high_resolution_size_and_every_parameter_learns(name)
     """Identity: any height and width, and no parameter without a gradient."""
     model = copy.deepcopy(SMALL[name]).train()
     lr, ilr = images(model)
-    sr = run(model, lr, ilr)
-    scale = getattr(model, "scale", 1)
-    assert sr.shape == (2, channels(model), 11 * scale, 13 * scale)
+    sr = model.predict(lr, ilr)
+    scale = model.scale or 1
+    assert sr.shape == (2, model.channels, 11 * scale, 13 * scale)
     sr.square().sum().backward()
     idle = ("f_hr.0.", "f_down.0.") if name == "dsrn_untied" else ()  # they would act on s_h^0 = 0
     learning = [p for title, p in model.named_parameters() if not title.startswith(idle)]
@@ -214,13 +213,13 @@ def test_the_radius_is_exact(name):
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.copy_(parameter.abs().clamp_min(0.01))
-    scale, radius = getattr(model, "scale", 1), model.radius
+    scale, radius = (model.scale or 1), model.radius
     zoom = 1 if model.domain == "ilr" else scale
     side = 2 * radius + 5
-    x = torch.ones(1, channels(model), side, side, dtype=torch.double, requires_grad=True)
+    x = torch.ones(1, model.channels, side, side, dtype=torch.double, requires_grad=True)
     ilr = torch.ones(1, 1, zoom * side, zoom * side, dtype=torch.double)
     middle = slice(zoom * (radius + 2), zoom * (radius + 3))
-    run(model, x, x if model.domain == "ilr" else ilr)[..., middle, middle].sum().backward()
+    model.predict(x, x if model.domain == "ilr" else ilr)[..., middle, middle].sum().backward()
     felt = x.grad.abs().sum((0, 1)) > 0
     rows, columns = (torch.nonzero(felt.any(d)).flatten() for d in (1, 0))
     reach = max(radius + 2 - rows.min(), rows.max() - radius - 2, radius + 2 - columns.min(), columns.max() - radius - 2)
@@ -500,3 +499,12 @@ def test_the_page_on_adding_a_model_shows_one_that_works():
     d, s, m = 56, 12, 4
     assert params(model) == 25 * d + s * d + 9 * m * s**2 + d * s + 81 * d == 12464
     assert model(torch.zeros(1, 1, 5, 7)).shape == (1, 1, 15, 21)
+
+
+@pytest.mark.parametrize("name", [name for name in models.__all__ if name in MODELS])
+def test_named_constructors_make_the_published_networks(name):
+    """Identity: `drrn_b1u9()` is `MODELS["drrn_b1u9"]()`, with its depth, its weights and their names."""
+    ours, published = meta_model(getattr(models, name)), meta_model(MODELS[name])
+    shapes = [{key: value.shape for key, value in model.state_dict().items()} for model in (ours, published)]
+    assert shapes[0] == shapes[1]
+    assert (ours.depth, ours.radius, ours.scale) == (published.depth, published.radius, published.scale)

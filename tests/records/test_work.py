@@ -13,11 +13,9 @@ from srlib.__main__ import main
 from srlib.files import lock
 from srlib.models import MODELS
 from srlib.papers import get_experiment
-from srlib.records import flagships
 from srlib.records import plan as campaign
 from srlib.records import queue as work
-from srlib.records.flagships import FLAGSHIPS, next_cycle
-from srlib.records.plan import Group
+from srlib.records.plan import FLAGSHIPS, Group, next_cycle
 from srlib.records.provenance import ROOT
 from srlib.records.record import find_records, record_folder
 from srlib.training.checkpoint import save_tensors
@@ -26,7 +24,7 @@ from srlib.training.checkpoint import save_tensors
 @pytest.fixture
 def flagship(results, monkeypatch):
     """A function that lays down a finished record of a flagship's cycle; all data are taken to be at hand."""
-    monkeypatch.setattr(flagships, "is_available", lambda name: True)
+    monkeypatch.setattr(campaign, "is_available", lambda name: True)
 
     def write(name, sha256, ancestors=(), iterations=100, root=None, **changes):
         experiment = get_experiment(name)

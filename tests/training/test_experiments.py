@@ -7,7 +7,7 @@ import torch
 
 from srlib.models import MODELS, PUBLISHED, macs_per_pixel, meta_model, params_total
 from srlib.papers import EXPERIMENTS, baselines, claims, drn, drrn, dsrn, get_experiment, rlcsc
-from srlib.papers.standin import DATA, SUFFIX
+from srlib.papers.variants import STANDIN_DATA, STANDIN_SUFFIX
 from srlib.protocol import PROTOCOLS
 from srlib.training.recipe import REFLECTIONS, ROTATIONS
 
@@ -20,7 +20,7 @@ every = pytest.mark.parametrize("experiment", EXPERIMENTS.values(), ids=EXPERIME
 def names(paper):
     """Experiments of a paper that its own tables and figures ask for."""
     own = {e.name for e in MODULES[paper].EXPERIMENTS}
-    return {name for name in own if not name.endswith(SUFFIX) and name not in CPU_PROFILES}
+    return {name for name in own if not name.endswith(STANDIN_SUFFIX) and name not in CPU_PROFILES}
 
 
 def rates(name, *iterations):
@@ -91,7 +91,7 @@ def test_networks_are_the_models_of_the_same_name(experiment):
     if experiment.name in MODELS:
         assert params_total(model) == params_total(meta_model(MODELS[experiment.name]))
     for recipe in experiment.recipes:
-        assert recipe.scales == ((model.scale,) if hasattr(model, "scale") else recipe.scales)
+        assert recipe.scales == ((model.scale,) if model.scale else recipe.scales)
         if "lr" in model.domain.split("+"):
             assert recipe.patch % model.scale == recipe.stride % model.scale == 0
 
@@ -106,7 +106,7 @@ def test_protocols_and_recipes_are_known(experiment):
     elif experiment.paper == "baselines":
         recipes = ["fast", "core"]
     assert [r.name for r in experiment.recipes] == recipes
-    assert "published" not in recipes or experiment.data in {"T91", "T291", "DIV2K", DATA}
+    assert "published" not in recipes or experiment.data in {"T91", "T291", "DIV2K", STANDIN_DATA}
 
 
 @pytest.mark.parametrize(("experiment", "recipe"), RECIPES)
@@ -213,11 +213,11 @@ def test_drn_is_trained_as_written():
 def test_standins_are_twins_under_another_name():
     """Identity: every experiment on DIV2K has one, equal but for name and images, and none of them says DIV2K's images."""
     on_div2k = {e.name for e in EXPERIMENTS.values() if "DIV2K" in e.data}
-    standins = {name for name in EXPERIMENTS if name.endswith(SUFFIX)}
-    assert standins == {name + SUFFIX for name in on_div2k}
+    standins = {name for name in EXPERIMENTS if name.endswith(STANDIN_SUFFIX)}
+    assert standins == {name + STANDIN_SUFFIX for name in on_div2k}
     assert not standins & on_div2k
     for name in on_div2k:
-        own, twin = EXPERIMENTS[name], EXPERIMENTS[name + SUFFIX]
+        own, twin = EXPERIMENTS[name], EXPERIMENTS[name + STANDIN_SUFFIX]
         assert twin.data == "T91+BSDS200+BSDS500_test"
         assert (twin.model, twin.arguments, twin.recipes) == (own.model, own.arguments, own.recipes)
         assert (twin.degradation, twin.protocols) == (own.degradation, own.protocols)

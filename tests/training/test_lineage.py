@@ -95,8 +95,10 @@ def test_a_cycle_that_was_stopped_ends_in_the_same_bits(train, tmp_path):
     first = train()
     assert not train(start_from=first.folder, minutes=0).info["finished"]
     stopped = train(start_from=first.folder)
-    whole = run_experiment(get_experiment(TINY), tmp_path / "other", budget=0.0005, data="SampleTrain", device="cpu", progress=False,
-                start_from=first.folder)  # fmt: skip
+    whole = run_experiment(
+        get_experiment(TINY), tmp_path / "other", budget=0.0005, data="SampleTrain", device="cpu", progress=False,
+        start_from=first.folder,
+    )  # fmt: skip
     assert stopped.info["weights_sha256"] == whole.info["weights_sha256"]
 
 

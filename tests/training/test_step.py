@@ -10,7 +10,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from srlib.errors import InputError
 from srlib.inference.enlarge import as_method
-from srlib.models import run
 from srlib.papers import EXPERIMENTS, drrn
 from srlib.protocol import PROTOCOLS
 from srlib.training.devices import choose_precision, has_bf16
@@ -184,7 +183,7 @@ def test_drcn_learns_from_its_intermediate_predictions(photo):
     inputs, hr = step.sampler.draw(torch.tensor(0))
     with torch.no_grad():
         each = [((y - hr).square().sum() / 16).item() for y in state.model.predictions(inputs["ilr"])]
-        whole = ((run(state.model, None, inputs["ilr"]) - hr).square().sum() / 16).item()
+        whole = ((state.model.predict(None, inputs["ilr"]) - hr).square().sum() / 16).item()
     assert step._loss(inputs, hr).item() == pytest.approx(sum(each) / 3, rel=1e-5)
     step.iteration.fill_(40)
     assert step._loss(inputs, hr).item() == pytest.approx(whole, rel=1e-5)

@@ -16,7 +16,7 @@ from srlib.errors import InputError
 from srlib.graphs.recurrence import drrn, unroll
 from srlib.images import rgb_to_luma, round_uint8
 from srlib.metrics import psnr
-from srlib.models import DRCN, DRN, DRRN, DSRN, RLCSC, VDSR, SingleState, run
+from srlib.models import DRCN, DRN, DRRN, DSRN, RLCSC, VDSR, SingleState
 from srlib.protocol import PROTOCOLS
 from srlib.widgets import states
 from srlib.widgets.states import States, energy, has_states, show_states, unrolled
@@ -73,7 +73,7 @@ def test_the_steps_make_the_output(model):
         output = (model.w[:, None, None, None, None] * ys).sum(0)
     else:
         output = ys.mean(0) if isinstance(model, SingleState) or getattr(model, "average", False) else ys[-1]
-    torch.testing.assert_close(output, run(model, lr, ilr), rtol=0, atol=1e-5)
+    torch.testing.assert_close(output, model.predict(lr, ilr), rtol=0, atol=1e-5)
 
 
 @torch.no_grad()

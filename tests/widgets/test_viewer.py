@@ -14,9 +14,9 @@ from PIL import Image
 
 import srlib.widgets.viewer
 from srlib.errors import InputError
-from srlib.figures.crops import ERROR_TOP, view
+from srlib.figures.crops import view
 from srlib.figures.regions import REGIONS, grow_to_square
-from srlib.images import imresize, modcrop, rgb_to_luma
+from srlib.images import ERROR_TOP, imresize, modcrop, rgb_to_luma
 from srlib.protocol import PROTOCOLS
 from srlib.widgets.viewer import Output, compare
 

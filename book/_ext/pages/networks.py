@@ -60,7 +60,7 @@ def models(family: str = "") -> str:
             elif ours is None or not claim.printed_alike(ours):
                 shown[claim.metric] = f"{counts[claim.metric]:,} ≠ {claim.value}"
                 notes.append(f"* `{name}`, printed {claim.value}: {claim.note}.")
-        scale = getattr(model, "scale", 3)
+        scale = model.scale or 3
         rows.append(
             {
                 "model": f"`{name}`",

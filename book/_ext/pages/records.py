@@ -9,7 +9,7 @@ import pandas as pd
 
 from srlib.figures.text import markdown_table
 from srlib.papers import TITLES, get_experiment
-from srlib.records.flagships import FLAGSHIPS, cycles
+from srlib.records.plan import FLAGSHIPS, cycles
 from srlib.records.provenance import ROOT
 from srlib.records.record import Record, find_records, training_fraction
 
@@ -27,7 +27,7 @@ def command(record: Record) -> str:
     info = record.info
     if info["kind"] != "training":
         weights = " --vdsr-weights FILE.npz" if info["experiment"].startswith("vdsr") else ""
-        return f"python -m srlib.records.baselines{weights}"
+        return f"python -m srlib.records.run{weights}"
     name = info.get("snapshot_of", info["experiment"])
     options = {"recipe": info["recipe"]["name"], "budget": f"{info['budget']:g}", "seed": info["seed"]}
     usual = {"recipe": "fast", "budget": "1", "seed": 0}

@@ -14,7 +14,7 @@ from srlib.figures.style import COLOURS, download, plotted, use_style
 from srlib.figures.text import markdown_table
 from srlib.models import make_model, meta_model, params_total
 from srlib.papers import EXPERIMENTS, PAPERS, TITLES, get_experiment
-from srlib.papers.standin import SUFFIX
+from srlib.papers.variants import STANDIN_SUFFIX
 from srlib.records.plan import CPU_GROUPS, GROUPS, NARROW, Group, Run
 from srlib.records.record import Record, find_record, results_folder, trainings
 from srlib.training.recipe import Experiment, Recipe, operations
@@ -146,7 +146,9 @@ def cost() -> str:
     text += ["## The papers' own schedules, once each", "The `published` recipes at budget 1: what nobody has to repeat."]
     rows = []
     for paper in PAPERS:
-        own = [e for e in EXPERIMENTS.values() if e.paper == paper and not e.name.endswith(SUFFIX) and e.name not in NARROW]
+        own = [
+            e for e in EXPERIMENTS.values() if e.paper == paper and not e.name.endswith(STANDIN_SUFFIX) and e.name not in NARROW
+        ]
         rows.append(_cost_row(TITLES[paper], [(e, e.recipe("published"), 1.0) for e in own]))
     text.append(markdown_table(pd.DataFrame(rows)))
     spent = [r.info for r in trainings()]

@@ -20,7 +20,7 @@ def convolutions(model: nn.Module) -> int:
     passed = []
     hooks = [m.register_forward_hook(lambda *_: passed.append(1)) for m in model.modules() if isinstance(m, CONVOLUTIONS)]
     with torch.no_grad():
-        model.eval()(torch.zeros(1, 1, 2, 2))
+        model.eval()(torch.zeros(1, 1, 2, 2, device=next(model.parameters()).device))
     for hook in hooks:
         hook.remove()
     return len(passed)

@@ -128,7 +128,7 @@ def _eqs_6_and_7() -> tuple[float, float]:
 
 def _eq_5_enlarges() -> bool:
     """Whether F_IR(F_RDGs(F_LFE(I_LR))) is larger than I_LR."""
-    model, I_LR = meta_model(lambda: DRN(3, C=4, G=1, K=1, d=1)), torch.zeros(1, 3, 5, 7)
+    model, I_LR = meta_model(lambda: DRN(3, C=4, G=1, K=1, d=1)), torch.zeros(1, 3, 5, 7, device="meta")
     with torch.no_grad():
         return model.reconstruction(model.groups(model.F_LFE(I_LR))).shape != I_LR.shape
 

@@ -146,7 +146,7 @@ CONTRADICTIONS = (
         "rlcsc.txt:113",
         "$z \\in \\mathbb{R}^{m \\times m \\times c \\times c}$",
         "That is a shape of filters. The feature maps z are m images: m x height x width.",
-        lambda: meta_model(lambda: RLCSC(1, 4, 8)).recursion(*torch.zeros(2, 1, 8, 5, 7), 1).shape[1:] == (8, 5, 7),
+        lambda: net("rlcsc_k25").recursion(*torch.zeros(2, 1, 256, 5, 7, device="meta"), 1).shape[1:] == (256, 5, 7),
     ),
     Contradiction(
         "rlcsc.ista",
