@@ -1,7 +1,8 @@
 """Variants of the papers' experiments: narrow forms for a CPU, and a stand-in for DIV2K.
 
-A narrow form has fewer filters, T91 alone, one scale and small batches: `drrn_ns_b3u2_w16` is `drrn_ns_b3u2` with 16 filters. All that a table or figure compares (depth, recursions, sharing, feedback,
-residuals) stays; so narrow runs can answer a claim of order, but never a printed number.
+A narrow form has fewer filters, T91 alone, one scale and small batches: `drrn_ns_b3u2_w16` is `drrn_ns_b3u2` with 16 filters.
+All that a table or figure compares (depth, recursions, sharing, feedback, residuals) stays; so narrow runs can answer a claim
+of order, but never a printed number.
 
 The stand-in has 491 images in place of DIV2K's 800, and smaller: 91 of Yang et al. and 200 + 200 of Berkeley's, none from a
 test set of the papers; ten of the last are kept out, to validate. It compares the networks of one table with each other; its

@@ -3,9 +3,9 @@
 A group is a table or figure: all its runs have one budget, so that they can be compared. If half of the time comes, halve the
 budget of a whole group rather than leave runs out.
 
-The flagships are networks of the papers' own sizes, trained in cycles of one session each. A cycle is a whole training, annealed
-to its end, and leaves a network with a record; the next one starts from its averaged weights. So the networks are complete
-after each session, and better after the next.
+The flagships are networks of the papers' own sizes, trained in cycles of one session each. A cycle is a whole training,
+annealed to its end, and leaves a network with a record; the next one starts from its averaged weights. So the networks are
+complete after each session, and better after the next.
 """
 
 from collections.abc import Iterable, Iterator

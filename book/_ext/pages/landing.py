@@ -1,9 +1,11 @@
 """The first screen of the book: where each paper stands, in one table, one sentence and one picture."""
 
-import math
+import base64
+import io
 from collections.abc import Iterable
 from html import escape
 
+import matplotlib.pyplot as plt
 import pandas as pd
 
 from pages.ledger import trained_networks
@@ -17,8 +19,7 @@ from srlib.records.scores import runs
 CELL = ("Set5", 3, "psnr")  # of the picture
 MAIN = {"drrn": "Table 2", "dsrn": "Table 1", "rlcsc": "Table 1", "drn": "Table 3"}  # each paper's own networks on it
 Point = tuple[str, int, float, str]  # paper, weights, dB, network
-SIZE = (480, 360)
-PLOT = (34, 14, 472, 310)  # left, top, right and bottom of the area between the axes
+INKS = {"light": "#212529", "dark": "#ced6dd"}  # of words and axes
 
 
 def standing() -> str:
@@ -40,43 +41,56 @@ def claims_of(paper: str) -> str:
     lines = ledger((paper,))
     rows = []
     for kind, meaning in KINDS.items():
-        if said := counts(row for row in lines if row.kind == kind):
-            listed = ", ".join(f"{said[verdict]} {verdict}" for verdict in VERDICTS if said[verdict])
-            rows.append({"claims": meaning, "how many": said.total(), "verdicts": listed})
+        if tally := counts(row for row in lines if row.kind == kind):
+            listed = ", ".join(f"{tally[verdict]} {verdict}" for verdict in VERDICTS if tally[verdict])
+            rows.append({"claims": meaning, "how many": tally.total(), "verdicts": listed})
     return markdown_table(pd.DataFrame(rows))
 
 
 def picture() -> str:
-    """PSNR against size, what the papers print and what we have trained, as an SVG figure in HTML.
+    """PSNR against size, what the papers print and what we have trained, as an HTML figure: one for light pages, one for dark.
 
-    Its words have the page's colour, light or dark; nothing in it is a style that a strict policy would refuse.
+    The alternative text names every point, for those who cannot see the picture.
     """
     printed = [point for paper in PAPERS for point in _printed(paper)]
-    ours = [point for paper in PAPERS for point in _ours(paper)]
-    low = min(32, math.floor(min(psnr for *_, psnr, _ in printed + ours)))
-    lines, names = [], []
-    for paper in PAPERS:
-        theirs = min((p for p in printed if p[0] == paper), key=lambda p: (p[1], -p[2]))  # of the smallest the best
-        (x, y), colour = _place(*theirs[1:3], low), _colour(paper)
-        names.append(_text(x + 10, y + 5, TITLES[paper], "start") if names else _text(x - 10, y + 2, TITLES[paper], "end"))
-        if best := max((p for p in ours if p[0] == paper), key=lambda p: p[2], default=None):
-            a, b = _place(*best[1:3], low)
-            ends = f'x1="{a:.1f}" y1="{b:.1f}" x2="{x:.1f}" y2="{y:.1f}"'
-            lines.append(f'<line {ends} stroke="{colour}" stroke-width="1.5" stroke-dasharray="2 4"/>')
-    marks = [_mark(*point, low, filled=False) for point in printed] + [_mark(*point, low, filled=True) for point in ours]
-    said, have = (
+    trained = [point for paper in PAPERS for point in _trained(paper)]
+    told = (
         "; ".join(f"{name} {psnr:.2f} dB with {weights:,} weights" for _, weights, psnr, name in points)
-        for points in (printed, ours)
+        for points in (printed, trained)
     )
-    alt = (
-        f"Scatter plot of PSNR on Set5 at scale 3 against convolution weights. Printed: {said}. Trained here: {have or 'none'}."
-    )
+    alt = "Scatter plot of PSNR on Set5 at scale 3 against convolution weights. Printed: {}. Trained here: {}."
+    alt = escape(alt.format(*(words or "none" for words in told)))
+    images = (f'<img class="only-{theme}" alt="{alt}" src="{_drawn(printed, trained, ink)}">' for theme, ink in INKS.items())
     return (
-        f'<figure class="srlib-standing"><svg viewBox="0 0 {SIZE[0]} {SIZE[1]}" role="img" aria-label="{escape(alt)}" '
-        f'fill="currentColor" font-size="13">{"".join([*_axes(low), *lines, *marks, *names])}</svg>'
+        f'<figure class="srlib-standing">{"".join(images)}'
         "<figcaption>PSNR on Set5 ×3 against convolution weights. Hollow: what the papers print. Filled: what we have trained, "
         "most of it narrow and all of it briefly; dotted: from our best to the paper's network.</figcaption></figure>"
     )
+
+
+def _drawn(printed: list[Point], trained: list[Point], ink: str) -> str:
+    """The scatter plot as an SVG image, with axes and words in one colour."""
+    colours = {f"{part}.color": ink for part in ("text", "xtick", "ytick")} | {"axes.edgecolor": ink, "axes.labelcolor": ink}
+    with plt.rc_context(colours | {"svg.hashsalt": "srlib", "svg.fonttype": "none", "font.size": 9}):
+        figure, axes = plt.subplots(figsize=(4.8, 3.6), layout="constrained")
+        for points, filled in ((printed, False), (trained, True)):
+            for paper, weights, psnr, _ in points:
+                face = COLOURS[paper] if filled else "none"
+                axes.plot(weights, psnr, "o", color=COLOURS[paper], markerfacecolor=face, markersize=6 if filled else 8)
+        for paper in PAPERS:
+            _, weights, psnr, _ = min(
+                (p for p in printed if p[0] == paper), key=lambda p: (p[1], -p[2])
+            )  # of the smallest the best
+            axes.annotate(TITLES[paper], (weights, psnr), (-8, 4), textcoords="offset points", ha="right")
+            if best := max((p for p in trained if p[0] == paper), key=lambda p: p[2], default=None):
+                axes.plot([best[1], weights], [best[2], psnr], ":", color=COLOURS[paper], linewidth=1.5, zorder=0)
+        axes.set(xscale="log", xlabel="convolution weights", ylabel="PSNR (dB)")
+        axes.grid(axis="y", color=ink, alpha=0.2)
+        axes.spines[["top", "right"]].set_visible(False)
+        file = io.BytesIO()
+        figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
+        plt.close(figure)
+    return f"data:image/svg+xml;base64,{base64.b64encode(file.getvalue()).decode()}"
 
 
 def _printed(paper: str) -> Iterable[Point]:
@@ -86,7 +100,7 @@ def _printed(paper: str) -> Iterable[Point]:
             yield paper, params(meta_model(MODELS[c.experiment])), c.number, c.experiment
 
 
-def _ours(paper: str) -> Iterable[Point]:
+def _trained(paper: str) -> Iterable[Point]:
     """Networks of that paper that we have trained, under its first protocol."""
     for name in runs().names(paper):
         experiment = get_experiment(name)
@@ -94,37 +108,3 @@ def _ours(paper: str) -> Iterable[Point]:
             continue  # what a network was on its way
         if ours := runs().find(name, *CELL, experiment.protocols[0]):
             yield paper, params(meta_model(experiment.make)), ours.value, name
-
-
-def _place(weights: float, psnr: float, low: int) -> tuple[float, float]:
-    """Where a point stands: 10^3.5 to 10^7.5 weights, `low` to 35 dB."""
-    left, top, right, bottom = PLOT
-    return left + (math.log10(weights) - 3.5) / 4 * (right - left), bottom - (psnr - low) / (35 - low) * (bottom - top)
-
-
-def _colour(paper: str) -> str:
-    return "#{:02x}{:02x}{:02x}".format(*(round(255 * part) for part in COLOURS[paper]))
-
-
-def _mark(paper: str, weights: int, psnr: float, name: str, low: int, filled: bool) -> str:
-    x, y = _place(weights, psnr, low)
-    look = f'fill="{_colour(paper)}"' if filled else f'fill="none" stroke="{_colour(paper)}" stroke-width="2.5"'
-    return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{5 if filled else 6}" {look}><title>{name}: {psnr:.2f} dB</title></circle>'
-
-
-def _text(x: float, y: float, words: str, anchor: str = "middle") -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{words}</text>'
-
-
-def _axes(low: int) -> Iterable[str]:
-    left, top, right, bottom = PLOT
-    for psnr in range(low, 36):
-        y = _place(1e4, psnr, low)[1]
-        yield f'<line x1="{left}" y1="{y:.1f}" x2="{right}" y2="{y:.1f}" stroke="currentColor" stroke-opacity="0.2"/>'
-        yield _text(left - 8, y + 4, str(psnr), "end")
-    for power, words in ((4, "10,000"), (5, "100,000"), (6, "1 million"), (7, "10 million")):
-        x = _place(10**power, low, low)[0]
-        yield f'<line x1="{x:.1f}" y1="{bottom}" x2="{x:.1f}" y2="{bottom + 5}" stroke="currentColor" stroke-opacity="0.5"/>'
-        yield _text(x, bottom + 20, words)
-    yield _text((left + right) / 2, bottom + 40, "convolution weights")
-    yield _text(left + 6, top + 14, "PSNR, dB", "start")
