@@ -195,7 +195,7 @@ ABSENT = (
     "jupytext",
     "matplotlib",
     "onnx",
-    "openvino",
+    "pyvips",
     "papermill",
     "png",
     "pooch",
