@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from test_models import SMALL, images, small
+from small_networks import SMALL, images, small
 
 from srlib.errors import InputError
 from srlib.images import imresize, rgb_to_ycbcr, ycbcr_to_rgb
