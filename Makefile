@@ -5,6 +5,7 @@ CORES ?= 2
 # A process for each core, of one thread each; tests of one group stay together.
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(CORES) --dist loadgroup
 # uv reads none of pip's settings: hand on where pip looks for packages, and take the newest wherever it lies, as pip does.
+# Where that is not enough, pip itself installs.
 UV = UV_INDEX_STRATEGY=unsafe-best-match UV_DEFAULT_INDEX=$${UV_DEFAULT_INDEX-$$PIP_INDEX_URL} \
   UV_INDEX=$${UV_INDEX-$$PIP_EXTRA_INDEX_URL} UV_FIND_LINKS=$${UV_FIND_LINKS-$$PIP_FIND_LINKS} $(BIN)/uv
 PAGE := file://$(CURDIR)/_build/html/index.html
@@ -55,5 +56,6 @@ clean:  ## remove what `make book` made, but not the environment
 	@echo "Making the environment in .venv (a minute or some, once)"
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt uv
-	@$(UV) pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[book,dev]'
+	@$(UV) pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[book,dev]' || \
+	  $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt --editable '.[book,dev]'
 	@touch $@

@@ -101,7 +101,7 @@ def train_options(wildcards, output):
 def missing_records():
     """What the chosen runs lack: the finished ones stay out of Snakemake's sight, so that nothing makes it train them again."""
     from srlib.records.plan import CPU_GROUPS, GROUPS, PROFILE, runs
-    from srlib.datasets import at_hand
+    from srlib.datasets import is_available
     from srlib.papers import get_experiment
     from srlib.records.record import Record, record_folder
     from torch import cuda
@@ -116,7 +116,7 @@ def missing_records():
     records = []
     for experiment in words("experiments") or dict.fromkeys(run.experiment for run in chosen):
         experiment = get_experiment(experiment)
-        if not DATA and not at_hand(experiment.data):
+        if not DATA and not is_available(experiment.data):
             print(f"{experiment.name} is left out: {experiment.data} is not at hand", file=sys.stderr)
             continue
         for seed in words("seeds") or dict.fromkeys([run.seed for run in chosen] or [0]):

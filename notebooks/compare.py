@@ -14,10 +14,7 @@
 # **Question.** PSNR says how far an output is from the original.
 # Where does the difference lie, and can you see it?
 
-# %% tags=["parameters"]
-train: bool = False  # unused here: nothing is trained, records are shown
-budget: float = 1.0  # unused here
-seed: int = 0  # unused here: a record is the one trained longest, then the first seed
+# %% tags=["parameters", "hide-input"]
 device: str = "auto"  # cpu, cuda or auto
 image: str = "butterfly"  # of Set5; a photograph stands in where Set5 is not at hand
 scale: int = 3  # 2, 3 or 4
@@ -25,12 +22,12 @@ protocol: str = "drrn"  # how the image is made small and scored
 experiments: list[str] = []  # networks to show; default: of each paper the one trained furthest
 live: bool = False  # show the explorer also where a live front end is not noticed by itself
 
-# %%
+# %% tags=["hide-input"]
 from srlib.figures.parameters import check_parameters
 
 check_parameters(globals())
 
-# %% tags=["hide-input"]
+# %%
 import os
 
 from IPython.display import Markdown, display
@@ -38,7 +35,7 @@ from IPython.display import Markdown, display
 from srlib.figures.crops import describe, view
 from srlib.figures.regions import Region
 from srlib.training.devices import choose_device
-from srlib.widgets.explorer_choices import leading
+from srlib.widgets.explorer_choices import most_trained
 from srlib.widgets.viewer import compare
 
 # %% [markdown]
@@ -57,12 +54,12 @@ from srlib.widgets.viewer import compare
 # ## Code
 
 # %%
-chosen = experiments or leading(scale)
+networks = experiments or most_trained(scale)
 METHODS = {"Bicubic": "bicubic", "VDSR (released)": "vdsr_official"}
-METHODS |= {name: name for name in chosen}
-why = "it has edges in every direction, thin lines and flat colours"
-place = Region(image, "Set5", scale, top=24, left=24, height=192, width=192, why=why)
-outputs = view(place, METHODS, protocol, choose_device(device))
+METHODS |= {name: name for name in networks}
+reason = "it has edges in every direction, thin lines and flat colours"
+region = Region(image, "Set5", scale, top=24, left=24, height=192, width=192, why=reason)
+outputs = view(region, METHODS, protocol, choose_device(device))
 
 # %% [markdown]
 # ## Result
@@ -75,7 +72,7 @@ outputs = view(place, METHODS, protocol, choose_device(device))
 # %%
 compare(outputs)
 
-# %% tags=["hide-input"]
+# %%
 display(Markdown(describe(outputs)))
 
 # %% [markdown]
@@ -104,9 +101,9 @@ from srlib.inference.enlarge import super_resolve
 from srlib.records.record import load_model
 
 small = imresize(outputs.scene.hr, 1 / scale)[:60, :60]  # or Image.open("your.png")
-models = {"Bicubic": None} | {name: load_model(name, scale) for name in chosen[:1]}
-mine = {name: super_resolve(small, model, scale) for name, model in models.items()}
-compare(mine, title="without an original")
+models = {"Bicubic": None} | {name: load_model(name, scale) for name in networks[:1]}
+enlarged = {name: super_resolve(small, model, scale) for name, model in models.items()}
+compare(enlarged, title="without an original")
 
 # %% [markdown]
 # ## What we learned

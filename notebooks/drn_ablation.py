@@ -16,7 +16,7 @@
 # Table 2 prints PSNR on Set5 ×3 "at 100th epoch" with and without distilling, and for the wide network (headed "DBN+", which must be DRN+).
 # For the losses the text sends the reader to "Fig.??", which the paper does not have.
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 train: bool = False  # True: train here and now; False: show the records
 budget: float = 0.02  # fraction of the recipe's iterations
 seed: int = 0  # of weights, patch order and augmentation
@@ -29,27 +29,25 @@ experiments: list[str] = [
 data: str = ""  # training set or folder; default: the experiment's
 runs: str = ""  # records of this run; default: below results/runs
 
-# %%
+# %% tags=["hide-input"]
 from srlib.figures.parameters import check_parameters
 
 check_parameters(globals())
 
-# %% tags=["hide-input"]
-import matplotlib.pyplot as plt
+# %%
 import pandas as pd
 from IPython.display import Markdown, display
-from pages.orderings import orders
 
 from srlib.datasets import is_available
+from srlib.figures.comparisons import loss_figure
+from srlib.figures.orderings import orders
 from srlib.figures.style import COLOURS, show, table, use_style
 from srlib.figures.tables import results_table
 from srlib.figures.text import summary
 from srlib.ledger.rows import ledger
 from srlib.models import meta_model, params
 from srlib.papers import EXPERIMENTS
-from srlib.papers.standin import SUFFIX
-from srlib.records.rerun import rerun
-from srlib.records.scores import runs as committed
+from srlib.records.run import rerun
 
 use_style()
 rows = ledger(("drn",))
@@ -75,13 +73,11 @@ FIGURES = {
 # "No RDBs" is read as the same blocks without distilled channels, d = 0: residual blocks. The paper's epoch is taken as 1,000 iterations,
 # an inference from the code it descends from ({doc}`/drn_open`). The comparison of the losses changes nothing but the loss.
 
-# %% tags=["hide-input"]
+# %%
 sizes = []
 for name in ("drn_x3_epoch100", "drn_plain_x3", "drn_plus_x3_epoch100", "drn_mse_x3"):
-    experiment = EXPERIMENTS[name]
-    network = meta_model(experiment.make)
-    sizes.append({"experiment": name, "weights": f"{params(network):,}", "depth": network.depth,
-                  "loss": experiment.recipe("published").loss})  # fmt: skip
+    network, loss = meta_model(EXPERIMENTS[name].make), EXPERIMENTS[name].recipe("published").loss
+    sizes.append({"experiment": name, "weights": f"{params(network):,}", "depth": network.depth, "loss": loss})
 missing = "DIV2K is not at hand: its stand-in trains the same networks on other images."
 display(Markdown("DIV2K is at hand." if is_available("DIV2K") else missing))
 table(pd.DataFrame(sizes), "The networks")
@@ -92,8 +88,8 @@ table(pd.DataFrame(sizes), "The networks")
 # One call for each network; a killed run goes on where it stopped when the same command is given again.
 
 # %%
-how = {"budget": budget, "device": device, "data": data, "runs": runs}
-fresh = rerun(experiments, "drn_ablation", seed=seed, **how) if train else None
+options = {"seed": seed, "budget": budget, "device": device, "data": data, "runs": runs}
+fresh = rerun(experiments, "drn_ablation", **options) if train else None
 if fresh:
     display(table(fresh.table(), "This run"))
 else:
@@ -102,7 +98,7 @@ else:
 # %% [markdown]
 # ## Result: Table 2
 
-# %% tags=["hide-input"]
+# %%
 LABELS = {"drn.t2.rdbs": "RDBs", "drn.t2.no_rdbs": "No RDBs", "drn.t2.drn_plus": "DBN+"}
 results_table(
     [row for row in rows if row.id in LABELS],
@@ -117,34 +113,20 @@ results_table(
 #
 # The curve of each loss on held-out images, from records at equal budget:
 
-# %% tags=["hide-input"]
-figure, ax = plt.subplots(layout="constrained")
-lines = {"drn_x3": ("absolute error", COLOURS["drn"]), "drn_mse_x3": ("squared error", COLOURS["vdsr"])}
-drawn = 0
-for name, (label, colour) in lines.items():
-    for found in committed().names():
-        if found.removesuffix(SUFFIX).rpartition("_w")[0] == name or found.removesuffix(SUFFIX) == name:
-            for (_, share, data), records in committed().groups(found).items():
-                curve = records[0].curve.dropna(subset="psnr")
-                ax.plot(curve.iteration, curve.psnr, color=colour, label=f"{label}: {found}, {data}, budget {share:g}")
-                drawn += 1
-if not drawn:
-    ax.text(0.5, 0.5, "no record of either yet", transform=ax.transAxes, ha="center", color="0.35")
-ax.set(xlabel="iterations", ylabel="PSNR on held-out images (dB)")
-if drawn:
-    ax.legend(fontsize="small")
-show(figure, "fig-drn-loss", **FIGURES["fig-drn-loss"])
+# %%
+losses = {"drn_x3": ("absolute error", COLOURS["drn"]), "drn_mse_x3": ("squared error", COLOURS["vdsr"])}
+show(loss_figure(losses), "fig-drn-loss", **FIGURES["fig-drn-loss"])
 
 # %% [markdown]
 # ## The claims of order
 
-# %% tags=["hide-input"]
+# %%
 display(Markdown(orders("drn", ("Table 2", "Section 2.5", "Section 3.3", "Figure ??"))))
 
 # %% [markdown]
 # ## What we learned
 
-# %% tags=["hide-input"]
+# %%
 display(Markdown(summary(row for row in rows if row.where == "Table 2")))
 
 # %% [markdown]

@@ -18,34 +18,37 @@
 # No figure below is drawn by hand.
 # The network runs once on a tiny image, every operation is noted, and the notes are drawn, with the channels that were seen.
 
-# %% tags=["parameters"]
-train: bool = False  # unused here: the structure does not depend on the weights
-budget: float = 1.0  # unused here
-seed: int = 0  # unused here
-device: str = "cpu"  # unused here
+# %% tags=["parameters", "hide-input"]
 scale: int = 3  # of the network that is drawn: 2, 3 or 4
 G: int = 3  # groups drawn; the paper has 6
 K: int = 3  # blocks a group drawn; the paper has 9
 
-# %%
+# %% tags=["hide-input"]
 from srlib.figures.parameters import check_parameters
 
 check_parameters(globals())
 
-# %% tags=["hide-input"]
-import matplotlib.pyplot as plt
+# %%
 import pandas as pd
 import torch
 from IPython.display import Markdown, display
 from torch import nn
 
-from srlib.figures.style import table, use_style
+from srlib.figures.structures import (
+    block_table,
+    channel_notes,
+    kernel_texts,
+    readings_table,
+    reconstruction_table,
+    shuffle_factor,
+)
+from srlib.figures.style import show, table, use_style
 from srlib.graphs.draw_structure import Drawing, figure
-from srlib.graphs.structure import Structure
 from srlib.graphs.tracing import trace
-from srlib.models import MODELS, params_total
+from srlib.models import MODELS, meta_model, params_total
 from srlib.models.drn import DRN, ResidualDistilling
 from srlib.papers import printed
+from srlib.papers.checks.drn import edsr_x4
 
 use_style()
 tiny = torch.zeros(1, 3, 4, 4)
@@ -104,83 +107,54 @@ for g in range(G):
     overview = overview.collapsed(f"groups.{g}")
 
 group = network.part(network.within("groups.0"))
-inside = group
 for k in range(K):
-    inside = inside.collapsed(f"groups.0.blocks.{k}")
+    group = group.collapsed(f"groups.0.blocks.{k}")
 
 block = network.part(network.within(f"groups.0.blocks.{K - 1}"))
-
-
-# %% tags=["hide-input"]
-def layers(s: Structure) -> dict[int, str]:
-    """The kernel of each convolution."""
-    return {i: f"{s.operations[i].kernel}×{s.operations[i].kernel}" for i in s.of_kind("convolution")}
-
-
-def channels(s: Structure) -> dict[int, str]:
-    """Channels in and out of each convolution, box and shuffle."""
-    few = s.of_kind("convolution", "module", "shuffle")
-    return {i: f"{s.operations[s.operations[i].inputs[0]].channels} → {s.operations[i].channels}" for i in few}
-
-
-def enlarges(s: Structure, i: int) -> int:
-    """The factor of a pixel shuffle, from its channels."""
-    return round((s.operations[s.operations[i].inputs[0]].channels / s.operations[i].channels) ** 0.5)
-
 
 # %% [markdown]
 # ## Result: Figure 3, the network
 
-# %% tags=["hide-input"]
-s = overview
-texts = layers(s) | {i: f"RDG {g}" for g, i in enumerate(s.of_kind("module"), start=1)}
-texts |= {i: f"shuffle ×{enlarges(s, i)}" for i in s.of_kind("shuffle")} | {0: "$I_{LR}$", len(s.operations) - 1: "$I_{SR}$"}
-figure(Drawing(s, "", texts, notes=channels(s)))
-plt.show()
+# %%
+texts = {i: f"RDG {g}" for g, i in enumerate(overview.of_kind("module"), start=1)}
+texts |= {i: f"shuffle ×{shuffle_factor(overview, i)}" for i in overview.of_kind("shuffle")}
+texts |= {0: "$I_{LR}$", len(overview.operations) - 1: "$I_{SR}$"}
+drawing = Drawing(overview, "", kernel_texts(overview) | texts, notes=channel_notes(overview))
+show(figure(drawing), "fig-drn-network", pd.DataFrame(), **FIGURES["fig-drn-network"])
 
 # %% [markdown]
 # ## Result: Figure 4, a residual distilling group
 
-# %% tags=["hide-input"]
-s = inside
-texts = layers(s) | {i: f"RDB {k}" for k, i in enumerate(s.of_kind("module"), start=1)}
-texts |= {0: "$Y_{g-1}$", len(s.operations) - 1: "$Y_g$"}
-figure(Drawing(s, "", texts, notes=channels(s)))
-plt.show()
+# %%
+texts = {i: f"RDB {k}" for k, i in enumerate(group.of_kind("module"), start=1)}
+texts |= {0: "$Y_{g-1}$", len(group.operations) - 1: "$Y_g$"}
+drawing = Drawing(group, "", kernel_texts(group) | texts, notes=channel_notes(group))
+show(figure(drawing), "fig-drn-group", pd.DataFrame(), **FIGURES["fig-drn-group"])
 
 # %% [markdown]
 # ## Result: Figure 5, a residual distilling block
 
-# %% tags=["hide-input"]
-s = block
-first, second = s.of_kind("slice")
-texts = layers(s) | {0: "$D_i$", len(s.operations) - 1: "$D_{i+1}$", first: "first $D_i$", second: "last $d$"}
-widths = {i: f"{s.operations[i].channels}" for i in (0, first, second, len(s.operations) - 1)}
-figure(Drawing(s, "", texts, notes=channels(s) | widths))
-plt.show()
+# %%
+first, second = block.of_kind("slice")
+texts = {0: "$D_i$", len(block.operations) - 1: "$D_{i+1}$", first: "first $D_i$", second: "last $d$"}
+notes = channel_notes(block) | {i: f"{block.operations[i].channels}" for i in texts}
+drawing = Drawing(block, "", kernel_texts(block) | texts, notes=notes)
+show(figure(drawing), "fig-drn-block", pd.DataFrame(), **FIGURES["fig-drn-block"])
 
 # %% [markdown]
 # Eq. 9 wants $D_{i+1} - D_i = d$. The channels of the full network's blocks, read off its graph:
 
-# %% tags=["hide-input"]
-full = trace(DRN(scale), tiny)
-blocks = [name for name, m in DRN(scale).named_modules() if isinstance(m, ResidualDistilling) and name.startswith("groups.0.")]
-rows = []
-for k, name in enumerate(blocks, start=1):
-    s = full.part(full.within(name))
-    D_i, D_next = s.operations[0].channels, s.operations[-1].channels
-    widths = [s.operations[i].channels for i in s.of_kind("convolution")]
-    added, new = (s.operations[i].channels for i in s.of_kind("slice"))
-    rows.append({"block": k, "in": D_i, "convolutions make": " → ".join(map(str, widths)), "added": added, "new": new,
-                 "out": D_next, "out − in": D_next - D_i})  # fmt: skip
-display(table(pd.DataFrame(rows), "Channels in a group of DRN, C = 64 and d = 8"))
-steps = {row["out − in"] for row in rows}
-display(
-    Markdown(
-        f"Every block adds **{', '.join(map(str, steps))}** channels. The network at ×{scale} has a depth of {full.depth} convolutions, "
-        f"{len(full.of_kind('addition'))} additions and {len(full.of_kind('concatenation'))} concatenations."
-    )
-)
+# %%
+full_size = trace(DRN(scale), tiny)
+blocks = [name for name, module in DRN(scale).groups[0].named_modules() if isinstance(module, ResidualDistilling)]
+channels = block_table(full_size, [f"groups.0.{name}" for name in blocks])
+table(channels, "Channels in a group of DRN, C = 64 and d = 8")
+
+# %%
+text = f"Every block adds **{', '.join(map(str, channels['out − in'].unique()))}** channels. "
+text += f"The network at ×{scale} has a depth of {full_size.depth} convolutions, "
+text += f"{len(full_size.of_kind('addition'))} additions and {len(full_size.of_kind('concatenation'))} concatenations."
+display(Markdown(text))
 
 # %% [markdown]
 # ## Result: Table 1, the reconstruction
@@ -188,19 +162,9 @@ display(
 # Printed: *conv input* $C \to C M M$, *PixelShuffle (×M)* $C M M \to C$, *conv output* $C \to 3$.
 # Read off the network at each scale, from the last addition on:
 
-# %% tags=["hide-input"]
-rows = []
-for factor in (2, 3, 4):
-    s = trace(DRN(factor, G=1, K=1), tiny)
-    for i in range(s.of_kind("addition")[-1] + 1, len(s.operations) - 1):
-        o = s.operations[i]
-        c_in = s.operations[o.inputs[0]].channels
-        conv = "conv output" if i == len(s.operations) - 2 else "conv input"
-        name = f"PixelShuffle (×{enlarges(s, i)})" if o.kind == "shuffle" else f"{conv}, {o.kernel} × {o.kernel}"
-        rows.append({"scale": f"×{factor}", "structure": name, "channels in": c_in, "channels out": o.channels})
-frame = pd.DataFrame(rows)
-frame["scale"] = frame.scale.where(~frame.scale.duplicated(), "")
-table(frame, "The reconstruction, C = 64")
+# %%
+networks = {factor: trace(DRN(factor, G=1, K=1), tiny) for factor in (2, 3, 4)}
+table(reconstruction_table(networks), "The reconstruction, C = 64")
 
 # %% [markdown]
 # At ×2 and ×3 this is the printed table with M = 2 and 3.
@@ -209,7 +173,7 @@ table(frame, "The reconstruction, C = 64")
 #
 # ## Result: the parameters
 #
-# EDSR at ×4 is rebuilt from its structure: 256 filters, 32 residual blocks of two 3 × 3 convolutions with bias, one convolution
+# EDSR at ×4 is counted from its structure (`edsr_x4`): 256 filters, 32 residual blocks of two 3 × 3 convolutions with bias, one convolution
 # after them, an upsampler of two stages, one convolution to RGB. Its shifts by the mean colour are fixed and do not count.
 
 
@@ -225,52 +189,43 @@ def single_stage(model: DRN) -> DRN:
     return model
 
 
+# %%
 def full_width(model: DRN) -> DRN:
     """Blocks whose inner convolutions have as many channels as their input, not half."""
-    for block in (m for m in model.modules() if isinstance(m, ResidualDistilling)):
+    for block in (module for module in model.modules() if isinstance(module, ResidualDistilling)):
         D_i, out = block.D_i, block.expand.out_channels
         block.reduce, block.conv = nn.Conv2d(D_i, D_i, 1), conv(D_i, D_i)
         block.expand = nn.Conv2d(D_i, out, 1)
     return model
 
 
+# %%
 with torch.device("meta"):  # shapes without memory
-    body = [conv(256, 256) for _ in range(2 * 32 + 1)]
-    edsr = nn.Sequential(conv(3, 256), *body, conv(256, 4 * 256), conv(256, 4 * 256), conv(256, 3))
     readings = {
         "as here: half width, fusion a group, two stages": (DRN(4), DRN(4, C=256)),
         "fusion at the end of each block": (DRN(4, fusion="block"), DRN(4, C=256, fusion="block")),
         "one stage at ×4": (single_stage(DRN(4)), single_stage(DRN(4, C=256))),
         "inner convolutions of full width": (full_width(DRN(4)), full_width(DRN(4, C=256))),
     }
-    ours = {n: make for n, make in MODELS.items() if n.startswith(("drn_x", "drn_plus_x"))}
-    sizes = {name: params_total(make()) for name, make in ours.items()}
-of_edsr = params_total(edsr)
 
-# %% tags=["hide-input"]
-rows, saved = [], {}
-for name, (drn, drn_plus) in readings.items():
-    count = params_total(drn_plus)
-    saved[name] = 100 * (1 - count / of_edsr)
-    rows.append(
-        {
-            "structure": name,
-            "DRN": f"{params_total(drn):,}",
-            "DRN+": f"{count:,}",
-            "DRN+ against EDSR": f"{-saved[name]:+.1f} %",
-        }
-    )
-display(table(pd.DataFrame(rows), f"Parameters at ×4 under four readings; EDSR has {of_edsr:,}"))
-stated = printed("drn.f2.parameters")  # percent, in Section 3.3
-near = [name for name, percent in saved.items() if round(percent) == stated]
-display(
-    Markdown(
-        f"Section 3.3 says {stated:.0f} % fewer. **{len(near)} of {len(saved)} readings** give that: {'; '.join(near)}. "
-        f"With the reading of this book it is **{next(iter(saved.values())):.1f} %**."
-    )
-)
-rows = [{"structure": name, "parameters": f"{count:,}"} for name, count in sizes.items()]
-table(pd.DataFrame(rows), "All that is trained, in the published variants")
+# %%
+counts = readings_table(readings, edsr_x4())
+formats = {"DRN": "{:,}", "DRN+": "{:,}", "DRN+ against EDSR": "{:+.1f} %"}
+table(counts, f"Parameters at ×4 under four readings; EDSR has {edsr_x4():,}").format(formats)
+
+# %%
+percent_fewer = printed("drn.f2.parameters")  # in Section 3.3
+fewer = -counts.set_index("structure")["DRN+ against EDSR"]
+equal = [name for name, percent in fewer.items() if round(percent) == percent_fewer]
+text = f"Section 3.3 says {percent_fewer:.0f} % fewer. "
+text += f"**{len(equal)} of {len(fewer)} readings** give that: {'; '.join(equal)}. "
+text += f"With the reading of this book it is **{fewer.iloc[0]:.1f} %**."
+display(Markdown(text))
+
+# %%
+variants = {name: meta_model(make) for name, make in MODELS.items() if name.startswith(("drn_x", "drn_plus_x"))}
+sizes = [{"structure": name, "parameters": f"{params_total(model):,}"} for name, model in variants.items()]
+table(pd.DataFrame(sizes), "All that is trained, in the published variants")
 
 # %% [markdown]
 # ## What we learned

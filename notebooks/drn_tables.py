@@ -16,7 +16,7 @@
 # The text that we have holds the rows at ×3, the ×2 and ×4 cells of one quoted method, and blanks where DRN's own Urban100 and Manga109
 # numbers should be.
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 train: bool = False  # True: train here and now; False: show the records
 budget: float = 1.0  # fraction of the recipe's iterations
 seed: int = 0  # of weights, patch order and augmentation
@@ -26,19 +26,19 @@ compare: list[str] = ["drn_x3_c32_g2_k3", "bicubic"]  # compared image by image
 data: str = ""  # training set or folder; default: the experiment's
 runs: str = ""  # records of this run; default: below results/runs
 
-# %%
+# %% tags=["hide-input"]
 from srlib.figures.parameters import check_parameters
 
 check_parameters(globals())
 
-# %% tags=["hide-input"]
+# %%
 from IPython.display import Markdown, display
 
 from srlib.figures.style import table, use_style
 from srlib.figures.tables import cells, compared, image_scores, other_runs, results_table
 from srlib.figures.text import summary
 from srlib.ledger.rows import ledger
-from srlib.records.rerun import rerun
+from srlib.records.run import rerun
 
 use_style()
 rows = ledger(("drn",))
@@ -59,8 +59,8 @@ rows = ledger(("drn",))
 # One call for each network; a killed run goes on where it stopped when the same command is given again.
 
 # %%
-how = {"budget": budget, "device": device, "data": data, "runs": runs}
-fresh = rerun(experiments, "drn_tables", seed=seed, **how) if train else None
+options = {"seed": seed, "budget": budget, "device": device, "data": data, "runs": runs}
+fresh = rerun(experiments, "drn_tables", **options) if train else None
 if fresh:
     display(table(fresh.table(), "This run"))
 else:
@@ -69,14 +69,14 @@ else:
 # %% [markdown]
 # ## Result: Table 3
 
-# %% tags=["hide-input", "full-width"]
+# %% tags=["full-width"]
 table_3 = sorted(cells(rows, "Table 3"), key=lambda row: row.scale)
 results_table([row for row in table_3 if row.scale == 3], "DRN, Table 3: PSNR (dB) / SSIM at ×3")
 
 # %% [markdown]
 # One quoted method has its ×2 and ×4 cells crowded into the same line of the text:
 
-# %% tags=["hide-input", "full-width"]
+# %% tags=["full-width"]
 results_table([row for row in table_3 if row.scale != 3], "DRN, Table 3: what there is at ×2 and ×4", best_along="")
 
 # %% [markdown]
@@ -84,7 +84,7 @@ results_table([row for row in table_3 if row.scale != 3], "DRN, Table 3: what th
 #
 # Narrow networks, trained on two CPU cores. They prove the path from training to score; they are not the paper's networks.
 
-# %% tags=["hide-input"]
+# %%
 other_runs("drn", ("rgb_floaty", "lapsrn"))
 
 # %% [markdown]
@@ -94,23 +94,21 @@ other_runs("drn", ("rgb_floaty", "lapsrn"))
 # Below two records are compared on the same images, with the mean difference and its 95 % interval (bootstrap over images);
 # `compare` in the parameters chooses them.
 
-# %% tags=["hide-input"]
-for part in compared(*compare, "lapsrn"):
-    display(part)
+# %%
+display(*compared(*compare, "lapsrn"))
 
 # %% [markdown]
 # The scores behind every mean, to unfold:
 
-# %% tags=["hide-input"]
+# %%
 for protocol in ("rgb_floaty", "lapsrn"):
-    for part in image_scores("drn", protocol):
-        display(part)
+    display(*image_scores("drn", protocol))
 
 # %% [markdown]
 # ## What we learned
 
-# %% tags=["hide-input"]
-display(Markdown(summary(row for row in rows if row.where in ("Table 3",))))
+# %%
+display(Markdown(summary(row for row in rows if row.where == "Table 3")))
 
 # %% [markdown]
 # * Some cells cannot be right, whoever measured them: {doc}`/drn_open` has each with the arithmetic that shows it.

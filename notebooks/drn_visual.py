@@ -19,25 +19,22 @@
 # The caption is followed: the text speaks of texture on windows, and of the two only 074 is a facade of small panes.
 # The text does not say beside which methods; those of its Table 3 are listed here.
 
-# %% tags=["parameters"]
-train: bool = False  # unused here: nothing is trained, records are shown
-budget: float = 1.0  # unused here
-seed: int = 0  # unused here: a record is the one trained longest, then the first seed
+# %% tags=["parameters", "hide-input"]
 device: str = "auto"  # cpu, cuda or auto
 others: list[str] = []  # further experiments to show where they have a record, such as rlcsc_k25
 
-# %%
+# %% tags=["hide-input"]
 from srlib.figures.parameters import check_parameters
 
 check_parameters(globals())
 
-# %% tags=["hide-input"]
-import matplotlib.pyplot as plt
+# %%
+import pandas as pd
 from IPython.display import Markdown, display
 
 from srlib.figures.crops import crop_figure, describe, least_errors, scores_table, view
 from srlib.figures.regions import REGIONS, grow_to_square
-from srlib.figures.style import table, use_style
+from srlib.figures.style import show, table, use_style
 from srlib.training.devices import choose_device
 from srlib.widgets.viewer import compare
 
@@ -147,14 +144,13 @@ views = [view(grow_to_square(region, 160), METHODS, "rgb_floaty", choose_device(
 # > most methods can't recover texture on the windows. In contrast, our DRN can better alleviate blurring artifacts and recover
 # > details
 
-# %% tags=["hide-input"]
-figure = crop_figure(views[0])
-plt.show()
+# %%
+show(crop_figure(views[0]), "fig-drn-visual-img074", pd.DataFrame(), **FIGURES["fig-drn-visual-img074"])
 
-# %% tags=["hide-input"]
+# %%
 display(Markdown(describe(views[0])))
 
-# %% tags=["hide-input"]
+# %%
 compare(views[0])
 
 # %% [markdown]
@@ -162,14 +158,13 @@ compare(views[0])
 #
 # > the DRN our proposed have accurately recoverd the lines.
 
-# %% tags=["hide-input"]
-figure = crop_figure(views[1])
-plt.show()
+# %%
+show(crop_figure(views[1]), "fig-drn-visual-img027", pd.DataFrame(), **FIGURES["fig-drn-visual-img027"])
 
-# %% tags=["hide-input"]
+# %%
 display(Markdown(describe(views[1])))
 
-# %% tags=["hide-input"]
+# %%
 compare(views[1])
 
 # %% [markdown]
@@ -178,14 +173,13 @@ compare(views[1])
 # > although most methods have different degrees of blurring on the word "with", the DRN accurately removes the blurs in the picture
 # > that people can recognize that the word is "with".
 
-# %% tags=["hide-input"]
-figure = crop_figure(views[2])
-plt.show()
+# %%
+show(crop_figure(views[2]), "fig-drn-visual-ppt3", pd.DataFrame(), **FIGURES["fig-drn-visual-ppt3"])
 
-# %% tags=["hide-input"]
+# %%
 display(Markdown(describe(views[2])))
 
-# %% tags=["hide-input"]
+# %%
 compare(views[2])
 
 # %% [markdown]
@@ -193,14 +187,13 @@ compare(views[2])
 #
 # > our DRN accurately restores the lines and removes the blur almost.
 
-# %% tags=["hide-input"]
-figure = crop_figure(views[3])
-plt.show()
+# %%
+show(crop_figure(views[3]), "fig-drn-visual-img059", pd.DataFrame(), **FIGURES["fig-drn-visual-img059"])
 
-# %% tags=["hide-input"]
+# %%
 display(Markdown(describe(views[3])))
 
-# %% tags=["hide-input"]
+# %%
 compare(views[3])
 
 # %% [markdown]
@@ -209,14 +202,14 @@ compare(views[3])
 # PSNR and SSIM are the whole image's.
 # The error is that of the rectangle alone: the root of the mean square of the difference in luma, which the maps above show.
 
-# %% tags=["hide-input"]
-numbers = scores_table(views)
+# %%
+crop_scores = scores_table(views)
 formats = {"PSNR": "{:.2f}", "SSIM": "{:.4f}", "error in the rectangle": "{:.1f}"}
 caption = "Whole image: PSNR (dB) and SSIM under the rgb_floaty protocol. Rectangle: error of luma (grey levels)"
-table(numbers, caption).format(formats, na_rep="–")
+table(crop_scores, caption).format(formats, na_rep="–")
 
-# %% tags=["hide-input"]
-display(Markdown(least_errors(numbers)))
+# %%
+display(Markdown(least_errors(crop_scores)))
 
 # %% [markdown]
 # ## What we learned

@@ -17,7 +17,7 @@
 # The depth is $d = (1 + 2U)B + 1$ (Eq. 7). Parameters grow with B alone, because a block's units share theirs.
 # The text names ten structures and colours the grid by the PSNR on Set5 at ×3; we add B1U9, which Table 2 has.
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 train: bool = False  # True: train here and now; False: show the records
 budget: float = 0.15  # fraction of the recipe's iterations
 seed: int = 0  # of weights, patch order and augmentation
@@ -29,27 +29,27 @@ experiments: list[str] = []  # networks by name, in place of B, U and width
 data: str = ""  # training set or folder; default: the experiment's
 runs: str = ""  # records of this run; default: below results/runs
 
-# %%
+# %% tags=["hide-input"]
 from srlib.figures.parameters import check_parameters
 
 check_parameters(globals())
 
-# %% tags=["hide-input"]
+# %%
 from itertools import product
 
 import pandas as pd
 from IPython.display import Markdown, display
-from pages.orderings import orders
 
-from srlib.figures.differences import difference_figure, difference_table
-from srlib.figures.style import COLOURS, grid_figure, show, table, use_style
-from srlib.figures.sweeps import PAPER_SIZE, depth_of, sweep, sweep_figure, sweep_table
-from srlib.ledger.comparisons import ci_half_width, evidence_on, full_size_name
+from srlib.figures.comparisons import difference_figure, difference_table
+from srlib.figures.grid import grid_figure, grid_panels, grid_points, grid_summary, structure_name, structure_sweep
+from srlib.figures.orderings import orders
+from srlib.figures.style import COLOURS, show, table, use_style
+from srlib.figures.sweeps import sweep_figure, sweep_table
 from srlib.models import params
-from srlib.papers import claims, get_experiment
-from srlib.papers.drrn import GRID, experiment
+from srlib.papers import get_experiment
+from srlib.papers.drrn import experiment
 from srlib.papers.orderings import ORDERS
-from srlib.records.rerun import rerun
+from srlib.records.run import rerun
 
 use_style()
 
@@ -99,13 +99,12 @@ FIGURES = {
 # Narrow variants (16 filters in place of 128, T91 alone, ×3 alone) make the experiment small enough for two CPU cores.
 # Their level is not the paper's, so they have a panel of their own, and what holds for them need not hold for the paper's networks.
 
-# %% tags=["hide-input"]
-structures = [get_experiment(name) for name in experiments]
-structures = structures or [experiment(b, u, width) for b, u in product(B, U)]
+# %%
+structures = [get_experiment(name) for name in experiments] or [experiment(b, u, width) for b, u in product(B, U)]
 rows = []
-for e in structures:
-    model = e.make()
-    rows.append({"experiment": e.name, "depth d": model.depth, "convolution weights": params(model)})
+for structure in structures:
+    network = structure.make()
+    rows.append({"experiment": structure.name, "depth d": network.depth, "convolution weights": params(network)})
 table(pd.DataFrame(rows), "The structures of this run")
 
 # %% [markdown]
@@ -114,8 +113,9 @@ table(pd.DataFrame(rows), "The structures of this run")
 # One call for each structure; a killed run goes on where it stopped when the same command is given again.
 
 # %%
-how = {"budget": budget, "device": device, "data": data, "runs": runs}
-fresh = rerun([e.name for e in structures], "drrn_BU_grid", seed=seed, **how) if train else None
+names = [structure.name for structure in structures]
+options = {"seed": seed, "budget": budget, "device": device, "data": data, "runs": runs}
+fresh = rerun(names, "drrn_BU_grid", **options) if train else None
 if fresh:
     display(table(fresh.table(), "This run"))
 else:
@@ -124,51 +124,34 @@ else:
 # %% [markdown]
 # ## Result: Figure 6
 
-# %% tags=["hide-input"]
-asked = {(e.arguments["B"], e.arguments["U"]) for e in (structures if fresh else ())}
-dials = {f"B{b}U{u}": (b, u) for b, u in sorted(asked | set(GRID))}
-named = {(name, depth_of(f"drrn_b{b}u{u}")): f"drrn_b{b}u{u}" for name, (b, u) in dials.items()}
-scores = [c for c in claims("drrn") if (c.kind, c.metric, c.dataset, c.scale) == ("measured", "psnr", "Set5", 3)]
-printed = {c.experiment: c.number for c in scores}
-published = {place: printed[name] for place, name in named.items() if name in printed}
-points = sweep(named, published, "Set5", 3, "drrn", fresh)
-points[["B", "U"]] = [dials[series] for series in points.series]
-
-# %% tags=["hide-input"]
-longest = points.groupby(["panel", "source"]).iterations.transform("max")  # runs of different length are not averaged
-mean = points[points.iterations == longest].groupby(["panel", "source", "B", "U"], sort=False).psnr.mean().reset_index()
-grids = points.groupby("panel").agg(networks=("experiment", "nunique"), fresh=("source", lambda s: "this run" in set(s)))
-shown = list(dict.fromkeys([PAPER_SIZE, *grids[(grids.networks > 2) | grids.fresh].index]))
-show(grid_figure(mean, {panel: panel for panel in shown}), "fig-bu-grid", points, **FIGURES["fig-bu-grid"])
+# %%
+new_structures = [(s.arguments["B"], s.arguments["U"]) for s in structures] if fresh else []
+points = grid_points(new_structures, fresh)
+panels = grid_panels(points)
+show(grid_figure(points, panels), "fig-bu-grid", points, **FIGURES["fig-bu-grid"])
 
 # %% [markdown]
 # Depth against PSNR shows the same points along one line: if only depth counts, the three curves fall on each other.
 # Small dashes are single seeds. Bars are 95 % intervals of the means over seeds, from the scatter of the seeds of a panel's networks of like depth.
 
-# %% tags=["hide-input"]
+# %%
 CURVES = {
     "B turned, U = 3": [(b, 3) for b in (1, 2, 3, 4)],
     "U turned, B = 3": [(3, u) for u in (1, 2, 3, 4, 8)],
     "U turned, B = 1": [(1, u) for u in (3, 9, 25)],
     "B17U1": [(17, 1)],
 }
-curves = {(curve, depth_of(f"drrn_b{b}u{u}")): f"drrn_b{b}u{u}" for curve, several in CURVES.items() for b, u in several}
-along = sweep(curves, {place: printed[name] for place, name in curves.items() if name in printed}, "Set5", 3, "drrn", fresh)
-along = along[along.panel.isin(shown)]
 colours = dict(zip(CURVES, (COLOURS["drrn"], COLOURS["vdsr"], COLOURS["dsrn"], "0.3"), strict=True))
+along_depth = structure_sweep(CURVES, fresh)
+along_depth = along_depth[along_depth.panel.isin(panels)]
 
-# %% tags=["hide-input"]
-show(
-    sweep_figure(along, "depth d (convolutions)", (8, 15, 22, 29, 52), colours),
-    "fig-bu-depth",
-    along,
-    **FIGURES["fig-bu-depth"],
-)
+# %%
+depth_figure = sweep_figure(along_depth, "depth d (convolutions)", (8, 15, 22, 29, 52), colours)
+show(depth_figure, "fig-bu-depth", along_depth, **FIGURES["fig-bu-depth"])
 
-# %% tags=["hide-input"]
-table(
-    sweep_table(points[points.panel.isin(shown)], "depth"), "PSNR on Set5 ×3 (dB) under the drrn protocol: published and ours"
-)
+# %%
+psnr_table = sweep_table(points[points.panel.isin(panels)], "depth")
+table(psnr_table, "PSNR on Set5 ×3 (dB) under the drrn protocol: published and ours")
 
 # %% [markdown]
 # ## The claims of order
@@ -177,67 +160,39 @@ table(
 # {ref}`decides <decision-rule>`, and over that of the test images. The mean over a claim's pairs has one as wide as a single pair's, since
 # runs of one seed see the same patches. *Comparable* is a difference within ±0.05 dB.
 
-# %% tags=["hide-input"]
+# %%
 CLAIMS = {
-    "deeper is better": "drrn.f6.order.deeper",
-    "comparable at like depth": "drrn.f6.order.same_depth",
-    "comparable at 52 layers": "drrn.f6.order.three_alike",
-    "more recursions are better": "drrn.f1.order.b1u25",
+    "deeper is better": ORDERS["drrn.f6.order.deeper"],
+    "comparable at like depth": ORDERS["drrn.f6.order.same_depth"],
+    "comparable at 52 layers": ORDERS["drrn.f6.order.three_alike"],
+    "more recursions are better": ORDERS["drrn.f1.order.b1u25"],
 }
-compared = {says: ORDERS[claim] for says, claim in CLAIMS.items()}
 
 
-def pair_of(difference):
-    """As the paper writes the two."""
-    names = (difference.better, difference.worse)
-    return " − ".join(full_size_name(name).removeprefix("drrn_").upper() for name in names)
+def pair_name(difference):
+    """The two structures as the paper writes them."""
+    return f"{structure_name(difference.better)} − {structure_name(difference.worse)}"
 
 
-# %% tags=["hide-input"]
-show(
-    difference_figure(compared, "drrn", pair_of),
-    "fig-bu-differences",
-    difference_table(compared, "drrn", pair_of),
-    **FIGURES["fig-bu-differences"],
-)
+# %%
+differences = difference_table(CLAIMS, "drrn", pair_name)
+show(difference_figure(CLAIMS, "drrn", pair_name), "fig-bu-differences", differences, **FIGURES["fig-bu-differences"])
 
-# %% tags=["hide-input"]
+# %%
 table(
-    difference_table(compared, "drrn", pair_of, ("Set5", "Set14")),
+    difference_table(CLAIMS, "drrn", pair_name, ("Set5", "Set14")),
     "Differences of PSNR at ×3 (dB): ± half the 95 % interval over seeds, and the interval over images",
 )
 
-# %% tags=["hide-input"]
+# %%
 display(Markdown(orders("drrn", ("Figure 6",))))
 
 # %% [markdown]
 # ## What we learned
 
-# %% tags=["hide-input"]
-text = "No narrow structures have been trained alike yet."
-if len(shown) > 1 and not (narrow := points[(points.panel == shown[1]) & (points.source == "record")]).empty:
-    made = narrow.groupby("experiment").psnr.mean().to_frame()
-    made["depth"] = [get_experiment(name).make().depth for name in made.index]
-    made["weights"] = [params(get_experiment(name).make()) for name in made.index]
-    rank = made.corr("spearman").psnr
-    text = (
-        f"Among our {len(made)} structures of {shown[1]}, PSNR is rank-correlated with depth by **{rank.depth:+.2f}** and with the number "
-        f"of weights by **{rank.weights:+.2f}**."
-    )
-    for pair in [
-        pair
-        for says in ("comparable at like depth", "comparable at 52 layers")
-        for pair in evidence_on(compared[says], "Set5")[:1]
-    ]:
-        (deviation, freedom), _ = pair.seed_stds
-        if freedom:
-            enough = next(n for n in range(2, 1000) if ci_half_width(pair.seed_stds, (n, n)) < 0.05)
-            text += (
-                f" Seeds of networks as deep as {full_size_name(pair.better).removeprefix('drrn_').upper()} scatter by {deviation:.3f} dB (standard "
-                f"deviation, {freedom} degrees of freedom): two of them with two seeds each must differ by "
-                f"{ci_half_width(pair.seed_stds, (2, 2)):.2f} dB to be told apart, and at least {enough} seeds each are needed to call them comparable."
-            )
-display(Markdown(text))
+# %%
+comparable = [CLAIMS["comparable at like depth"], CLAIMS["comparable at 52 layers"]]
+display(Markdown(grid_summary(points, panels, comparable)))
 
 # %% [markdown]
 # * The full-width structures of the figure stand as *not run* above until they have been trained; nothing here fills them in.

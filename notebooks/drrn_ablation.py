@@ -16,7 +16,7 @@
 # Figure 8's caption names four structures at three depths; Table 4 prints five at the largest depth. We train five at three.
 # VDSR here is a plain network with batch normalisation, 128 filters wide, so that it has as many weights as DRRN without sharing (NS).
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 train: bool = False  # True: train here and now; False: show the records
 budget: float = 0.15  # fraction of the recipe's iterations
 seed: int = 0  # of weights, patch order and augmentation
@@ -29,30 +29,29 @@ experiments: list[str] = [
 data: str = ""  # training set or folder; default: the experiment's
 runs: str = ""  # records of this run; default: below results/runs
 
-# %%
+# %% tags=["hide-input"]
 from srlib.figures.parameters import check_parameters
 
 check_parameters(globals())
 
-# %% tags=["hide-input"]
+# %%
 import pandas as pd
 from IPython.display import Markdown, display
-from pages.orderings import orders
 
-from srlib.figures.curves import curve_figure, curves
-from srlib.figures.differences import difference_figure, difference_table
+from srlib.figures.comparisons import curve_figure, curves, difference_figure, difference_table
+from srlib.figures.grid import components_summary
+from srlib.figures.orderings import orders
 from srlib.figures.style import COLOURS, show, table, use_style
 from srlib.figures.sweeps import depth_of, sweep, sweep_figure, sweep_table
 from srlib.figures.tables import cells, results_table
 from srlib.figures.text import summary
-from srlib.ledger.comparisons import evidence_on, full_size_name, mean_difference
+from srlib.ledger.comparisons import full_size_name
 from srlib.ledger.rows import ledger
 from srlib.models import MODELS, meta_model, params
 from srlib.papers.orderings import ORDERS, Order
-from srlib.records.rerun import rerun
+from srlib.records.run import rerun
 
 use_style()
-rows = ledger(("drrn",))
 
 # %% tags=["hide-input"]
 # Captions, and what is seen for those who cannot see it.
@@ -106,19 +105,21 @@ FIGURES = {
 #
 # Equal depth is counted on the networks, not assumed:
 
-# %% tags=["hide-input"]
+# %%
 SERIES = {
-    "VDSR": ("vdsr_bn_d16_w128", "vdsr_bn_d22_w128", "vdsr_bn_d28_w128"),
-    **{
-        label: tuple(f"drrn_{name}b3u{U}" for U in (2, 3, 4))
-        for label, name in (("NS_C", "ns_c_"), ("NS", "ns_"), ("C", "c_"), ("DRRN", ""))
-    },
+    "VDSR": [f"vdsr_bn_d{depth}_w128" for depth in (16, 22, 28)],
+    "NS_C": [f"drrn_ns_c_b3u{U}" for U in (2, 3, 4)],
+    "NS": [f"drrn_ns_b3u{U}" for U in (2, 3, 4)],
+    "C": [f"drrn_c_b3u{U}" for U in (2, 3, 4)],
+    "DRRN": [f"drrn_b3u{U}" for U in (2, 3, 4)],
 }
+
+# %%
 sizes = []
-for label, names in SERIES.items():
+for structure, names in SERIES.items():
     for name in names:
         network = meta_model(MODELS[name])
-        sizes.append({"structure": label, "experiment": name, "depth": network.depth, "weights": f"{params(network):,}"})
+        sizes.append({"structure": structure, "experiment": name, "depth": network.depth, "weights": f"{params(network):,}"})
 table(pd.DataFrame(sizes), "The fifteen networks of Figure 8")
 
 # %% [markdown]
@@ -127,8 +128,8 @@ table(pd.DataFrame(sizes), "The fifteen networks of Figure 8")
 # One call for each network; a killed run goes on where it stopped when the same command is given again.
 
 # %%
-how = {"budget": budget, "device": device, "data": data, "runs": runs}
-fresh = rerun(experiments, "drrn_ablation", seed=seed, **how) if train else None
+options = {"seed": seed, "budget": budget, "device": device, "data": data, "runs": runs}
+fresh = rerun(experiments, "drrn_ablation", **options) if train else None
 if fresh:
     display(table(fresh.table(), "This run"))
 else:
@@ -137,35 +138,34 @@ else:
 # %% [markdown]
 # ## Result: Figure 8
 
-# %% tags=["hide-input"]
-experiments_at = {(label, depth_of(name)): name for label, names in SERIES.items() for name in names}
-deepest = max(depth for _, depth in experiments_at)
-columns = dict(zip(SERIES, ("vdsr", "drrn_ns_c", "drrn_ns", "drrn_c", "drrn"), strict=True))
-values = {row.id: float(row.published) for row in rows if row.where == "Table 4" and row.metric == "psnr"}
-published = {(label, deepest): values[f"drrn.t4.{column}"] for label, column in columns.items()}
-points = sweep(experiments_at, published, "Set5", 3, "drrn", fresh)
+# %%
+table_4 = cells(ledger(("drrn",)), "Table 4")
+columns = dict(zip(("vdsr", "drrn_ns_c", "drrn_ns", "drrn_c", "drrn"), SERIES, strict=True))  # of Table 4
+printed = {columns[row.id.removeprefix("drrn.t4.")]: float(row.published) for row in table_4}
+
+# %%
+experiment_at = {(structure, depth_of(name)): name for structure, names in SERIES.items() for name in names}
+depths = sorted({depth for _, depth in experiment_at})
+published = {(structure, depths[-1]): psnr for structure, psnr in printed.items()}
+points = sweep(experiment_at, published, "Set5", 3, "drrn", fresh)
+
+# %%
 colours = {"VDSR": COLOURS["vdsr"], "NS_C": "C9", "NS": COLOURS["dsrn"], "C": COLOURS["rlcsc"], "DRRN": COLOURS["drrn"]}
+components_figure = sweep_figure(points, "depth d (convolutions)", depths, colours)
+show(components_figure, "fig-drrn-components", points, **FIGURES["fig-drrn-components"])
 
-# %% tags=["hide-input"]
-show(
-    sweep_figure(points, "depth d (convolutions)", [depth for _, depth in experiments_at], colours),
-    "fig-drrn-components",
-    points,
-    **FIGURES["fig-drrn-components"],
-)
-
-# %% tags=["hide-input"]
+# %%
 table(sweep_table(points, "depth"), "PSNR on Set5 ×3 (dB), protocol drrn")
 
 # %% [markdown]
 # ## Result: Table 4
 
-# %% tags=["hide-input"]
+# %%
 results_table(
-    cells(rows, "Table 4"),
+    table_4,
     "DRRN, Table 4: PSNR (dB) at B = 3, U = 4",
     line=lambda row: (f"{row.dataset} ×{row.scale}",),
-    column=lambda row: {f"drrn.t4.{column}": label for label, column in columns.items()}[row.id],
+    column=lambda row: columns[row.id.removeprefix("drrn.t4.")],
     heads=("",),
 )
 
@@ -175,8 +175,8 @@ results_table(
 # The paper says that the multi-path mode "facilitates the learning" (Section 3.1). If so, the curve of DRRN should rise earlier than
 # that of C, and NS earlier than NS_C. At the largest depth, on held-out images, never on a test set:
 
-# %% tags=["hide-input"]
-learning = curves({label: name for (label, depth), name in experiments_at.items() if depth == deepest})
+# %%
+learning = curves({structure: names[-1] for structure, names in SERIES.items()})
 show(curve_figure(learning, colours), "fig-drrn-curves", learning, **FIGURES["fig-drrn-curves"])
 
 # %% [markdown]
@@ -187,66 +187,49 @@ show(curve_figure(learning, colours), "fig-drrn-curves", learning, **FIGURES["fi
 # The mean over a claim's pairs has one as wide as a single pair's, since runs of one seed see the same patches and share their luck.
 # For "comparable or even better" that side starts at −0.05 dB. The last two groups are cleaner comparisons, which the paper does not make.
 
-# %% tags=["hide-input"]
+# %%
 CLAIMS = {
-    "local residuals help": "drrn.f8.order.local_residuals",
-    "shared weights do not hurt": "drrn.f8.order.recursive",
-    "multi-path beats the chain": "drrn.f8.order.multi_path",
-    "each part beats the baseline": "drrn.t4.order.parts",
+    "local residuals help": ORDERS["drrn.f8.order.local_residuals"],
+    "shared weights do not hurt": ORDERS["drrn.f8.order.recursive"],
+    "multi-path beats the chain": ORDERS["drrn.f8.order.multi_path"],
+    "each part beats the baseline": ORDERS["drrn.t4.order.parts"],
+    # which the paper does not compare
+    "local residuals alone": Order(tuple(zip(SERIES["NS_C"], SERIES["VDSR"], strict=True))),
+    "multi-path, nothing shared": Order(tuple(zip(SERIES["NS"], SERIES["NS_C"], strict=True))),
 }
-depths = sorted({depth for _, depth in experiments_at})
-alone = Order(tuple((experiments_at["NS_C", d], experiments_at["VDSR", d]) for d in depths))
-unshared = Order(tuple((experiments_at["NS", d], experiments_at["NS_C", d]) for d in depths))
-compared = {says: ORDERS[claim] for says, claim in CLAIMS.items()}
-compared |= {"local residuals alone": alone, "multi-path, nothing shared": unshared}  # which the paper does not compare
-places = {name: place for place, name in experiments_at.items()}
 
 
-def pair_of(difference):
-    """As the paper writes the two."""
+# %%
+def pair_name(difference):
+    """The two structures as the paper writes them, and their depth."""
+    places = {name: place for place, name in experiment_at.items()}
     (better, depth), (worse, _) = (places[full_size_name(name)] for name in (difference.better, difference.worse))
     return f"{better} − {worse}, d = {depth}"
 
 
-# %% tags=["hide-input"]
-drawn = difference_table(compared, "drrn", pair_of)
-if drawn.empty:
+differences = difference_table(CLAIMS, "drrn", pair_name)
+if differences.empty:
     display(Markdown("No two of these networks have been trained alike yet."))
 else:
-    show(difference_figure(compared, "drrn", pair_of), "fig-drrn-parts", drawn, **FIGURES["fig-drrn-parts"])
+    show(difference_figure(CLAIMS, "drrn", pair_name), "fig-drrn-parts", differences, **FIGURES["fig-drrn-parts"])
 
-# %% tags=["hide-input"]
+# %%
 table(
-    difference_table(compared, "drrn", pair_of, ("Set5", "Set14")),
+    difference_table(CLAIMS, "drrn", pair_name, ("Set5", "Set14")),
     "Differences of PSNR at ×3 (dB): ± half the 95 % interval over seeds, and the interval over images",
 )
 
-# %% tags=["hide-input"]
+# %%
 display(Markdown(orders("drrn", ("Figure 8", "Table 4", "Section 4.5"))))
 
 # %% [markdown]
 # ## What we learned
 
-# %% tags=["hide-input"]
-display(Markdown(summary(row for row in rows if row.where == "Table 4")))
+# %%
+display(Markdown(summary(table_4)))
 
-# %% tags=["hide-input"]
-printed = [float(row.published) for row in cells(rows, "Table 4")]
-seeds = points[points.source == "record"].groupby(["panel", "series", "x", "budget"]).psnr
-apart = (seeds.max() - seeds.min()).max() if seeds.ngroups else float("nan")
-text = (
-    f"* The five printed values lie within **{max(printed) - min(printed):.2f} dB**; the paper gives neither seeds nor spread."
-)
-if apart > 0:
-    text += f" Two seeds of one of our networks of this figure differ by up to **{apart:.2f} dB**."
-values = {label: published[label, deepest] for label in SERIES}
-gain, pure = values["NS"] - values["VDSR"], values["NS_C"] - values["VDSR"]
-text += f"\n* Of the **{gain:+.2f} dB** that it credits to local residuals (NS over VDSR), **{pure:+.2f} dB** are theirs alone (NS_C over VDSR)."
-for says, order in compared.items():
-    if several := evidence_on(order, "Set5"):
-        mean, half = mean_difference(several)
-        text += f"\n* *{says[0].upper()}{says[1:]}*: our {len(several)} pairs differ by **{mean:+.2f} ± {half:.2f} dB** in the mean."
-display(Markdown(text))
+# %%
+display(Markdown(components_summary(points, printed, CLAIMS)))
 
 # %% [markdown]
 # * The paper reports one number for each structure, which says little about the order of structures that close.

@@ -17,31 +17,28 @@
 # No figure below is drawn by hand.
 # Each network runs once on a tiny image, every operation on the way is noted, and the notes are drawn.
 
-# %% tags=["parameters"]
-train: bool = False  # unused here: structures and identities hold for any weights
-budget: float = 1.0  # unused here
+# %% tags=["parameters", "hide-input"]
 seed: int = 0  # of the random weights and the random image of the identities
-device: str = "cpu"  # unused here: the CPU's sums are repeatable
 B: int = 6  # recursive blocks of Figure 5
 U: int = 3  # residual units a block of Figure 5, 1 or more
 width: int = 4  # filters of every network; the structure does not depend on them
 
-# %%
+# %% tags=["hide-input"]
 from srlib.figures.parameters import check_parameters
 
 check_parameters(globals())
 
-# %% tags=["hide-input"]
+# %%
 from functools import reduce
 
-import matplotlib.pyplot as plt
 import pandas as pd
 import torch
 from IPython.display import Markdown, display
 from torch import nn
 
-from srlib.figures.style import table, use_style
-from srlib.graphs.draw_structure import BLOCK, LAYER, UNIT, Drawing, Frame, figure
+from srlib.figures.structures import structure_counts
+from srlib.figures.style import show, table, use_style
+from srlib.graphs.draw_structure import Drawing, Frame, block_frame, figure, layer_frame, prediction_texts, unit_frames
 from srlib.graphs.tracing import trace
 from srlib.models.drcn import DRCN
 from srlib.models.drrn import DRRN, VARIANTS
@@ -136,52 +133,33 @@ class Unit(nn.Module):
         return (self.W_2(self.W_1(x).relu()) + x).relu()
 
 
+# %%
 first, last = nn.Conv2d(1, width, 3, padding=1), nn.Conv2d(width, 1, 3, padding=1)
 resnet = nn.Sequential(first, Unit(), Unit(), last)
 vdsr = VDSR(depth=6, width=width)
 drcn = DRCN(T=4, width=width)
 drcn.embedding_2, drcn.reconstruction_1 = nn.Identity(), nn.Identity()
 drrn = DRRN(B=1, U=2, width=width)
+
+# %%
 models = {"ResNet": resnet, "VDSR": vdsr, "DRCN": drcn, "DRRN": drrn}
-traced = {name: trace(model, tiny) for name, model in models.items()}
-simple = {name: s.without("normalisation", "activation") for name, s in traced.items()}
+structures = {name: trace(model, tiny).without("normalisation", "activation") for name, model in models.items()}
 
 # %% [markdown]
 # ## Result: Figure 2, the four structures
 
-# %% tags=["hide-input"]
-drawings = []
-for letter, (name, s) in zip("abcd", simple.items(), strict=True):
-    frames = [Frame(unit, UNIT) for unit in s.units()]
-    texts = {}
-    if name == "DRCN":
-        recursive = next(users for users in s.weights().values() if len(users) > 1)
-        frames = [Frame(tuple(recursive), LAYER)]
-        texts = {i: f"$y_{t}$" for t, i in enumerate(s.of_kind("arithmetic"), start=1)}
-    if name == "DRRN":
-        frames.append(Frame(tuple(s.within("blocks.0")), BLOCK, lanes=1))
-    drawings.append(Drawing(s, f"({letter}) {name}", texts, tuple(frames), vertical=True))
-figure(*drawings)
-plt.show()
+# %%
+frames = {name: unit_frames(structure) for name, structure in structures.items()}
+frames["DRCN"] = (layer_frame(structures["DRCN"]),)
+frames["DRRN"] += (block_frame(structures["DRRN"], "blocks.0"),)
+drawings = [
+    Drawing(structure, f"({letter}) {name}", prediction_texts(structure), frames[name], vertical=True)
+    for letter, (name, structure) in zip("abcd", structures.items(), strict=True)
+]
+show(figure(*drawings), "fig-drrn-structures", pd.DataFrame(), **FIGURES["fig-drrn-structures"])
 
-# %% tags=["hide-input"]
-rows = []
-for name, s in simple.items():
-    convolutions, tensors = s.of_kind("convolution"), s.weights()
-    rows.append(
-        {
-            "structure": name,
-            "depth": s.depth,
-            "convolutions run": len(convolutions),
-            "weight tensors": len(tensors),
-            "most uses of one": max(map(len, tensors.values())),
-            "additions": len(s.of_kind("addition")),
-            "residual units": len(s.units()),
-            "identity from x": any(0 in s.operations[i].inputs for i in s.of_kind("addition")),
-            "supervised": max(1, len(s.of_kind("arithmetic"))) + (name == "DRCN"),
-        }
-    )
-table(pd.DataFrame(rows).replace({True: "yes", False: "no"}), "Counted in the traced graphs")
+# %%
+table(structure_counts(structures), "Counted in the traced graphs")
 
 # %% [markdown]
 # ## Result: Table 1, the four formulae
@@ -199,7 +177,8 @@ table(pd.DataFrame(rows).replace({True: "yes", False: "no"}), "Counted in the tr
 
 
 # %%
-def stirred(model: nn.Module) -> nn.Module:
+def disturb(model: nn.Module) -> nn.Module:
+    """Add random numbers to all weights, and make the statistics of batch normalisation random."""
     for p in model.parameters():
         p.add_(0.05 * torch.randn_like(p))
     for module in model.modules():
@@ -209,6 +188,12 @@ def stirred(model: nn.Module) -> nn.Module:
     return model.eval()
 
 
+x = torch.rand(1, 1, 24, 20)
+resnet, vdsr = disturb(resnet), disturb(VDSR(20, width))
+drcn, drrn = disturb(DRCN(16, width)), disturb(DRRN(B, U, width))
+
+
+# %%
 def compose(functions, x):
     """f_n(...(f_1(x)))."""
     return reduce(lambda value, f: f(value), functions, x)
@@ -225,38 +210,47 @@ def recursive_block(block, x):
     return compose([unit(u) for u in range(len(block.norms_1))], H0)
 
 
-x = torch.rand(1, 1, 24, 20)
-resnet, vdsr = stirred(resnet), stirred(VDSR(20, width))
-drcn, drrn = stirred(DRCN(16, width)), stirred(DRRN(B, U, width))
-f_1, f_2 = drcn.embed, lambda H: drcn.recursion(H).relu()
-f_rec = lambda H: drcn.reconstruction(drcn.reconstruction_1(H).relu())  # noqa: E731
-f_vdsr = [lambda h, f=f: f(h).relu() for f in vdsr.convs[:-1]]
-R_b = [lambda h, r=r: recursive_block(r, h) for r in drrn.blocks]
-y_t = [f_rec(compose([f_2] * t, f_1(x))) + x for t in range(1, 17)]
+# %%
+def f_2(H):
+    """DRCN's recursive layer."""
+    return drcn.recursion(H).relu()
+
+
+def f_rec(H):
+    """DRCN's reconstruction."""
+    return drcn.reconstruction(drcn.reconstruction_1(H).relu())
+
+
+f_vdsr = [lambda H, f=f: f(H).relu() for f in vdsr.convs[:-1]]
+y_t = [f_rec(compose([f_2] * t, drcn.embed(x))) + x for t in range(1, 17)]
+R_b = [lambda H, block=block: recursive_block(block, H) for block in drrn.blocks]
+
+# %%
 formulae = {
     "ResNet, U = 2": (resnet, compose(resnet, x)),
     "VDSR, d = 20": (vdsr, vdsr.reconstruction(compose(f_vdsr, x)) + x),
     "DRCN, T = 16": (drcn, sum(w * y for w, y in zip(drcn.w, y_t, strict=True))),
-    f"DRRN, B = {B}, U = {U}": (
-        drrn,
-        drrn.reconstruction(drrn.norm(compose(R_b, x)).relu()) + x,
-    ),
+    f"DRRN, B = {B}, U = {U}": (drrn, drrn.reconstruction(drrn.norm(compose(R_b, x)).relu()) + x),
 }
-gaps = {name: float((y - model(x)).abs().max()) for name, (model, y) in formulae.items()}
+differences = {name: float((y - model(x)).abs().max()) for name, (model, y) in formulae.items()}
 
-# %% tags=["hide-input"]
+# %%
 rows = [
     {
         "structure": name,
         "largest output": f"{float(y.abs().max()):.2f}",
-        "largest difference": "0" if gaps[name] == 0 else f"{gaps[name]:.0e}",
+        "largest difference": f"{differences[name]:.0e}" if differences[name] else "0",
     }
     for name, (_, y) in formulae.items()
 ]
-display(table(pd.DataFrame(rows), f"Table 1's formulae against the networks, random weights, {width} filters"))
-exact = sum(gap == 0 for gap in gaps.values())
-text = f"**{exact} of {len(gaps)} formulae equal their network to the last bit.**"
-display(Markdown(text + (f" The others differ by at most {max(gaps.values()):.0e}." if exact < len(gaps) else "")))
+table(pd.DataFrame(rows), f"Table 1's formulae against the networks, random weights, {width} filters")
+
+# %%
+exact = list(differences.values()).count(0)
+text = f"**{exact} of {len(differences)} formulae equal their network to the last bit.**"
+if exact < len(differences):
+    text += f" The others differ by at most {max(differences.values()):.0e}."
+display(Markdown(text))
 
 # %% [markdown]
 # ## Result: Figure 3, a residual unit
@@ -265,45 +259,44 @@ display(Markdown(text + (f" The others differ by at most {max(gaps.values()):.0e
 # What it takes from outside are two values, $H^{u-1}$ and $H^0$.
 # Nothing is omitted here.
 
-# %% tags=["hide-input"]
-network = trace(DRRN(B, U, width), tiny)
-block = network.part(network.within("blocks.0"))
+# %%
 two_units = trace(DRRN(1, 2, width), tiny)
 unit = two_units.part(two_units.units()[1])  # the second, whose two inputs differ
-last = len(unit.operations) - 1
-function = tuple(i for i, o in enumerate(unit.operations) if o.kind not in ("input", "addition", "output"))
-figure(Drawing(unit, "", {0: "$H^0$", 1: "$H^{u-1}$", last: "$H^u$"}, (Frame(function, "0.15", r"$\mathcal{F}$"),)))
-plt.show()
+texts = {0: "$H^0$", 1: "$H^{u-1}$", len(unit.operations) - 1: "$H^u$"}
+function = [i for i, operation in enumerate(unit.operations) if operation.kind not in ("input", "addition", "output")]
+drawing = Drawing(unit, "", texts, (Frame(tuple(function), "0.15", r"$\mathcal{F}$"),))
+show(figure(drawing), "fig-drrn-unit", pd.DataFrame(), **FIGURES["fig-drrn-unit"])
 
 # %% [markdown]
 # ## Result: Figure 4, recursive blocks
 
-# %% tags=["hide-input"]
+# %%
 drawings = []
 for units in (1, 2, 3):
-    s = trace(DRRN(1, units, width), tiny).without("normalisation", "activation")
-    s = s.part(s.within("blocks.0"))
-    texts = {0: "$x_{b-1}$", len(s.operations) - 1: "$x_b$"}
-    drawings.append(Drawing(s, f"U = {units}", texts, tuple(Frame(unit, UNIT) for unit in s.units())))
-figure(*drawings, stacked=True)
-plt.show()
+    network = trace(DRRN(1, units, width), tiny).without("normalisation", "activation")
+    block = network.part(network.within("blocks.0"))
+    texts = {0: "$x_{b-1}$", len(block.operations) - 1: "$x_b$"}
+    drawings.append(Drawing(block, f"U = {units}", texts, unit_frames(block)))
+show(figure(*drawings, stacked=True), "fig-drrn-blocks", pd.DataFrame(), **FIGURES["fig-drrn-blocks"])
 
 # %% [markdown]
 # ## Result: Figure 5, the network
 
-# %% tags=["hide-input"]
-whole = network
+# %%
+network = trace(DRRN(B, U, width), tiny).without("normalisation", "activation")
+blocks = network
 for b in range(B):
-    whole = whole.collapsed(f"blocks.{b}")
-whole = whole.without("normalisation", "activation")
-texts = dict.fromkeys(whole.of_kind("convolution"), "conv")
-texts |= {i: f"RB {b}" for b, i in enumerate(whole.of_kind("module"), start=1)}
-s = network.without("normalisation", "activation")
-s = s.part(s.within(f"blocks.{B - 1}"))
-ends = {0: f"$x_{{{B - 1}}}$" if B > 1 else "$x$", len(s.operations) - 1: f"$x_{{{B}}}$"}
-frames = (Frame(tuple(range(1, len(s.operations) - 1)), BLOCK, lanes=1), *(Frame(unit, UNIT) for unit in s.units()))
-figure(Drawing(whole, f"B = {B}, U = {U}", texts), Drawing(s, f"RB {B}", ends, frames), stacked=True)
-plt.show()
+    blocks = blocks.collapsed(f"blocks.{b}")
+texts = dict.fromkeys(blocks.of_kind("convolution"), "conv")
+texts |= {i: f"RB {b}" for b, i in enumerate(blocks.of_kind("module"), start=1)}
+upper_row = Drawing(blocks, f"B = {B}, U = {U}", texts)
+
+# %%
+last_block = network.part(network.within(f"blocks.{B - 1}"))
+texts = {0: f"$x_{{{B - 1}}}$" if B > 1 else "$x$", len(last_block.operations) - 1: f"$x_{{{B}}}$"}
+frames = (block_frame(last_block, f"blocks.{B - 1}"), *unit_frames(last_block))
+lower_row = Drawing(last_block, f"RB {B}", texts, frames)
+show(figure(upper_row, lower_row, stacked=True), "fig-drrn-network", pd.DataFrame(), **FIGURES["fig-drrn-network"])
 
 # %% [markdown]
 # ## Result: Eq. 7, the depth
@@ -312,28 +305,39 @@ plt.show()
 # trains, and for U = 0, which "becomes VDSR".
 # A block has three weight tensors, whatever U is; the last convolution is one more.
 
-# %% tags=["hide-input"]
-structures = [(a["B"], a["U"]) for a in VARIANTS.values() if a.keys() == {"B", "U"}] + [(B, U), (19, 0)]
+
+# %%
+def counts_in_graph(B, U):
+    """Depth, weight tensors and additions of DRRN, counted in the traced graph."""
+    structure = trace(DRRN(B, U, width), tiny)
+    return structure.depth, len(structure.weights()), len(structure.of_kind("addition"))
+
+
+def counts_by_formula(B, U):
+    """Depth by Eq. 7; three tensors a block, or one where U is 0, and the last; an addition a unit and the global one."""
+    return (1 + 2 * U) * B + 1, (3 if U else 1) * B + 1, U * B + 1
+
+
+# %%
+paper_structures = {(a["B"], a["U"]) for a in VARIANTS.values() if a.keys() == {"B", "U"}}
 rows = []
-for b, u in sorted(set(structures)):
-    s = trace(DRRN(b, u, width), tiny)
-    found, wanted = (
-        (s.depth, len(s.weights()), len(s.of_kind("addition"))),
-        ((1 + 2 * u) * b + 1, (3 if u else 1) * b + 1, u * b + 1),
-    )
-    rows.append({"structure": f"B{b}U{u}", "Eq. 7": wanted[0], "traced": found[0], "weight tensors": found[1], "additions": found[2],
-                 "as stated": "yes" if found == wanted else "no"})  # fmt: skip
-display(table(pd.DataFrame(rows), "Depth by Eq. 7 and counted; weight tensors and additions counted"))
-agree = sum(row["as stated"] == "yes" for row in rows)
-plain, deep = trace(VDSR(20, width, bn=True), tiny), trace(DRRN(19, 0, width), tiny)
-kinds = [[o.kind for o in s.operations] for s in (plain, deep)]
-display(
-    Markdown(
-        f"**{agree} of {len(rows)} structures** have the depth of Eq. 7, 3B + 1 weight tensors (B + 1 for U = 0) and UB + 1 additions. "
-        f"DRRN with U = 0 and VDSR with batch normalisation run {'the same' if kinds[0] == kinds[1] else 'different'} "
-        f"{len(kinds[0])} operations in {'the same' if kinds[0] == kinds[1] else 'another'} order."
-    )
+for b, u in sorted(paper_structures | {(B, U), (19, 0)}):
+    graph, formula = counts_in_graph(b, u), counts_by_formula(b, u)
+    row = {"structure": f"B{b}U{u}", "Eq. 7": formula[0], "traced": graph[0], "weight tensors": graph[1]}
+    rows.append(row | {"additions": graph[2], "as stated": "yes" if graph == formula else "no"})
+depths = pd.DataFrame(rows)
+table(depths, "Depth by Eq. 7 and counted; weight tensors and additions counted")
+
+# %%
+networks = VDSR(20, width, bn=True), DRRN(19, 0, width)
+vdsr_kinds, drrn_kinds = ([operation.kind for operation in trace(network, tiny).operations] for network in networks)
+same, order = ("the same", "the same") if vdsr_kinds == drrn_kinds else ("different", "another")
+text = (
+    f"**{(depths['as stated'] == 'yes').sum()} of {len(depths)} structures** have the depth of Eq. 7, 3B + 1 weight tensors "
+    f"(B + 1 for U = 0) and UB + 1 additions. DRRN with U = 0 and VDSR with batch normalisation run {same} "
+    f"{len(vdsr_kinds)} operations in {order} order."
 )
+display(Markdown(text))
 
 # %% [markdown]
 # ## What we learned

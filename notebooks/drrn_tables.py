@@ -16,7 +16,7 @@
 # The paper says that its two models outperform "all existing methods in all datasets and scale factors" in PSNR and SSIM (Table 2), and
 # that DRRN does so in IFC (Table 3), with one model for all three scales.
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 train: bool = False  # True: train here and now; False: show the records
 budget: float = 1.0  # fraction of the recipe's iterations
 seed: int = 0  # of weights, patch order and augmentation
@@ -26,19 +26,19 @@ compare: list[str] = ["drrn_b1u3_w32", "bicubic"]  # compared image by image
 data: str = ""  # training set or folder; default: the experiment's
 runs: str = ""  # records of this run; default: below results/runs
 
-# %%
+# %% tags=["hide-input"]
 from srlib.figures.parameters import check_parameters
 
 check_parameters(globals())
 
-# %% tags=["hide-input"]
+# %%
 from IPython.display import Markdown, display
 
 from srlib.figures.style import table, use_style
 from srlib.figures.tables import cells, compared, image_scores, other_runs, results_table
 from srlib.figures.text import summary
 from srlib.ledger.rows import ledger
-from srlib.records.rerun import rerun
+from srlib.records.run import rerun
 
 use_style()
 rows = ledger(("drrn",))
@@ -59,8 +59,8 @@ rows = ledger(("drrn",))
 # One call for each network; a killed run goes on where it stopped when the same command is given again.
 
 # %%
-how = {"budget": budget, "device": device, "data": data, "runs": runs}
-fresh = rerun(experiments, "drrn_tables", seed=seed, **how) if train else None
+options = {"seed": seed, "budget": budget, "device": device, "data": data, "runs": runs}
+fresh = rerun(experiments, "drrn_tables", **options) if train else None
 if fresh:
     display(table(fresh.table(), "This run"))
 else:
@@ -69,13 +69,13 @@ else:
 # %% [markdown]
 # ## Result: Table 2
 
-# %% tags=["hide-input", "full-width"]
+# %% tags=["full-width"]
 results_table(cells(rows, "Table 2"), "DRRN, Table 2: PSNR (dB) / SSIM")
 
 # %% [markdown]
 # ## Result: Table 3
 
-# %% tags=["hide-input", "full-width"]
+# %% tags=["full-width"]
 results_table(cells(rows, "Table 3"), "DRRN, Table 3: IFC (bits per pixel)")
 
 # %% [markdown]
@@ -83,7 +83,7 @@ results_table(cells(rows, "Table 3"), "DRRN, Table 3: IFC (bits per pixel)")
 #
 # Narrow networks, trained on a CPU. They show that training and scoring work from end to end; they are not the paper's networks.
 
-# %% tags=["hide-input"]
+# %%
 other_runs("drrn", ("drrn",))
 
 # %% [markdown]
@@ -93,22 +93,19 @@ other_runs("drrn", ("drrn",))
 # Below two records are compared on the same images, with the mean difference and its 95 % interval (bootstrap over images);
 # `compare` in the parameters chooses them.
 
-# %% tags=["hide-input"]
-for part in compared(*compare, "drrn"):
-    display(part)
+# %%
+display(*compared(*compare, "drrn"))
 
 # %% [markdown]
 # The scores behind every mean, to unfold:
 
-# %% tags=["hide-input"]
-for protocol in ("drrn", "vdsr"):
-    for part in image_scores("drrn", protocol):
-        display(part)
+# %%
+display(*image_scores("drrn", "drrn"), *image_scores("drrn", "vdsr"))
 
 # %% [markdown]
 # ## What we learned
 
-# %% tags=["hide-input"]
+# %%
 display(Markdown(summary(row for row in rows if row.where in ("Table 2", "Table 3"))))
 
 # %% [markdown]

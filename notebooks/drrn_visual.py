@@ -16,25 +16,22 @@
 # The paper shows `img059` of Urban100 and `253027` of BSD100 at ×3, and `ppt3` of Set14 at ×4, each as SRCNN, SelfEx, VDSR and
 # DRRN make it.
 
-# %% tags=["parameters"]
-train: bool = False  # unused here: nothing is trained, records are shown
-budget: float = 1.0  # unused here
-seed: int = 0  # unused here: a record is the one trained longest, then the first seed
+# %% tags=["parameters", "hide-input"]
 device: str = "auto"  # cpu, cuda or auto
 others: list[str] = []  # further experiments to show where they have a record, such as rlcsc_k25
 
-# %%
+# %% tags=["hide-input"]
 from srlib.figures.parameters import check_parameters
 
 check_parameters(globals())
 
-# %% tags=["hide-input"]
-import matplotlib.pyplot as plt
+# %%
+import pandas as pd
 from IPython.display import Markdown, display
 
 from srlib.figures.crops import crop_figure, describe, least_errors, scores_table, view
 from srlib.figures.regions import REGIONS, grow_to_square
-from srlib.figures.style import table, use_style
+from srlib.figures.style import show, table, use_style
 from srlib.training.devices import choose_device
 from srlib.widgets.viewer import compare
 
@@ -128,14 +125,13 @@ views = [view(grow_to_square(region, 160), METHODS, "drrn", choose_device(device
 #
 # > DRRN recovers sharp lines, while others all give blurry results.
 
-# %% tags=["hide-input"]
-figure = crop_figure(views[0])
-plt.show()
+# %%
+show(crop_figure(views[0]), "fig-drrn-visual-img059", pd.DataFrame(), **FIGURES["fig-drrn-visual-img059"])
 
-# %% tags=["hide-input"]
+# %%
 display(Markdown(describe(views[0])))
 
-# %% tags=["hide-input"]
+# %%
 compare(views[0])
 
 # %% [markdown]
@@ -143,14 +139,13 @@ compare(views[0])
 #
 # > DRRN accurately recovers the pattern.
 
-# %% tags=["hide-input"]
-figure = crop_figure(views[1])
-plt.show()
+# %%
+show(crop_figure(views[1]), "fig-drrn-visual-253027", pd.DataFrame(), **FIGURES["fig-drrn-visual-253027"])
 
-# %% tags=["hide-input"]
+# %%
 display(Markdown(describe(views[1])))
 
-# %% tags=["hide-input"]
+# %%
 compare(views[1])
 
 # %% [markdown]
@@ -158,14 +153,13 @@ compare(views[1])
 #
 # > Texts in DRRN are sharp, while others are blurry.
 
-# %% tags=["hide-input"]
-figure = crop_figure(views[2])
-plt.show()
+# %%
+show(crop_figure(views[2]), "fig-drrn-visual-ppt3", pd.DataFrame(), **FIGURES["fig-drrn-visual-ppt3"])
 
-# %% tags=["hide-input"]
+# %%
 display(Markdown(describe(views[2])))
 
-# %% tags=["hide-input"]
+# %%
 compare(views[2])
 
 # %% [markdown]
@@ -174,14 +168,14 @@ compare(views[2])
 # PSNR and SSIM are the whole image's.
 # The error is that of the rectangle alone: the root of the mean square of the difference in luma, which the maps above show.
 
-# %% tags=["hide-input"]
-numbers = scores_table(views)
+# %%
+crop_scores = scores_table(views)
 formats = {"PSNR": "{:.2f}", "SSIM": "{:.4f}", "error in the rectangle": "{:.1f}"}
 caption = "Whole image: PSNR (dB) and SSIM under the drrn protocol. Rectangle: error of luma (grey levels)"
-table(numbers, caption).format(formats, na_rep="–")
+table(crop_scores, caption).format(formats, na_rep="–")
 
-# %% tags=["hide-input"]
-display(Markdown(least_errors(numbers)))
+# %%
+display(Markdown(least_errors(crop_scores)))
 
 # %% [markdown]
 # ## What we learned

@@ -15,7 +15,7 @@
 #
 # Table 2 prints PSNR of RGB on DIV2K for four networks of the authors and five entries of the NTIRE 2017 challenge.
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 train: bool = False  # True: train here and now; False: show the records
 budget: float = 0.02  # fraction of the recipe's iterations
 seed: int = 0  # of weights, patch order and augmentation
@@ -27,23 +27,23 @@ experiments: list[str] = [
 data: str = ""  # training set or folder; default: the experiment's
 runs: str = ""  # records of this run; default: below results/runs
 
-# %%
+# %% tags=["hide-input"]
 from srlib.figures.parameters import check_parameters
 
 check_parameters(globals())
 
-# %% tags=["hide-input"]
+# %%
 import pandas as pd
 from IPython.display import Markdown, display
-from pages.orderings import orders
 
 from srlib.datasets import is_available
+from srlib.figures.orderings import orders
 from srlib.figures.style import table, use_style
 from srlib.figures.tables import cells, results_table
 from srlib.figures.text import summary
 from srlib.ledger.rows import ledger
 from srlib.models import MODELS, meta_model, params
-from srlib.records.rerun import rerun
+from srlib.records.run import rerun
 
 use_style()
 rows = ledger(("dsrn",))
@@ -56,14 +56,24 @@ rows = ledger(("dsrn",))
 # cannot be compared with the lower one.
 # Protocol `div2k_rgb`: 8-bit RGB, as many pixels as the scale and six more removed from every border ({doc}`/protocols`).
 
-# %% tags=["hide-input"]
-sizes = []
-for label, name in (("single state", "dsrn_single_state"), ("without sharing", "dsrn_untied_x3"),
-                    ("without feedback", "dsrn_no_feedback_x3"), ("DSRN", "dsrn_t7_x3")):  # fmt: skip
-    network = meta_model(MODELS[name])
-    sizes.append({"network": label, "model": name, "depth": network.depth, "weights": f"{params(network):,}"})
-missing = "DIV2K is not at hand: its stand-in trains the same networks on other images."
-display(Markdown("DIV2K is at hand." if is_available("DIV2K") else missing))
+# %%
+if is_available("DIV2K"):
+    display(Markdown("DIV2K is at hand."))
+else:
+    display(Markdown("DIV2K is not at hand: its stand-in trains the same networks on other images."))
+
+# %%
+NETWORKS = {
+    "single state": "dsrn_single_state",
+    "without sharing": "dsrn_untied_x3",
+    "without feedback": "dsrn_no_feedback_x3",
+    "DSRN": "dsrn_t7_x3",
+}
+networks = {label: meta_model(MODELS[name]) for label, name in NETWORKS.items()}
+sizes = [
+    {"network": label, "model": NETWORKS[label], "depth": network.depth, "weights": f"{params(network):,}"}
+    for label, network in networks.items()
+]
 table(pd.DataFrame(sizes), "The four networks, ×3")
 
 # %% [markdown]
@@ -72,8 +82,8 @@ table(pd.DataFrame(sizes), "The four networks, ×3")
 # One call for each network; a killed run goes on where it stopped when the same command is given again.
 
 # %%
-how = {"budget": budget, "device": device, "data": data, "runs": runs}
-fresh = rerun(experiments, "dsrn_ablation", seed=seed, **how) if train else None
+options = {"budget": budget, "seed": seed, "device": device, "data": data, "runs": runs}
+fresh = rerun(experiments, "dsrn_ablation", **options) if train else None
 if fresh:
     display(table(fresh.table(), "This run"))
 else:
@@ -82,44 +92,58 @@ else:
 # %% [markdown]
 # ## Result: Table 2
 
-# %% tags=["hide-input"]
-LABELS = {"single_state": "Single-state baseline", "untied": "DSRN w/o parameter sharing", "no_feedback": "DSRN w/o delayed feedback",
-          "dsrn": "DSRN", "edsr+": "EDSR+", "wang": "Wang et al.", "bae": "Bae et al.", "selnet": "SelNet", "btsrn": "BTSRN"}  # fmt: skip
+# %%
+LABELS = {
+    "single_state": "Single-state baseline",
+    "untied": "DSRN w/o parameter sharing",
+    "no_feedback": "DSRN w/o delayed feedback",
+    "dsrn": "DSRN",
+    "edsr+": "EDSR+",
+    "wang": "Wang et al.",
+    "bae": "Bae et al.",
+    "selnet": "SelNet",
+    "btsrn": "BTSRN",
+}
+
+
+def label_of(row):
+    return LABELS[row.id.split(".")[-1]]
+
+
+columns = {"line": lambda row: (label_of(row),), "column": lambda row: f"×{row.scale}", "heads": ("network",)}
 table_2 = cells(rows, "Table 2")
-for own, caption in ((True, "DSRN, Table 2, own networks: PSNR of RGB (dB) on DIV2K's validation set"),
-                     (False, "DSRN, Table 2, challenge: PSNR of RGB (dB) on the hidden test set")):  # fmt: skip
-    display(
-        results_table(
-            [row for row in table_2 if (row.kind == "measured") == own],
-            caption,
-            line=lambda row: (LABELS[row.id.split(".")[-1]],),
-            column=lambda row: f"×{row.scale}",
-            heads=("network",),
-            best_along="column",
-        )
-    )
+
+# %%
+authors = [row for row in table_2 if row.kind == "measured"]
+caption = "DSRN, Table 2, own networks: PSNR of RGB (dB) on DIV2K's validation set"
+results_table(authors, caption, **columns, best_along="column")
+
+# %%
+challenge = [row for row in table_2 if row.kind != "measured"]
+caption = "DSRN, Table 2, challenge: PSNR of RGB (dB) on the hidden test set"
+results_table(challenge, caption, **columns, best_along="column")
 
 # %% [markdown]
 # What the printed numbers say each part is worth:
 
-# %% tags=["hide-input"]
-value = {(row.id.split(".")[-1], row.scale): float(row.published) for row in table_2}
+# %%
+psnr = {(label_of(row), row.scale): float(row.published) for row in authors}
 losses = [
-    {"left out": LABELS[name], **{f"×{scale} (dB)": f"{value[name, scale] - value['dsrn', scale]:+.2f}" for scale in (2, 3, 4)}}
-    for name in ("single_state", "untied", "no_feedback")
+    {"left out": label} | {f"×{scale} (dB)": f"{psnr[label, scale] - psnr['DSRN', scale]:+.2f}" for scale in (2, 3, 4)}
+    for label in (LABELS["single_state"], LABELS["untied"], LABELS["no_feedback"])
 ]
 table(pd.DataFrame(losses), "Printed PSNR minus that of the whole DSRN")
 
 # %% [markdown]
 # ## The claims of order
 
-# %% tags=["hide-input"]
+# %%
 display(Markdown(orders("dsrn", ("Table 2", "Section 5.3"))))
 
 # %% [markdown]
 # ## What we learned
 
-# %% tags=["hide-input"]
+# %%
 display(Markdown(summary(row for row in rows if row.where == "Table 2")))
 
 # %% [markdown]

@@ -16,7 +16,7 @@
 #
 # The paper claims "competitive performance across all datasets and scales", and particular strength at ×2 and ×3.
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 train: bool = False  # True: train here and now; False: show the records
 budget: float = 1.0  # fraction of the recipe's iterations
 seed: int = 0  # of weights, patch order and augmentation
@@ -26,19 +26,19 @@ compare: list[str] = ["dsrn_t3_x3_w32", "bicubic"]  # compared image by image
 data: str = ""  # training set or folder; default: the experiment's
 runs: str = ""  # records of this run; default: below results/runs
 
-# %%
+# %% tags=["hide-input"]
 from srlib.figures.parameters import check_parameters
 
 check_parameters(globals())
 
-# %% tags=["hide-input"]
+# %%
 from IPython.display import Markdown, display
 
 from srlib.figures.style import table, use_style
 from srlib.figures.tables import cells, compared, image_scores, method_of, other_runs, results_table
 from srlib.figures.text import mixed_protocols, summary
 from srlib.ledger.rows import ledger
-from srlib.records.rerun import rerun
+from srlib.records.run import rerun
 
 use_style()
 rows = ledger(("dsrn",))
@@ -59,8 +59,8 @@ rows = ledger(("dsrn",))
 # One call for each network; a killed run goes on where it stopped when the same command is given again.
 
 # %%
-how = {"budget": budget, "device": device, "data": data, "runs": runs}
-fresh = rerun(experiments, "dsrn_tables", seed=seed, **how) if train else None
+options = {"budget": budget, "seed": seed, "device": device, "data": data, "runs": runs}
+fresh = rerun(experiments, "dsrn_tables", **options) if train else None
 if fresh:
     display(table(fresh.table(), "This run"))
 else:
@@ -69,7 +69,7 @@ else:
 # %% [markdown]
 # ## Result: Table 1
 
-# %% tags=["hide-input", "full-width"]
+# %% tags=["full-width"]
 results_table(
     cells(rows, "Table 1"),
     "DSRN, Table 1: PSNR (dB) / SSIM / IFC (bits per pixel)",
@@ -84,7 +84,7 @@ results_table(
 #
 # What does the protocol alone change? The same bicubic images, scored both ways, beside the printed difference of DSRN and DRRN:
 
-# %% tags=["hide-input"]
+# %%
 display(Markdown(mixed_protocols()))
 
 # %% [markdown]
@@ -97,7 +97,7 @@ display(Markdown(mixed_protocols()))
 #
 # Narrow networks, trained on two CPU cores. They prove the path from training to score; they are not the paper's networks.
 
-# %% tags=["hide-input"]
+# %%
 other_runs("dsrn", ("lapsrn", "drrn"))
 
 # %% [markdown]
@@ -107,23 +107,21 @@ other_runs("dsrn", ("lapsrn", "drrn"))
 # Below two records are compared on the same images, with the mean difference and its 95 % interval (bootstrap over images);
 # `compare` in the parameters chooses them.
 
-# %% tags=["hide-input"]
-for part in compared(*compare, "lapsrn"):
-    display(part)
+# %%
+display(*compared(*compare, "lapsrn"))
 
 # %% [markdown]
 # The scores behind every mean, to unfold:
 
-# %% tags=["hide-input"]
+# %%
 for protocol in ("lapsrn", "drrn"):
-    for part in image_scores("dsrn", protocol):
-        display(part)
+    display(*image_scores("dsrn", protocol))
 
 # %% [markdown]
 # ## What we learned
 
-# %% tags=["hide-input"]
-display(Markdown(summary(row for row in rows if row.where in ("Table 1",))))
+# %%
+display(Markdown(summary(row for row in rows if row.where == "Table 1")))
 
 # %% [markdown]
 # * The DRRN row was scored in another way than all others of the table; the numbers above say how much that moves.

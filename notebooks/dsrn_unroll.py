@@ -16,7 +16,7 @@
 # Weights are shared by all steps, so T costs time but no parameters. The figure's values are in the paper's image only; at T = 7
 # the same network stands in Table 1.
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 train: bool = False  # True: train here and now; False: show the records
 budget: float = 0.02  # fraction of the recipe's iterations
 seed: int = 0  # of weights, patch order and augmentation
@@ -29,22 +29,22 @@ experiments: list[str] = [
 data: str = ""  # training set or folder; default: the experiment's
 runs: str = ""  # records of this run; default: below results/runs
 
-# %%
+# %% tags=["hide-input"]
 from srlib.figures.parameters import check_parameters
 
 check_parameters(globals())
 
-# %% tags=["hide-input"]
+# %%
 import pandas as pd
 from IPython.display import Markdown, display
-from pages.orderings import orders
 
+from srlib.figures.orderings import orders
 from srlib.figures.style import COLOURS, show, table, use_style
 from srlib.figures.sweeps import sweep, sweep_figure, sweep_table
 from srlib.models import MODELS, macs_per_pixel, meta_model, params
 from srlib.papers import printed
 from srlib.papers.dsrn import UNROLLINGS
-from srlib.records.rerun import rerun
+from srlib.records.run import rerun
 
 use_style()
 
@@ -68,13 +68,13 @@ FIGURES = {
 #
 # Six networks at ×2, trained alike but for T. What T changes is counted on the networks:
 
-# %% tags=["hide-input"]
+# %%
 sizes = []
 for T in UNROLLINGS:
-    make = MODELS[f"dsrn_t{T}_x2"]
-    network = meta_model(make)
-    sizes.append({"T": T, "depth": network.depth, "2T + 4": 2 * T + 4, "weights": f"{params(network):,}",
-                  "multiplications a pixel": f"{macs_per_pixel(make, 2):,.0f}"})  # fmt: skip
+    constructor = MODELS[f"dsrn_t{T}_x2"]
+    network = meta_model(constructor)
+    row = {"T": T, "depth": network.depth, "2T + 4": 2 * T + 4, "weights": f"{params(network):,}"}
+    sizes.append(row | {"multiplications a pixel": f"{macs_per_pixel(constructor, 2):,.0f}"})
 table(pd.DataFrame(sizes), "What T costs")
 
 # %% [markdown]
@@ -83,8 +83,8 @@ table(pd.DataFrame(sizes), "What T costs")
 # One call for each network; a killed run goes on where it stopped when the same command is given again.
 
 # %%
-how = {"budget": budget, "device": device, "data": data, "runs": runs}
-fresh = rerun(experiments, "dsrn_unroll", seed=seed, **how) if train else None
+options = {"budget": budget, "seed": seed, "device": device, "data": data, "runs": runs}
+fresh = rerun(experiments, "dsrn_unroll", **options) if train else None
 if fresh:
     display(table(fresh.table(), "This run"))
 else:
@@ -95,23 +95,20 @@ else:
 #
 # Two protocols are candidates ({doc}`/protocols`); on Set5 their PSNR hardly differs. Shown is `lapsrn`.
 
-# %% tags=["hide-input"]
-names = {("DSRN", T): f"dsrn_t{T}_x2" for T in UNROLLINGS}
-points = sweep(names, {("DSRN", 7): printed("dsrn.t1.set5.x2.dsrn.psnr")}, "Set5", 2, "lapsrn", fresh)
-show(
-    sweep_figure(points, "unrolling length T", UNROLLINGS, {"DSRN": COLOURS["dsrn"]}, "Set5 ×2"),
-    "fig-dsrn-unroll",
-    points,
-    **FIGURES["fig-dsrn-unroll"],
-)
+# %%
+networks = {("DSRN", T): f"dsrn_t{T}_x2" for T in UNROLLINGS}
+published = {("DSRN", 7): printed("dsrn.t1.set5.x2.dsrn.psnr")}
+points = sweep(networks, published, "Set5", 2, "lapsrn", fresh)
+figure = sweep_figure(points, "unrolling length T", UNROLLINGS, {"DSRN": COLOURS["dsrn"]}, "Set5 ×2")
+show(figure, "fig-dsrn-unroll", points, **FIGURES["fig-dsrn-unroll"])
 
-# %% tags=["hide-input"]
+# %%
 table(sweep_table(points, "T"), "PSNR on Set5 ×2 (dB), protocol lapsrn")
 
 # %% [markdown]
 # ## The claims of order
 
-# %% tags=["hide-input"]
+# %%
 display(Markdown(orders("dsrn", ("Figure 3", "Section 5.3"))))
 
 # %% [markdown]

@@ -17,25 +17,22 @@
 # not name.
 # Those of its Table 1 are listed here.
 
-# %% tags=["parameters"]
-train: bool = False  # unused here: nothing is trained, records are shown
-budget: float = 1.0  # unused here
-seed: int = 0  # unused here: a record is the one trained longest, then the first seed
+# %% tags=["parameters", "hide-input"]
 device: str = "auto"  # cpu, cuda or auto
 others: list[str] = []  # further experiments to show where they have a record, such as rlcsc_k25
 
-# %%
+# %% tags=["hide-input"]
 from srlib.figures.parameters import check_parameters
 
 check_parameters(globals())
 
-# %% tags=["hide-input"]
-import matplotlib.pyplot as plt
+# %%
+import pandas as pd
 from IPython.display import Markdown, display
 
 from srlib.figures.crops import crop_figure, describe, least_errors, scores_table, view
 from srlib.figures.regions import REGIONS, grow_to_square
-from srlib.figures.style import table, use_style
+from srlib.figures.style import show, table, use_style
 from srlib.training.devices import choose_device
 from srlib.widgets.viewer import compare
 
@@ -131,7 +128,10 @@ METHODS = {
     "DSRN, T = 3 (narrow)": "dsrn_t3_x3_w32",  # 32 filters, trained on a CPU
 }
 METHODS |= {name: name for name in others}
-views = [view(grow_to_square(region, 160), METHODS, "lapsrn", choose_device(device)) for region in REGIONS["dsrn"]]
+
+# %%
+regions = [grow_to_square(region, 160) for region in REGIONS["dsrn"]]
+views = [view(region, METHODS, "lapsrn", choose_device(device)) for region in regions]
 
 # %% [markdown]
 # ## Result
@@ -145,14 +145,13 @@ views = [view(grow_to_square(region, 160), METHODS, "lapsrn", choose_device(devi
 #
 # > the image "ppt3", DSRN reconstructs sharp text with less artifacts.
 
-# %% tags=["hide-input"]
-figure = crop_figure(views[0])
-plt.show()
+# %%
+show(crop_figure(views[0]), "fig-dsrn-visual-ppt3", pd.DataFrame(), **FIGURES["fig-dsrn-visual-ppt3"])
 
-# %% tags=["hide-input"]
+# %%
 display(Markdown(describe(views[0])))
 
-# %% tags=["hide-input"]
+# %%
 compare(views[0])
 
 # %% [markdown]
@@ -160,14 +159,13 @@ compare(views[0])
 #
 # The caption names the image and claims nothing of it.
 
-# %% tags=["hide-input"]
-figure = crop_figure(views[1])
-plt.show()
+# %%
+show(crop_figure(views[1]), "fig-dsrn-visual-comic", pd.DataFrame(), **FIGURES["fig-dsrn-visual-comic"])
 
-# %% tags=["hide-input"]
+# %%
 display(Markdown(describe(views[1])))
 
-# %% tags=["hide-input"]
+# %%
 compare(views[1])
 
 # %% [markdown]
@@ -175,14 +173,13 @@ compare(views[1])
 #
 # > the image "monarch", DSRN finds less blurry dots along the edge of the wing.
 
-# %% tags=["hide-input"]
-figure = crop_figure(views[2])
-plt.show()
+# %%
+show(crop_figure(views[2]), "fig-dsrn-visual-monarch", pd.DataFrame(), **FIGURES["fig-dsrn-visual-monarch"])
 
-# %% tags=["hide-input"]
+# %%
 display(Markdown(describe(views[2])))
 
-# %% tags=["hide-input"]
+# %%
 compare(views[2])
 
 # %% [markdown]
@@ -190,14 +187,13 @@ compare(views[2])
 #
 # The caption names the image and claims nothing of it.
 
-# %% tags=["hide-input"]
-figure = crop_figure(views[3])
-plt.show()
+# %%
+show(crop_figure(views[3]), "fig-dsrn-visual-baboon", pd.DataFrame(), **FIGURES["fig-dsrn-visual-baboon"])
 
-# %% tags=["hide-input"]
+# %%
 display(Markdown(describe(views[3])))
 
-# %% tags=["hide-input"]
+# %%
 compare(views[3])
 
 # %% [markdown]
@@ -206,13 +202,13 @@ compare(views[3])
 # PSNR and SSIM are the whole image's.
 # The error is that of the rectangle alone: the root of the mean square of the difference in luma, which the maps above show.
 
-# %% tags=["hide-input"]
+# %%
 numbers = scores_table(views)
-formats = {"PSNR": "{:.2f}", "SSIM": "{:.4f}", "error in the rectangle": "{:.1f}"}
+digits = {"PSNR": "{:.2f}", "SSIM": "{:.4f}", "error in the rectangle": "{:.1f}"}
 caption = "Whole image: PSNR (dB) and SSIM under the lapsrn protocol. Rectangle: error of luma (grey levels)"
-table(numbers, caption).format(formats, na_rep="–")
+table(numbers, caption).format(digits, na_rep="–")
 
-# %% tags=["hide-input"]
+# %%
 display(Markdown(least_errors(numbers)))
 
 # %% [markdown]

@@ -18,36 +18,42 @@
 # A graph of states and transition functions is built from the layers of each model, computed, compared with the model file and
 # drawn; the thing drawn and the thing computed are one object.
 
-# %% tags=["parameters"]
-train: bool = False  # unused here: the identities hold for any weights
-budget: float = 1.0  # unused here
+# %% tags=["parameters", "hide-input"]
 seed: int = 0  # of the random weights and the random image
-device: str = "cpu"  # unused here: the CPU's sums are repeatable
 T: int = 7  # unrolling length of ResNet and DSRN; U of DRRN
 scale: int = 2  # of DSRN: 2, 3 or 4
 width: int = 16  # filters of every network; the papers have 64 to 256
 
-# %%
+# %% tags=["hide-input"]
 from srlib.figures.parameters import check_parameters
 
 check_parameters(globals())
 
-# %% tags=["hide-input"]
-from dataclasses import replace
-
-import matplotlib.pyplot as plt
+# %%
 import pandas as pd
 import torch
 from IPython.display import Markdown, Math, display
 from torch import nn
 
-from srlib.figures.style import COLOURS, show, table, use_style
-from srlib.graphs.draw_recurrence import draw_folded, draw_functions, draw_unrolled, equations
+from srlib.figures.recurrence import (
+    UnitRMS,
+    compare_with_models,
+    count_by_length,
+    depth_figure,
+    depth_text,
+    equality_text,
+    growth_factor,
+    growth_figure,
+    growth_table,
+    growth_text,
+    rms_normalised_by,
+    state_rms,
+)
+from srlib.figures.style import show, table, use_style
+from srlib.graphs.draw_recurrence import draw_folded_and_unrolled, draw_functions, equations
 from srlib.graphs.recurrence import Unrolled, depth, drcn, drrn, dsrn, resnet, single_state, unroll
-from srlib.models import params
-from srlib.models.drcn import DRCN
-from srlib.models.drrn import DRRN
-from srlib.models.dsrn import DSRN, Residual, SingleState
+from srlib.models import DRCN, DRRN, DSRN, SingleState, params
+from srlib.models.dsrn import Residual
 
 torch.manual_seed(seed)
 torch.set_grad_enabled(False)
@@ -152,7 +158,8 @@ FIGURES = {
 
 
 # %%
-def stirred(model: nn.Module) -> nn.Module:
+def disturb(model: nn.Module) -> nn.Module:
+    """Move all weights and statistics away from their initial values."""
     for p in model.parameters():
         p.add_(0.05 * torch.randn_like(p))
     for module in model.modules():
@@ -162,34 +169,39 @@ def stirred(model: nn.Module) -> nn.Module:
     return model.eval()
 
 
+# %%
 def plain_resnet(shared: bool) -> nn.Sequential:
+    """A ResNet of T blocks, of shared weights or of their own."""
     first, last = nn.Conv2d(1, width, 3, padding=1), nn.Conv2d(width, 1, 3, padding=1)
     block = Residual(width)
     blocks = [block if shared else Residual(width) for _ in range(T)]
-    return stirred(nn.Sequential(first, *blocks, last))
+    return disturb(nn.Sequential(first, *blocks, last))
 
 
-tied, own = plain_resnet(shared=True), plain_resnet(shared=False)
-kim, tai = stirred(DRCN(16, width)), stirred(DRRN(1, T, width))
-tai3 = stirred(DRRN(3, 3, width))
-one, two = stirred(SingleState(T, width)), stirred(DSRN(scale, T, width))
-no_feedback = stirred(DSRN(scale, T, width, feedback=False))
-untied = stirred(DSRN(scale, T, width, shared=False))
-last_state = stirred(DSRN(scale, T, width, average=False))
+shared_resnet, own_resnet = plain_resnet(shared=True), plain_resnet(shared=False)
+drcn_16, drrn_b1 = disturb(DRCN(16, width)), disturb(DRRN(1, T, width))
+drrn_b3u3 = disturb(DRRN(3, 3, width))
+one_state, two_states = disturb(SingleState(T, width)), disturb(DSRN(scale, T, width))
+no_feedback = disturb(DSRN(scale, T, width, feedback=False))
+untied = disturb(DSRN(scale, T, width, shared=False))
+last_state = disturb(DSRN(scale, T, width, average=False))
 
-# name: the graph, the model, the image, and, for global residual learning,
-# the image to which the prediction is added
+# %% [markdown]
+# Each network has its graph, its model and its images: the one that enters and, for global residual learning, the one to which
+# the prediction is added.
+
+# %%
 lr, x = torch.rand(1, 1, 24, 20), torch.rand(1, 1, 24, 20)
 ilr = torch.rand(1, 1, 24 * scale, 20 * scale)
 networks = {
-    "ResNet, shared weights": (resnet(tied), tied, (x,)),
-    "ResNet, own weights": (resnet(own), own, (x,)),
-    "DRCN": (drcn(kim), kim, (x, x)),
-    f"DRRN_B1U{T}": (drrn(tai), tai, (x, x)),
-    f"DRRN_B1U{T}, skip as input": (drrn(tai, as_input=True), tai, (x, x)),
-    "DRRN_B3U3 (third block)": (drrn(tai3), tai3, (x, x)),
-    "single state (Table 2)": (single_state(one), one, (x, x)),
-    "DSRN": (dsrn(two), two, (lr, ilr)),
+    "ResNet, shared weights": (resnet(shared_resnet), shared_resnet, (x,)),
+    "ResNet, own weights": (resnet(own_resnet), own_resnet, (x,)),
+    "DRCN": (drcn(drcn_16), drcn_16, (x, x)),
+    f"DRRN_B1U{T}": (drrn(drrn_b1), drrn_b1, (x, x)),
+    f"DRRN_B1U{T}, skip as input": (drrn(drrn_b1, as_input=True), drrn_b1, (x, x)),
+    "DRRN_B3U3 (third block)": (drrn(drrn_b3u3), drrn_b3u3, (x, x)),
+    "single state (Table 2)": (single_state(one_state), one_state, (x, x)),
+    "DSRN": (dsrn(two_states), two_states, (lr, ilr)),
     "DSRN, no feedback": (dsrn(no_feedback), no_feedback, (lr, ilr)),
     "DSRN, untied": (dsrn(untied), untied, (lr, ilr)),
     "DSRN, last state": (dsrn(last_state), last_state, (lr, ilr)),
@@ -200,7 +212,7 @@ graphs = {name: graph for name, (graph, _, _) in networks.items()}
 # The equations below are read off the graphs, not typed: first DRRN, with its $s^0$ in every step, then DSRN, with a PReLU of its
 # own after every step.
 
-# %% tags=["hide-input"]
+# %%
 for name in (f"DRRN_B1U{T}", "DSRN"):
     display(Markdown(f"**{name}**"), Math(equations(graphs[name])))
 
@@ -210,67 +222,46 @@ for name in (f"DRRN_B1U{T}", "DSRN"):
 # Each graph is unrolled and compared with the model file on a random image.
 # The depth is the longest path through the graph, counted in convolutions.
 
-# %% tags=["hide-input"]
-rows, gaps = [], {}
-for name, (graph, model, given) in networks.items():
-    y = model(*given[: 2 if isinstance(model, DSRN) else 1])
-    gaps[name] = float((Unrolled(graph)(*given) - y).abs().max())
-    rows.append(
-        {
-            "structure": name,
-            "T": graph.T,
-            "states": len(graph.states),
-            "links": len(graph.links),
-            "delayed": sum(link.delay > 0 for link in graph.links),
-            "depth": depth(graph),
-            "weights": params(Unrolled(graph)),
-            "largest difference": "0" if gaps[name] == 0 else f"{gaps[name]:.0e}",
-        }
-    )
+# %%
+for graph, model, _ in networks.values():
     assert params(Unrolled(graph)) == params(model)
     assert depth(graph) == getattr(model, "depth", 2 * T + 2)
-table(pd.DataFrame(rows), f"Graphs and model files with the same random weights, {width} filters, outputs of order 1")
 
-# %% tags=["hide-input"]
-exact = [name for name, gap in gaps.items() if gap == 0]
-text = f"**{len(exact)} of {len(gaps)} graphs equal their model file to the last bit.**"
-if len(exact) < len(gaps):
-    text += f" The others differ by rounding, at most {max(gaps.values()):.0e}."
-display(Markdown(text))
+differences = compare_with_models(networks)
+caption = f"Graphs and model files with the same random weights, {width} filters, outputs of order 1"
+table(differences, caption).format({"largest difference": lambda value: f"{value:.0e}" if value else "0"})
+
+# %%
+display(Markdown(equality_text(differences["largest difference"])))
 
 # %% [markdown]
 # ## Result: Figure 1, one state
 #
 # To the left the folded graph, to the right its first three steps. Arrows of one colour share their weights.
 
-# %% tags=["hide-input"]
-figure, axes = plt.subplots(3, 2, figsize=(9.2, 9.6), width_ratios=[3.7, 9.5], layout="constrained")
-for (left, right), name in zip(axes, ("ResNet, shared weights", "DRCN", f"DRRN_B1U{T}"), strict=True):
-    draw_folded(graphs[name], axes=left)
-    draw_unrolled(graphs[name], min(T, 3), axes=right)
-    left.set_title(name.partition(",")[0], loc="left", fontweight="bold")
-plt.show()
+# %%
+names = {"ResNet": "ResNet, shared weights", "DRCN": "DRCN", f"DRRN_B1U{T}": f"DRRN_B1U{T}"}
+one_state_graphs = {title: graphs[name] for title, name in names.items()}
+figure = draw_folded_and_unrolled(one_state_graphs, min(T, 3))
+show(figure, "fig-recurrence-single", pd.DataFrame(), **FIGURES["fig-recurrence-single"])
 
 # %% [markdown]
 # What differs is inside the recurrent function:
 
-# %% tags=["hide-input"]
-of = {"ResNet": "ResNet, shared weights", "DRCN": "DRCN", "DRRN": f"DRRN_B1U{T}"}
-draw_functions({title: (graphs[name], "f_recurrent") for title, name in of.items()})
-plt.show()
+# %%
+functions = {title.partition("_")[0]: (graph, "f_recurrent") for title, graph in one_state_graphs.items()}
+show(draw_functions(functions), "fig-recurrence-functions", pd.DataFrame(), **FIGURES["fig-recurrence-functions"])
 
 # %% [markdown]
 # ## Result: Figure 2, two states
 
-# %% tags=["hide-input"]
-figure, axes = plt.subplots(1, 2, figsize=(9.2, 4.2), width_ratios=[3.7, 9.5], layout="constrained")
-draw_folded(graphs["DSRN"], axes=axes[0])
-draw_unrolled(graphs["DSRN"], min(T, 3), axes=axes[1])
-plt.show()
+# %%
+figure = draw_folded_and_unrolled({"": graphs["DSRN"]}, min(T, 3), height=4.2)
+show(figure, "fig-recurrence-dual", pd.DataFrame(), **FIGURES["fig-recurrence-dual"])
 
-# %% tags=["hide-input"]
-draw_functions({f"$f_\\mathrm{{{n}}}$": (graphs["DSRN"], f"f_{n}") for n in ("lr", "hr", "up", "down")})
-plt.show()
+# %%
+functions = {f"$f_\\mathrm{{{name}}}$": (graphs["DSRN"], f"f_{name}") for name in ("lr", "hr", "up", "down")}
+show(draw_functions(functions), "fig-recurrence-dual-functions", pd.DataFrame(), **FIGURES["fig-recurrence-dual-functions"])
 
 # %% [markdown]
 # ## Result: Eq. 5, the mean of the predictions
@@ -283,7 +274,7 @@ plt.show()
 # %%
 states = unroll(graphs["DSRN"], lr)[1:]
 mean_of_predictions = torch.stack([s["y"] for s in states]).mean(0)
-prediction_of_mean = two.f_output(torch.stack([s["s_h"] for s in states]).mean(0))
+prediction_of_mean = two_states.f_output(torch.stack([s["s_h"] for s in states]).mean(0))
 gap = (mean_of_predictions - prediction_of_mean).abs().max()
 largest = mean_of_predictions.abs().max()
 display(Markdown(f"Largest difference **{gap:.1e}**, largest value {largest:.2f}."))
@@ -297,48 +288,21 @@ display(Markdown(f"Largest difference **{gap:.1e}**, largest value {largest:.2f}
 # The paper: "the maximum number of convolution layers between input and output of the network is 2T+4".
 # Below the longest path is counted in the graph for each T; the weights are counted at the papers' widths.
 
-# %% tags=["hide-input"]
-steps = [1, 3, 5, 7, 9, 16]
-made = {
-    "DSRN": [dsrn(DSRN(scale, t)) for t in steps],
-    "DSRN, untied": [dsrn(DSRN(scale, t, shared=False)) for t in steps],
-    "single state": [single_state(SingleState(t)) for t in steps],
-    "DRRN, B = 1": [drrn(DRRN(1, t)) for t in steps],
-    "DRCN (128 filters)": [drcn(DRCN(t, 128)) for t in steps],
-}
-looks = {
-    "DSRN": {"color": COLOURS["dsrn"], "marker": "o"},
-    "DSRN, untied": {"color": COLOURS["dsrn"], "marker": "o", "linestyle": "--", "markerfacecolor": "none"},
-    "single state": {"color": COLOURS["rlcsc"], "marker": "D"},
-    "DRRN, B = 1": {"color": COLOURS["drrn"], "marker": "s"},
-    "DRCN (128 filters)": {"color": COLOURS["vdsr"], "marker": "^"},
-}
-depths = {name: [depth(g) for g in of_t] for name, of_t in made.items()}
-weights = {name: [params(Unrolled(g)) for g in of_t] for name, of_t in made.items()}
-figure, axes = plt.subplots(1, 2, figsize=(9.2, 3.8), layout="constrained")
-for name, look in looks.items():
-    if name != "DSRN, untied":
-        axes[0].plot(steps, depths[name], **look, label=name)
-    axes[1].plot(steps, [w / 1e6 for w in weights[name]], **look, label=name)
-axes[0].set(xlabel="T (steps)", ylabel="depth (convolutions)", xticks=steps)
-axes[1].set(xlabel="T (steps)", ylabel="weights (millions)", xticks=steps, yscale="log")
-axes[1].set_yticks([0.3, 1, 3, 10], ["0.3", "1", "3", "10"])
-handles, labels = axes[1].get_legend_handles_labels()
-figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
-show(figure, "fig-recurrence-depth", **FIGURES["fig-recurrence-depth"])
-
-# %% tags=["hide-input"]
-as_printed = all(d == 2 * t + 4 for d, t in zip(depths["DSRN"], steps, strict=True))
-seven = steps.index(7)
-display(
-    Markdown(
-        f"Depth 2T + 4 holds for all {len(steps)} values of T: **{as_printed}**. At T = 7 DSRN has **{weights['DSRN'][seven]:,}** "
-        f"weights with sharing and **{weights['DSRN, untied'][seven]:,}** without, "
-        f"{weights['DSRN, untied'][seven] / weights['DSRN'][seven]:.1f} times as many. The feedback adds no depth: without "
-        f"$f_\\mathrm{{down}}$ the longest path at T = {T} is {depth(graphs['DSRN'].without('f_down'))} as well, because up and down "
-        "are two convolutions, as many as the residual block that they bypass."
-    )
+# %%
+lengths = [1, 3, 5, 7, 9, 16]
+counts = count_by_length(
+    {
+        "DSRN": [dsrn(DSRN(scale, t)) for t in lengths],
+        "DSRN, untied": [dsrn(DSRN(scale, t, shared=False)) for t in lengths],
+        "single state": [single_state(SingleState(t)) for t in lengths],
+        "DRRN, B = 1": [drrn(DRRN(1, t)) for t in lengths],
+        "DRCN (128 filters)": [drcn(DRCN(t, 128)) for t in lengths],
+    }
 )
+show(depth_figure(counts), "fig-recurrence-depth", **FIGURES["fig-recurrence-depth"])
+
+# %%
+display(Markdown(depth_text(counts, graphs["DSRN"])))
 
 # %% [markdown]
 # ## Result: "an exponential increase in the scale of feature values"
@@ -354,84 +318,30 @@ display(
 # Beside them stands DRRN, which has the remedy the paper quotes: batch normalisation that is not shared among the steps.
 
 
-# %% tags=["hide-input"]
-class UnitScale(nn.Module):
-    def forward(self, s):
-        return s / s.square().mean().sqrt()
-
-
-def prelu(slope):
-    p = nn.PReLU(init=slope)
-    return (p,)
-
-
-def rms(s):
-    return float(s.square().mean().sqrt())
-
-
+# %%
 torch.manual_seed(seed)
 length = 3 * T
 graph = dsrn(DSRN(scale, length, width))
-variants = {
-    "no normalisation": (),
-    "PReLU 0.25 (initial)": prelu(0.25),
-    "PReLU 0 (as a ReLU)": prelu(0.0),
-    "PReLU × scalar": (nn.Sequential(nn.PReLU(), UnitScale()),),
+rms = {
+    "no normalisation": rms_normalised_by(graph, [], lr),
+    "PReLU 0.25 (initial)": rms_normalised_by(graph, [nn.PReLU(init=0.25)], lr),
+    "PReLU 0 (as a ReLU)": rms_normalised_by(graph, [nn.PReLU(init=0.0)], lr),
+    "PReLU × scalar": rms_normalised_by(graph, [nn.Sequential(nn.PReLU(), UnitRMS())], lr),
 }
-
-
-def sizes_of(graph, image, states=("s_h", "s_l")):
-    """Root mean square of each state at t = 1 .. T."""
-    found = unroll(graph, image)[1:]
-    return pd.DataFrame({s: [rms(at_t[s]) for at_t in found] for s in states}, index=range(1, length + 1))
-
-
-def normalised(normalise):
-    """The graph with something else behind its states."""
-    return replace(graph, states=tuple(replace(s, normalise=normalise) for s in graph.states))
-
-
-def growth(frame):
-    """Mean factor by which the first state grows a step."""
-    return (frame.iloc[-1, 0] / frame.iloc[0, 0]) ** (1 / (length - 1))
-
-
-sizes = {name: sizes_of(normalised(normalise), lr) for name, normalise in variants.items()}
 # in training mode, where each normalisation sees its own step
-sizes["DRRN (unshared BN)"] = sizes_of(drrn(DRRN(1, length, width).train()), x, ("s",)).set_axis(["s_h"], axis=1)
-factor = {name: growth(frame) for name, frame in sizes.items()}
-by_slope = {slope / 4: growth(sizes_of(normalised(prelu(slope / 4)), lr)) for slope in range(-4, 5)}
-best = min(by_slope, key=by_slope.get)
+drrn_graph = drrn(DRRN(1, length, width).train())
+rms["DRRN (unshared BN)"] = state_rms(drrn_graph, x).rename(columns={"s": "s_h"})
 
-# %% tags=["hide-input"]
-figure, ax = plt.subplots(figsize=(7.5, 4.2), layout="constrained")
-markers = dict(zip(sizes, ("o", "s", "D", "^", "v"), strict=True))
-for k, (name, frame) in enumerate(sizes.items()):
-    ax.plot(frame.index, frame.s_h, color=f"C{k}", marker=markers[name], markersize=4, label=name)
-    if "s_l" in frame:
-        ax.plot(frame.index, frame.s_l, color=f"C{k}", linestyle=":")
-if length > 7:
-    ax.axvline(7, color="0.6", linewidth=1, linestyle="--", zorder=0)
-    ax.text(6.8, 0.97, "the paper's T", transform=ax.get_xaxis_transform(), va="top", ha="right", color="0.35", size="small")
-ax.xaxis.get_major_locator().set_params(integer=True)
-ax.set(yscale="log", xlabel="step t", ylabel="root mean square of the state")
-ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
-frame = pd.concat(sizes, names=["network", "step t"]).reset_index()
-show(figure, "fig-recurrence-growth", frame, **FIGURES["fig-recurrence-growth"])
+# %%
+numbers = pd.concat(rms, names=["network", "step t"]).reset_index()
+show(growth_figure(rms), "fig-recurrence-growth", numbers, **FIGURES["fig-recurrence-growth"])
 
-# %% tags=["hide-input"]
-seventh = min(7, length)
-lines = [f"| {name} | {factor[name]:.2f} | {f.s_h.loc[seventh] / f.s_h.loc[1]:,.1f} |" for name, f in sizes.items()]
-display(
-    Markdown(
-        "\n".join(
-            [f"| behind the states | growth of the HR state a step | from step 1 to {seventh} |", "|:--|--:|--:|", *lines]
-        )
-        + f"\n\nAs initialised, the PReLU changes the growth of the HR state from a factor of **{factor['no normalisation']:.2f}** a step "
-        f"to **{factor['PReLU 0.25 (initial)']:.2f}**. Of {len(by_slope)} slopes from {min(by_slope):g} to {max(by_slope):g}, the one that "
-        f"dampens most is {best:g}, and it leaves **{by_slope[best]:.2f}**: still exponential."
-    )
-)
+# %%
+slopes = [quarter / 4 for quarter in range(-4, 5)]
+by_slope = {slope: growth_factor(rms_normalised_by(graph, [nn.PReLU(init=slope)], lr)) for slope in slopes}
+without, initial = growth_factor(rms["no normalisation"]), growth_factor(rms["PReLU 0.25 (initial)"])
+text = growth_text(without, initial, by_slope)
+display(Markdown(f"{growth_table(rms)}\n\n{text}"))
 
 # %% [markdown]
 # ## What we learned

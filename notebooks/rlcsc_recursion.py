@@ -16,7 +16,7 @@
 # Figure 7 draws PSNR on Set5 ×3 by epoch for K = 15, 20, 25 and 48; the text gives the final values.
 # Figure 8 draws two widths at K = 15; its values are in the image only.
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 train: bool = False  # True: train here and now; False: show the records
 budget: float = 0.02  # fraction of the recipe's iterations
 seed: int = 0  # of weights, patch order and augmentation
@@ -25,27 +25,30 @@ experiments: list[str] = ["rlcsc_k15_m128_w8", "rlcsc_k15_w8"]  # what is traine
 data: str = ""  # training set or folder; default: the experiment's
 runs: str = ""  # records of this run; default: below results/runs
 
-# %%
+# %% tags=["hide-input"]
 from srlib.figures.parameters import check_parameters
 
 check_parameters(globals())
 
-# %% tags=["hide-input"]
+# %%
 import pandas as pd
 from IPython.display import Markdown, display
-from pages.orderings import orders
 
-from srlib.figures.curves import curve_figure, curves
+from srlib.figures.comparisons import curve_figure, curves
+from srlib.figures.orderings import orders
 from srlib.figures.style import COLOURS, show, table, use_style
 from srlib.figures.sweeps import sweep, sweep_figure, sweep_table
+from srlib.figures.tables import cells
 from srlib.figures.text import summary
 from srlib.ledger.rows import ledger
 from srlib.models import MODELS, meta_model, params
-from srlib.records.rerun import rerun
+from srlib.papers import claim
+from srlib.records.run import rerun
 
 use_style()
 rows = ledger(("rlcsc",))
 RECURSIONS = (15, 20, 25, 48)
+LARGE, SMALL = (f"{claim(f'rlcsc.f8.{size}.params').value} weights" for size in ("i", "ii"))
 
 # %% tags=["hide-input"]
 # Captions, and what is seen for those who cannot see it.
@@ -71,11 +74,10 @@ FIGURES = {
 #
 # The recursion applies one convolution S again and again ({doc}`rlcsc_sparse_coding`), so K changes depth and time but no weights:
 
-# %% tags=["hide-input"]
-sizes = []
-for name in (*(f"rlcsc_k{K}" for K in RECURSIONS), "rlcsc_k15_m128", "vdsr"):
-    network = meta_model(MODELS[name])
-    sizes.append({"network": name, "depth": network.depth, "weights": f"{params(network):,}"})
+# %%
+networks = {(LARGE, K): f"rlcsc_k{K}" for K in RECURSIONS} | {(SMALL, 15): "rlcsc_k15_m128"}
+models = {name: meta_model(MODELS[name]) for name in (*networks.values(), "vdsr")}
+sizes = [{"network": name, "depth": model.depth, "weights": f"{params(model):,}"} for name, model in models.items()]
 table(pd.DataFrame(sizes), "The networks of Figures 7 and 8, and VDSR")
 
 # %% [markdown]
@@ -84,8 +86,8 @@ table(pd.DataFrame(sizes), "The networks of Figures 7 and 8, and VDSR")
 # One call for each network; a killed run goes on where it stopped when the same command is given again.
 
 # %%
-how = {"budget": budget, "device": device, "data": data, "runs": runs}
-fresh = rerun(experiments, "rlcsc_recursion", seed=seed, **how) if train else None
+options = {"seed": seed, "budget": budget, "device": device, "data": data, "runs": runs}
+fresh = rerun(experiments, "rlcsc_recursion", **options) if train else None
 if fresh:
     display(table(fresh.table(), "This run"))
 else:
@@ -94,16 +96,17 @@ else:
 # %% [markdown]
 # ## Result: Figure 7, final values
 
-# %% tags=["hide-input"]
-values = {row.experiment.split("_k")[1]: float(row.published) for row in rows
-          if row.metric == "psnr" and row.where == "Figure 7" and row.kind == "measured"}  # fmt: skip
-names = {("1,329k weights", K): f"rlcsc_k{K}" for K in RECURSIONS} | {("592k weights", 15): "rlcsc_k15_m128"}
-published = {("1,329k weights", K): values[str(K)] for K in RECURSIONS if str(K) in values}
-points = sweep(names, published, "Set5", 3, "drrn", fresh)
-colours = {"1,329k weights": COLOURS["rlcsc"], "592k weights": COLOURS["vdsr"]}
-show(sweep_figure(points, "recursions K", RECURSIONS, colours), "fig-rlcsc-recursion", points, **FIGURES["fig-rlcsc-recursion"])
+# %%
+figure_7 = [row for row in cells(rows, "Figure 7", "psnr") if row.kind == "measured"]
+printed = {row.experiment: float(row.published) for row in figure_7}
+published = {place: printed[name] for place, name in networks.items() if name in printed}
+points = sweep(networks, published, "Set5", 3, "drrn", fresh)
 
-# %% tags=["hide-input"]
+# %%
+figure = sweep_figure(points, "recursions K", RECURSIONS, {LARGE: COLOURS["rlcsc"], SMALL: COLOURS["vdsr"]})
+show(figure, "fig-rlcsc-recursion", points, **FIGURES["fig-rlcsc-recursion"])
+
+# %%
 table(sweep_table(points, "K"), "PSNR on Set5 ×3 (dB), protocol drrn")
 
 # %% [markdown]
@@ -111,25 +114,22 @@ table(sweep_table(points, "K"), "PSNR on Set5 ×3 (dB), protocol drrn")
 #
 # Training is followed on held-out images, never on a test set, so our curves are not Set5's: they show how fast a network learns.
 
-# %% tags=["hide-input"]
-shown = {"1,329k weights, K = " + str(K): f"rlcsc_k{K}" for K in RECURSIONS} | {"592k weights, K = 15": "rlcsc_k15_m128"}
-shown |= {"K = 5, the CPU's": "rlcsc_k5_n32_m32"}
-show(
-    curve_figure(curves(shown), {series: f"C{k}" for k, series in enumerate(shown)}),
-    "fig-rlcsc-curves",
-    **FIGURES["fig-rlcsc-curves"],
-)
+# %%
+experiment_of = {f"{size}, K = {K}": name for (size, K), name in networks.items()}
+experiment_of["K = 5, the CPU's"] = "rlcsc_k5_n32_m32"
+figure = curve_figure(curves(experiment_of), {series: f"C{k}" for k, series in enumerate(experiment_of)})
+show(figure, "fig-rlcsc-curves", **FIGURES["fig-rlcsc-curves"])
 
 # %% [markdown]
 # ## The claims of order
 
-# %% tags=["hide-input"]
+# %%
 display(Markdown(orders("rlcsc", ("Figure 7", "Figure 8", "Section 5.4"))))
 
 # %% [markdown]
 # ## What we learned
 
-# %% tags=["hide-input"]
+# %%
 display(Markdown(summary(row for row in rows if row.where in ("Figure 7", "Figure 8"))))
 
 # %% [markdown]

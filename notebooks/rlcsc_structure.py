@@ -17,30 +17,26 @@
 # No figure below is drawn by hand.
 # Each network runs once on a tiny image, every operation is noted, and a stretch that repeats itself with the same weights is folded.
 
-# %% tags=["parameters"]
-train: bool = False  # unused here: the structure does not depend on the weights
-budget: float = 1.0  # unused here
-seed: int = 0  # unused here
-device: str = "cpu"  # unused here
+# %% tags=["parameters", "hide-input"]
 K: int = 25  # recursions of RL-CSC, 2 or more
 unfolded: int = 3  # recursions that are shown one by one, 2 or more
 U: int = 9  # recursions of DRRN (residual units), 2 or more
 T: int = 16  # recursions of DRCN, 2 or more
 stages: int = 3  # steps of LISTA in SCN's place, 3 or more
 
-# %%
+# %% tags=["hide-input"]
 from srlib.figures.parameters import check_parameters
 
 check_parameters(globals())
 
-# %% tags=["hide-input"]
-import matplotlib.pyplot as plt
+# %%
 import pandas as pd
 import torch
 from IPython.display import Markdown, display
 from torch import nn
 
-from srlib.figures.style import table, use_style
+from srlib.figures.structures import layer_table, lista_texts, recursion_table, section_4_table
+from srlib.figures.style import show, table, use_style
 from srlib.graphs.draw_structure import LAYER, Drawing, Frame, figure
 from srlib.graphs.sparse_coding import LISTA, soft_threshold
 from srlib.graphs.structure import Structure
@@ -98,49 +94,43 @@ FIGURES = {
 
 # %%
 network = trace(RLCSC(K), tiny)  # 128 and 256 filters, as in the paper
-folded = network.folded()
-few = trace(RLCSC(unfolded, n=4, m=8), tiny)
+network_folded = network.folded()
+network_unfolded = trace(RLCSC(unfolded, n=4, m=8), tiny)
 
 
-def names(s: Structure) -> dict[int, str]:
+# %%
+def paper_symbols(structure: Structure) -> dict[int, str]:
     """The paper's symbols, from the attributes that hold the convolutions."""
-    symbols = {i: s.operations[i].weight.partition(".")[0] for i in s.of_kind("convolution")}
-    symbols = {i: f"${'_'.join(name)}$" for i, name in symbols.items()}  # W_1, S
-    return {0: "$I_y$", len(s.operations) - 1: "$I_x$"} | symbols
+    attributes = {i: structure.operations[i].weight.partition(".")[0] for i in structure.of_kind("convolution")}
+    symbols = {i: f"${'_'.join(name)}$" for i, name in attributes.items()}  # W_1, S
+    return {0: "$I_y$", len(structure.operations) - 1: "$I_x$"} | symbols
 
 
 # %% [markdown]
 # ## Result: Figure 2, the framework
 
-# %% tags=["hide-input"]
-boxes = [Frame(unit, LAYER) for unit in few.units()]
-figure(
-    Drawing(folded, "(a)", names(folded), (Frame(tuple(folded.body), LAYER, lanes=1),), vertical=True),
-    Drawing(few, "(b)", names(few), tuple(boxes), vertical=True),
-)
-plt.show()
+# %%
+frames = {
+    "(a)": (network_folded, (Frame(tuple(network_folded.body), LAYER, lanes=1),)),
+    "(b)": (network_unfolded, tuple(Frame(unit, LAYER) for unit in network_unfolded.units())),
+}
+drawings = [Drawing(s, title, paper_symbols(s), boxes, vertical=True) for title, (s, boxes) in frames.items()]
+show(figure(*drawings), "fig-rlcsc-framework", pd.DataFrame(), **FIGURES["fig-rlcsc-framework"])
 
 # %% [markdown]
 # The layers and their sizes, counted in the graph of the network at full width:
 
-# %% tags=["hide-input"]
-rows = []
-for weight, users in network.weights().items():
-    o = network.operations[users[0]]
-    c_in = network.operations[o.inputs[0]].channels
-    rows.append({"layer": weight.partition(".")[0], "maps in": c_in, "maps out": o.channels, "kernel": f"{o.kernel} × {o.kernel}",
-                 "weights": f"{c_in * o.channels * o.kernel**2:,}", "used": len(users)})  # fmt: skip
-display(table(pd.DataFrame(rows), "The trainable layers of RL-CSC"))
-depths = {k: trace(RLCSC(k, n=4, m=8), tiny).depth for k in sorted({a["K"] for a in VARIANTS.values()} | {K})}
-equal = sum(d == k + 5 for k, d in depths.items())
-display(
-    Markdown(
-        f"There are **{len(rows)} trainable layers** with {params(RLCSC(K)):,} weights, as Section 3.4 says (six). "
-        f"Eq. 13, $d = K + 5$, holds in **{equal} of {len(depths)}** traced graphs: "
-        + ", ".join(f"K = {k}: {d}" for k, d in depths.items())
-        + "."
-    )
-)
+# %%
+layers = layer_table(network)
+table(layers, "The trainable layers of RL-CSC")
+
+# %%
+depths = {k: trace(RLCSC(k, n=4, m=8), tiny).depth for k in sorted({variant["K"] for variant in VARIANTS.values()} | {K})}
+equal = sum(depth == k + 5 for k, depth in depths.items())
+text = f"There are **{len(layers)} trainable layers** with {params(RLCSC(K)):,} weights, as Section 3.4 says (six). "
+text += f"Eq. 13, $d = K + 5$, holds in **{equal} of {len(depths)}** traced graphs: "
+text += ", ".join(f"K = {k}: {depth}" for k, depth in depths.items()) + "."
+display(Markdown(text))
 
 # %% [markdown]
 # ## Result: Figure 3, four recursions
@@ -158,11 +148,10 @@ class Threshold(nn.Module):
         return soft_threshold(alpha, theta)
 
 
-D = torch.rand(4, 6, generator=torch.Generator().manual_seed(seed))
-lista = LISTA(D, lam=0.1, K=stages, h=Threshold())
+# %%
+lista = LISTA(torch.ones(4, 6), lam=0.1, K=stages, h=Threshold())  # any dictionary
 coding = trace(lista, torch.zeros(1, 4)).collapsed("h")
-# part of a network: its code is no supervised output
-coding = coding.part(range(1, len(coding.operations) - 1))
+coding = coding.part(range(1, len(coding.operations) - 1))  # of a network: its code is no supervised output
 recursions = {
     "DRRN": trace(DRRN(1, U, 4), tiny).folded(),
     "SCN (LISTA)": coding.folded(),
@@ -170,62 +159,23 @@ recursions = {
     "RL-CSC": trace(RLCSC(K, 4, 8), tiny).folded(),
 }
 
-# %% tags=["hide-input"]
-drawings = []
-for letter, (name, s) in zip("abcd", recursions.items(), strict=True):
-    texts = dict.fromkeys(s.of_kind("module"), "threshold")
-    texts |= {i: "linear" for i in s.of_kind("convolution") if s.operations[i].name == "linear"}
-    texts |= {0: "$y$", len(s.operations) - 1: "$z$"} if name.startswith("SCN") else {}
-    drawings.append(Drawing(s, f"({letter}) {name}", texts, vertical=True))
-figure(*drawings)
-plt.show()
+# %%
+texts = {"SCN (LISTA)": lista_texts(recursions["SCN (LISTA)"])}
+drawings = [
+    Drawing(structure, f"({letter}) {name}", texts.get(name, {}), vertical=True)
+    for letter, (name, structure) in zip("abcd", recursions.items(), strict=True)
+]
+show(figure(*drawings), "fig-rlcsc-recursions", pd.DataFrame(), **FIGURES["fig-rlcsc-recursions"])
 
 # %% [markdown]
 # ## Result: the differences of Section 4, counted
 
-# %% tags=["hide-input"]
+# %%
+counts = recursion_table(recursions)
+table(counts, "One recursion of each, counted in the folded graphs")
 
-
-def counted(s: Structure) -> dict[str, object]:
-    """What happens in one recursion: the operations from where the loop comes in to where it leaves."""
-    leave, enter = s.back[0]
-    inside = s.operations[enter : leave + 1]
-    kinds = [o.kind for o in inside]
-    outside = [i for i, o in enumerate(inside) if o.kind == "addition" and any(j < enter for j in o.inputs)]
-    return {
-        "recursions": s.times,
-        "weight layers": ", ".join(
-            f"{o.kernel} × {o.kernel}" if o.name != "linear" else "linear" for o in inside if o.kind == "convolution"
-        ),
-        "BN": kinds.count("normalisation"),
-        "adds the same value each time": "yes" if outside else "no",
-        "goes back": {"addition": "a sum", "activation": "an activation"}[kinds[-1]],
-        "predictions": "all" if s.of_kind("arithmetic") else "the last",
-        "adds its input": "yes" if any(0 in s.operations[i].inputs for i in s.of_kind("addition")) else "no",
-    }
-
-
-facts = {name: counted(s) for name, s in recursions.items()}
-table(
-    pd.DataFrame([{"structure": name, **row} for name, row in facts.items()]),
-    "One recursion of each, counted in the folded graphs",
-)
-
-# %% tags=["hide-input"]
-ours, drrn, scn, drcn = (facts[name] for name in ("RL-CSC", "DRRN", "SCN (LISTA)", "DRCN"))
-multi, bn = "adds the same value each time", "BN"
-checks = {
-    "RL-CSC has DRRN's multi-path structure: every recursion adds the same value": ours[multi] == drrn[multi] == "yes",
-    "RL-CSC contains no batch normalisation, DRRN does": ours[bn] == 0 < drrn[bn],
-    "RL-CSC has convolutions where SCN has linear layers": "linear" in scn["weight layers"]
-    and "linear" not in ours["weight layers"],
-    "RL-CSC learns the residual, SCN does not": ours["adds its input"] == "yes" and scn["adds its input"] == "no",
-    "DRCN has no local residual learning, RL-CSC has": drcn[multi] == "no" and ours[multi] == "yes",
-    "DRCN takes all intermediate predictions, RL-CSC the last": (drcn["predictions"], ours["predictions"])
-    == ("all", "the last"),
-}
-frame = pd.DataFrame([{"structure": text, "in the graphs": "yes" if holds else "no"} for text, holds in checks.items()])
-table(frame, "Section 4's differences")
+# %%
+table(section_4_table(counts), "Section 4's differences")
 
 # %% [markdown]
 # ## What we learned

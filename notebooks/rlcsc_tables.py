@@ -14,7 +14,7 @@
 # **Question.** How far is our RL-CSC with 25 recursions from the printed PSNR, SSIM and IFC, and does it beat DRRN and MemNet "in all
 # datasets and scale factors", as the paper says?
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 train: bool = False  # True: train here and now; False: show the records
 budget: float = 1.0  # fraction of the recipe's iterations
 seed: int = 0  # of weights, patch order and augmentation
@@ -24,19 +24,19 @@ compare: list[str] = ["rlcsc_k5_n32_m32", "bicubic"]  # compared image by image
 data: str = ""  # training set or folder; default: the experiment's
 runs: str = ""  # records of this run; default: below results/runs
 
-# %%
+# %% tags=["hide-input"]
 from srlib.figures.parameters import check_parameters
 
 check_parameters(globals())
 
-# %% tags=["hide-input"]
+# %%
 from IPython.display import Markdown, display
 
 from srlib.figures.style import table, use_style
-from srlib.figures.tables import cells, compared, image_scores, method_of, other_runs, results_table
-from srlib.figures.text import summary
+from srlib.figures.tables import cells, compared, image_scores, other_runs, results_table
+from srlib.figures.text import largest_cells, summary
 from srlib.ledger.rows import ledger
-from srlib.records.rerun import rerun
+from srlib.records.run import rerun
 
 use_style()
 rows = ledger(("rlcsc",))
@@ -56,8 +56,8 @@ rows = ledger(("rlcsc",))
 # One call for each network; a killed run goes on where it stopped when the same command is given again.
 
 # %%
-how = {"budget": budget, "device": device, "data": data, "runs": runs}
-fresh = rerun(experiments, "rlcsc_tables", seed=seed, **how) if train else None
+options = {"seed": seed, "budget": budget, "device": device, "data": data, "runs": runs}
+fresh = rerun(experiments, "rlcsc_tables", **options) if train else None
 if fresh:
     display(table(fresh.table(), "This run"))
 else:
@@ -66,13 +66,13 @@ else:
 # %% [markdown]
 # ## Result: Table 1
 
-# %% tags=["hide-input", "full-width"]
+# %% tags=["full-width"]
 results_table(cells(rows, "Table 1"), "RL-CSC, Table 1: PSNR (dB) / SSIM")
 
 # %% [markdown]
 # ## Result: Table 2
 
-# %% tags=["hide-input", "full-width"]
+# %% tags=["full-width"]
 results_table(cells(rows, "Table 2"), "RL-CSC, Table 2: IFC (bits per pixel)")
 
 # %% [markdown]
@@ -80,24 +80,15 @@ results_table(cells(rows, "Table 2"), "RL-CSC, Table 2: IFC (bits per pixel)")
 #
 # The sentence can be checked on the printed numbers alone.
 
-# %% tags=["hide-input"]
-printed = cells(rows, "Table 1")
-best = {}
-for row in printed:
-    best.setdefault((row.dataset, row.scale, row.metric), {})[method_of(row)] = float(row.published)
-beaten = {cell: max(scores, key=scores.get) for cell, scores in best.items() if scores["RL-CSC"] < max(scores.values())}
-text = [f"RL-CSC's printed number is the largest in **{len(best) - len(beaten)} of {len(best)}** cells.\n"]
-for (dataset, scale, metric), winner in beaten.items():
-    scores = best[dataset, scale, metric]
-    text.append(f"* Not on {dataset} ×{scale}, {metric.upper()}: {winner} has {scores[winner]}, RL-CSC {scores['RL-CSC']}.")
-display(Markdown("\n".join(text)))
+# %%
+display(Markdown(largest_cells(cells(rows, "Table 1"), "RL-CSC")))
 
 # %% [markdown]
 # ## Runs of ours that no cell asks for
 #
 # Narrow networks, trained on two CPU cores. They prove the path from training to score; they are not the paper's networks.
 
-# %% tags=["hide-input"]
+# %%
 other_runs("rlcsc", ("drrn", "vdsr"))
 
 # %% [markdown]
@@ -107,22 +98,20 @@ other_runs("rlcsc", ("drrn", "vdsr"))
 # Below two records are compared on the same images, with the mean difference and its 95 % interval (bootstrap over images);
 # `compare` in the parameters chooses them.
 
-# %% tags=["hide-input"]
-for part in compared(*compare, "drrn"):
-    display(part)
+# %%
+display(*compared(*compare, "drrn"))
 
 # %% [markdown]
 # The scores behind every mean, to unfold:
 
-# %% tags=["hide-input"]
+# %%
 for protocol in ("drrn", "vdsr"):
-    for part in image_scores("rlcsc", protocol):
-        display(part)
+    display(*image_scores("rlcsc", protocol))
 
 # %% [markdown]
 # ## What we learned
 
-# %% tags=["hide-input"]
+# %%
 display(Markdown(summary(row for row in rows if row.where in ("Table 1", "Table 2"))))
 
 # %% [markdown]

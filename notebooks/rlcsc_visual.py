@@ -16,26 +16,22 @@
 # The paper shows `8023` of BSD100 at ×4 (Figure 4), `ppt3` of Set14 at ×3 (Figure 5) and `img076` of Urban100 at ×4 (Figure 6).
 # The text does not say beside which methods; those of its Tables 1 and 2 are listed here.
 
-# %% tags=["parameters"]
-train: bool = False  # unused here: nothing is trained, records are shown
-budget: float = 1.0  # unused here
-seed: int = 0  # unused here: a record is the one trained longest, then the first seed
+# %% tags=["parameters", "hide-input"]
 device: str = "auto"  # cpu, cuda or auto
 others: list[str] = []  # further experiments to show where they have a record, such as rlcsc_k25
 
-# %%
+# %% tags=["hide-input"]
 from srlib.figures.parameters import check_parameters
 
 check_parameters(globals())
 
-# %% tags=["hide-input"]
-import matplotlib.pyplot as plt
-import numpy as np
+# %%
+import pandas as pd
 from IPython.display import Markdown, display
 
-from srlib.figures.crops import crop_figure, describe, least_errors, scores_table, view
+from srlib.figures.crops import crop_figure, describe, describe_period, least_errors, scores_table, view
 from srlib.figures.regions import REGIONS, grow_to_square
-from srlib.figures.style import table, use_style
+from srlib.figures.style import show, table, use_style
 from srlib.training.devices import choose_device
 from srlib.widgets.viewer import compare
 
@@ -131,14 +127,13 @@ views = [view(grow_to_square(region, 160), METHODS, "drrn", choose_device(device
 #
 # > The direction of the stripes on the feathers is correctly restored in RL-CSC, while other methods fail to recover the pattern.
 
-# %% tags=["hide-input"]
-figure = crop_figure(views[0])
-plt.show()
+# %%
+show(crop_figure(views[0]), "fig-rlcsc-visual-8023", pd.DataFrame(), **FIGURES["fig-rlcsc-visual-8023"])
 
-# %% tags=["hide-input"]
+# %%
 display(Markdown(describe(views[0])))
 
-# %% tags=["hide-input"]
+# %%
 compare(views[0])
 
 # %% [markdown]
@@ -146,14 +141,13 @@ compare(views[0])
 #
 # > Texts in RL-CSC are sharp while character edges are blurry in other methods.
 
-# %% tags=["hide-input"]
-figure = crop_figure(views[1])
-plt.show()
+# %%
+show(crop_figure(views[1]), "fig-rlcsc-visual-ppt3", pd.DataFrame(), **FIGURES["fig-rlcsc-visual-ppt3"])
 
-# %% tags=["hide-input"]
+# %%
 display(Markdown(describe(views[1])))
 
-# %% tags=["hide-input"]
+# %%
 compare(views[1])
 
 # %% [markdown]
@@ -161,14 +155,13 @@ compare(views[1])
 #
 # > More details are recovered by RL-CSC, while others produce blurry visual results.
 
-# %% tags=["hide-input"]
-figure = crop_figure(views[2])
-plt.show()
+# %%
+show(crop_figure(views[2]), "fig-rlcsc-visual-img076", pd.DataFrame(), **FIGURES["fig-rlcsc-visual-img076"])
 
-# %% tags=["hide-input"]
+# %%
 display(Markdown(describe(views[2])))
 
-# %% tags=["hide-input"]
+# %%
 compare(views[2])
 
 # %% [markdown]
@@ -177,31 +170,21 @@ compare(views[2])
 # PSNR and SSIM are the whole image's.
 # The error is that of the rectangle alone: the root of the mean square of the difference in luma, which the maps above show.
 
-# %% tags=["hide-input"]
-numbers = scores_table(views)
+# %%
+crop_scores = scores_table(views)
 formats = {"PSNR": "{:.2f}", "SSIM": "{:.4f}", "error in the rectangle": "{:.1f}"}
 caption = "Whole image: PSNR (dB) and SSIM under the drrn protocol. Rectangle: error of luma (grey levels)"
-table(numbers, caption).format(formats, na_rep="–")
+table(crop_scores, caption).format(formats, na_rep="–")
 
-# %% tags=["hide-input"]
-display(Markdown(least_errors(numbers)))
+# %%
+display(Markdown(least_errors(crop_scores)))
 
 # %% [markdown]
 # Is the pattern of the first figure in the small image at all?
 # Its period is measured as the strongest frequency of the original's luma inside the rectangle.
 
-# %% tags=["hide-input"]
-scene = views[0].narrow.scene
-luma = scene.luma[scene.region.window]
-taper = np.outer(*(np.hanning(n) for n in luma.shape))
-spectrum = np.abs(np.fft.fft2((luma - luma.mean()) * taper, (256, 256)))
-frequency = np.hypot(*np.meshgrid(np.fft.fftfreq(256), np.fft.fftfreq(256)))
-period = 1 / frequency.flat[spectrum.argmax()]
-small = period / scene.region.scale
-held = "less than" if small < 2 else "at least"
-text = f"In the rectangle of `{scene.region.image}` the period is **{period:.1f} pixels**, "
-text += f"{small:.1f} of the small image: {held} the two that hold a pattern."
-display(Markdown("Not measured: a photograph stands in." if scene.region.dataset == "Sample" else text))
+# %%
+display(Markdown(describe_period(views[0])))
 
 # %% [markdown]
 # ## What we learned

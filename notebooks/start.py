@@ -15,30 +15,23 @@
 # Run this one from top to bottom (*Run*, *Run All Cells*); it trains nothing.
 # It shows what is at hand, lists the notebooks, and ends with two things to play with.
 
-# %% tags=["parameters"]
-train: bool = False  # unused here: nothing is trained
-budget: float = 1.0  # unused here
-seed: int = 0  # unused here
+# %% tags=["parameters", "hide-input"]
 device: str = "auto"  # of the networks below: cpu, cuda or auto
 
-# %%
+# %% tags=["hide-input"]
 from srlib.figures.parameters import check_parameters
 
 check_parameters(globals())
 
 # %%
-import json
-import re
-
-import pandas as pd
 from IPython.display import Markdown, display
 
-from srlib.datasets import DATASETS, data_folder, is_available, open_images
+from srlib.datasets import data_folder, open_images
+from srlib.figures.contents import dataset_table, notebook_tables, record_table
 from srlib.figures.text import markdown_table
 from srlib.images import imresize
 from srlib.inference.enlarge import super_resolve
-from srlib.records.provenance import ROOT
-from srlib.records.record import find_record, find_records, load_model
+from srlib.records.record import find_record, load_model
 from srlib.training.devices import choose_device
 from srlib.widgets.explorer import explore
 from srlib.widgets.viewer import compare
@@ -50,26 +43,9 @@ from srlib.widgets.viewer import compare
 # Each is a page of the book, in the order of the book.
 # It reads the committed records, and trains only where `train` in its first cell says so.
 
-
 # %%
-def head(name: str) -> dict[str, str]:
-    """Title, with a link, and question of a notebook: its first cell says both."""
-    notebook = json.loads((ROOT / "notebooks" / f"{name}.ipynb").read_text())
-    text = "".join(notebook["cells"][0]["source"])
-    question = re.search(r"\*\*Question\.\*\*\s(.*?)(?:\n\n|$)", text, re.DOTALL)
-    title = text.splitlines()[0].removeprefix("# ")
-    return {"notebook": f"[{title}]({name}.ipynb)", "what it asks": question[1].replace("\n", " ") if question else ""}
-
-
-parts: dict[str, list] = {}
-for part, name in re.findall(r"caption: (.*)|file: notebooks/(\w+)", (ROOT / "book" / "_toc.yml").read_text()):
-    if part:
-        rows = parts.setdefault(part, [])
-    else:
-        rows.append(head(name))
-for part, rows in parts.items():
-    if rows:
-        display(Markdown(f"**{part}**\n\n{markdown_table(pd.DataFrame(rows))}"))
+for part, notebooks in notebook_tables().items():
+    display(Markdown(f"**{part}**\n\n{markdown_table(notebooks)}"))
 
 # %% [markdown]
 # ## Data
@@ -84,17 +60,7 @@ for part, rows in parts.items():
 # If you have them already, set `SRLIB_DATA` to the folder that holds them before `make lab`.
 
 # %%
-rows = [
-    {
-        "dataset": d.name,
-        "here": "yes" if is_available(d.name) else "no",
-        "images": d.count,
-        "role": d.role,
-        "licence": d.licence,
-    }
-    for d in DATASETS.values()
-]
-display(Markdown(f"Datasets are looked for in `{data_folder()}`.\n\n{markdown_table(pd.DataFrame(rows))}"))
+display(Markdown(f"Datasets are looked for in `{data_folder()}`.\n\n{markdown_table(dataset_table())}"))
 
 # %% [markdown]
 # ## Records
@@ -103,17 +69,7 @@ display(Markdown(f"Datasets are looked for in `{data_folder()}`.\n\n{markdown_ta
 # All are in `results/`.
 
 # %%
-records = pd.DataFrame(
-    {
-        "of": record.folder.parts[-3],
-        "experiment": record.info["experiment"],
-        "weights": "yes" if (record.folder / "weights.safetensors").exists() else "no",
-        "hours of training": f"{record.info.get('seconds', 0) / 3600:.2f}",
-        "device": record.info.get("device", ""),
-    }
-    for record in find_records()
-)
-display(Markdown(markdown_table(records)))
+display(Markdown(markdown_table(record_table())))
 
 # %% [markdown]
 # ## Compare outputs with your own eyes
@@ -128,6 +84,7 @@ original = dict(open_images("Sample"))["chelsea"]
 hr = original[45:237, 105:297]  # rows and columns: a square whose side is a multiple of 2, 3 and 4
 lr = imresize(hr, 1 / scale)
 
+# %%
 networks = {"DRRN B3U3": "drrn_b3u3_w16", "DSRN T3": "dsrn_t3_x3_w32", "RL-CSC K5": "rlcsc_k5_n32_m32"}  # the column above
 outputs = {"Bicubic": super_resolve(lr, None, scale)}
 for label, experiment in networks.items():

@@ -1,6 +1,6 @@
 """The command line: `python -m srlib COMMAND`.
 
-Exit status: 0 well, 1 a check failed, 2 bad usage or input, 130 interrupted.
+Exit status: 0 success, 1 a check failed, 2 bad usage or input, 130 interrupted.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from srlib.protocol import METRICS, PROTOCOLS, SCALES
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Parse the command line, run the command and return the exit status."""
+    """The exit status of a command line, after its command has run."""
     options = _parser().parse_args(arguments)
     try:
         return options.command(options) or 0
@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt as stop:
         print(f"srlib: {stop or 'stopped'}", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # the reader of our output has gone
+    except BrokenPipeError:  # the reader of our output has ended
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 
@@ -51,9 +51,9 @@ def _parser() -> argparse.ArgumentParser:
 
     def command(name: str, function: Any) -> argparse.ArgumentParser:
         description = function.__doc__.strip()
-        added = subparsers.add_parser(name, help=description, description=description)
-        added.set_defaults(command=function)
-        return added
+        subparser = subparsers.add_parser(name, help=description, description=description)
+        subparser.set_defaults(command=function)
+        return subparser
 
     add = command("list", commands.list_command)
     add.add_argument("--json", action="store_true")

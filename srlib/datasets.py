@@ -1,9 +1,9 @@
-"""Datasets: where each image comes from, and proof that it is that image.
+"""Datasets: a registry with the source and the SHA-256 of every image, and their download.
 
-Images live in one folder per dataset under `SRLIB_DATA` (default: the user's cache). Every file of the registry
+Images lie in one folder per dataset under `SRLIB_DATA` (default: the user's cache). Every file of the registry
 (`datasets.json`: repository, commit, path, SHA-256) is checked each time it is read, so a damaged file is named, never used.
 Any other folder of images is a dataset too. `Sample`, the photographs inside the scikit-image wheel, stands in where no
-dataset is at hand: it shows that everything runs and reproduces no number.
+dataset is at hand: the code runs on it, and no published number is reproduced.
 """
 
 import hashlib
@@ -23,23 +23,23 @@ from srlib.errors import InputError
 from srlib.images import SUFFIXES, read_image
 
 DIV2K_URL = "https://data.vision.ee.ethz.ch/cvl/DIV2K/"
-MANIFEST = "manifest.json"  # of an unpacked archive: file -> SHA-256
+MANIFEST = "manifest.json"  # in the folder of an unpacked archive: file name to SHA-256
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """One entry of the registry: `files` by name with SHA-256 and size, or one `archive`, or `parts` that make it up."""
+    """One entry of the registry: `files` by name with SHA-256 and size (bytes), or an archive at `url`, or `parts`."""
 
     name: str
     count: int
     role: str
     licence: str
-    source: str  # for people
+    source: str  # as text
     url: str = ""  # the folder that holds the files, or the archive
     files: dict[str, tuple[str, int]] = field(default_factory=dict, repr=False)
     sha256: str = ""  # of the archive
-    parts: tuple[str, ...] = ()
-    folder: Path | None = None  # fixed place, if not below SRLIB_DATA
+    parts: tuple[str, ...] = ()  # names of the datasets that make it up
+    folder: Path | None = None  # if not below SRLIB_DATA
 
 
 _RESEARCH = "research use; not redistributed here"
@@ -104,7 +104,7 @@ DATASETS: dict[str, Dataset] = {
 
 @dataclass(frozen=True)
 class ImageSet:
-    """Images at hand: iterate for `(name, image)`, `uint8` grey or RGB, each checked as it is read."""
+    """Image files at hand: iterates over `(name, image)`, `uint8`, grey or RGB, each checked when it is read."""
 
     name: str
     paths: tuple[Path, ...]
@@ -117,28 +117,28 @@ class ImageSet:
         return ((self.name_of(k), self.read(k)) for k in range(len(self)))
 
     def name_of(self, index: int) -> str:
-        """The image's name in tables: the file's stem, in the registry's sets without the suffix that its source added."""
+        """Name of an image in tables: the stem of its file, for the registry's datasets without the source's suffix."""
         stem = self.paths[index].stem
         return stem.removesuffix("_GT").removesuffix("_SRF_4_HR") if self.name in DATASETS else stem
 
     def read(self, index: int) -> np.ndarray:
-        """Read one image; an `InputError` names the file if its bytes are not the registry's."""
+        """An image, `uint8`, `(H, W)` or `(H, W, 3)`; an `InputError` if its bytes are not the registry's."""
         path, expected = self.paths[index], self.sha256[index]
-        if expected and (found := _digest(path)) != expected:
+        if expected and (sha256 := _digest(path)) != expected:
             raise InputError(
-                f"{path} is damaged: its SHA-256 begins with {found[:12]}, the registry's with {expected[:12]}; "
+                f"{path} is damaged: its SHA-256 begins with {sha256[:12]}, the registry's with {expected[:12]}; "
                 f"delete it and run: python -m srlib fetch {self.name}"
             )
         return read_image(path)
 
     def digest(self) -> str:
-        """SHA-256 over the names and digests of all files: what a record keeps."""
+        """SHA-256 over the names and digests of all files, for the record."""
         lines = (f"{path.name} {sha256 or _digest(path)}\n" for path, sha256 in zip(self.paths, self.sha256, strict=True))
         return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def data_folder() -> Path:
-    """`SRLIB_DATA`, or `~/.cache/srlib`."""
+    """Folder of the datasets: `SRLIB_DATA`, or `~/.cache/srlib`."""
     return Path(os.environ.get("SRLIB_DATA") or "~/.cache/srlib").expanduser()
 
 
@@ -150,12 +150,12 @@ def get_dataset(name: str) -> Dataset:
 
 
 def open_images(name_or_folder: str | Path) -> ImageSet:
-    """A dataset of the registry by name, or any folder of images.
+    """The images of a dataset of the registry, by name, or of any folder.
 
     Raises
     ------
     InputError
-        If files are missing (says which and how to get them), or a folder holds no image.
+        If files are missing (the message says how to get them), or a folder holds no image.
     """
     if str(name_or_folder) not in DATASETS:
         folder = Path(name_or_folder)
@@ -177,13 +177,13 @@ def open_images(name_or_folder: str | Path) -> ImageSet:
         digests = _images_in(folder)
     missing = [name for name in digests if not (folder / name).exists()]
     if missing or len(digests) != dataset.count:
-        have = len(digests) - len(missing)
-        raise InputError(f"{dataset.name} is not complete in {folder} ({have} of {dataset.count} images): {_advice(dataset)}")
+        count = len(digests) - len(missing)
+        raise InputError(f"{dataset.name} is not complete in {folder} ({count} of {dataset.count} images): {_advice(dataset)}")
     return ImageSet(dataset.name, tuple(folder / name for name in digests), tuple(digests.values()))
 
 
 def is_available(name: str) -> bool:
-    """Whether all files of a dataset are there (their content is checked when they are read)."""
+    """Whether all files of a dataset exist (their content is checked when they are read)."""
     try:
         open_images(name)
     except InputError:
@@ -192,12 +192,12 @@ def is_available(name: str) -> bool:
 
 
 def first_available(*names: str, otherwise: str = "Sample") -> str:
-    """The first dataset that is there, else the stand-in: what a notebook or a test run uses by default."""
+    """Name of the first dataset that is available, else `otherwise`: the default of notebooks and tests."""
     return next((name for name in names if is_available(name)), otherwise)
 
 
 def fetch(dataset: Dataset | str, mirror: str | None = None) -> Path:
-    """Download what is missing or damaged, verify it, and return the folder.
+    """Download the missing or damaged files of a dataset and verify them.
 
     Parameters
     ----------
@@ -205,7 +205,17 @@ def fetch(dataset: Dataset | str, mirror: str | None = None) -> Path:
         An entry of the registry.
     mirror : str, optional
         Base URL of a server that holds the files as `SRLIB_DATA` does, `<mirror>/<dataset>/<file>`; default: the environment's
-        `SRLIB_MIRROR`, else the dataset's own source.
+        `SRLIB_MIRROR`, else the dataset's source.
+
+    Returns
+    -------
+    pathlib.Path
+        Folder of the dataset.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be fetched or written, or the dataset has no public source.
 
     Notes
     -----
@@ -223,9 +233,9 @@ def fetch(dataset: Dataset | str, mirror: str | None = None) -> Path:
         open_images(dataset.name)
     elif dataset.files:
         url = f"{mirror.rstrip('/')}/{dataset.name}/" if mirror else dataset.url
-        wanted = {name: entry for name, entry in dataset.files.items() if _digest(folder / name) != entry[0]}
-        with tqdm(total=sum(size for _, size in wanted.values()), unit="B", unit_scale=True, desc=dataset.name) as bar:
-            for name, (sha256, size) in sorted(wanted.items()):
+        missing = {name: entry for name, entry in dataset.files.items() if _digest(folder / name) != entry[0]}
+        with tqdm(total=sum(size for _, size in missing.values()), unit="B", unit_scale=True, desc=dataset.name) as bar:
+            for name, (sha256, size) in sorted(missing.items()):
                 _download(url + name, sha256, folder / name)
                 bar.update(size)
     elif len(_images_in(folder)) != dataset.count:
@@ -258,7 +268,7 @@ def _digest(path: Path) -> str:
 
 def _download(url: str, sha256: str, path: Path, progress: bool = False) -> None:
     try:
-        import pooch  # here, so that training on a bare machine needs it not
+        import pooch  # not at the top: training alone needs no download
     except ImportError:
         raise InputError("Downloading needs the package pooch: pip install pooch, or copy the files by hand.") from None
     pooch.get_logger().setLevel("ERROR")  # its messages and the bar would mix
@@ -275,7 +285,7 @@ def _download(url: str, sha256: str, path: Path, progress: bool = False) -> None
 
 
 def _images_in(folder: Path) -> dict[str, str]:
-    """The images of an unpacked archive with their digests; '' where the user unpacked it."""
+    """File names of the images of an unpacked archive, with their digests; '' if the user unpacked it."""
     manifest = folder / MANIFEST
     if manifest.exists():
         return json.loads(manifest.read_text())
@@ -283,7 +293,7 @@ def _images_in(folder: Path) -> dict[str, str]:
 
 
 def _unpack(archive: Path, folder: Path) -> None:
-    """Unpack the images of a verified archive beside it and move the folder into place at once."""
+    """Unpack the images of a verified archive to a temporary folder, rename the folder, and delete the archive."""
     with tempfile.TemporaryDirectory(dir=folder.parent) as temporary, zipfile.ZipFile(archive) as source:
         target = Path(temporary) / folder.name
         target.mkdir()

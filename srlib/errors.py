@@ -1,8 +1,8 @@
-"""The one exception for bad input: a sentence a user can act on."""
+"""The one exception for bad input, with a sentence for the user."""
 
 
 class InputError(ValueError):
-    """What was given, what is wanted, what to do: one sentence.
+    """Bad input; the message is one sentence with the input, what is expected, and what to do.
 
     The command line prints it and exits with status 2; a notebook shows the sentence alone, without a traceback.
     """

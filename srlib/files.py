@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and folders that belong to one process."""
+"""Atomic writes of files, and locks of folders."""
 
 import fcntl
 import os
@@ -10,7 +10,7 @@ from srlib.errors import InputError
 
 
 def check_output(path: str | Path) -> Path:
-    """The file that a path leads to, links followed; an `InputError` if it is a folder, a device, or below a file."""
+    """The target of an output path, links resolved; an `InputError` if it is a folder, a device, or below a file."""
     target = Path(os.path.realpath(path))
     if target.exists() and not target.is_file():
         raise InputError(f"{path} is not a file: give the name of a file to write.")
@@ -21,12 +21,12 @@ def check_output(path: str | Path) -> Path:
 
 
 def write_atomically(path: str | Path, content: bytes | str) -> None:
-    """Write a file under a temporary name, flush it to the disk and rename it: readers see the old or the new one, whole.
+    """Write a file under a temporary name, flush it to the disk and rename it: readers see the full old or new content.
 
     Raises
     ------
     InputError
-        If the file cannot be written; what was there before stays.
+        If the file cannot be written; an older file stays as it was.
     """
     target = check_output(path)
     temporary = target.with_name(f".{target.name}.{os.getpid()}")
@@ -45,14 +45,14 @@ def write_atomically(path: str | Path, content: bytes | str) -> None:
 
 @contextmanager
 def lock(folder: str | Path) -> Iterator[None]:
-    """Hold a folder against other processes; the system lets go of it when the process ends, however it ends.
+    """Lock a folder against other processes; the system removes the lock when the process ends, for whatever reason.
 
     Raises
     ------
     InputError
-        If another process holds it, or it cannot be written.
+        If another process has locked it, or it cannot be written.
     """
-    path = check_output(Path(folder) / ".lock")  # it stays: whoever removed it could remove another's
+    path = check_output(Path(folder) / ".lock")  # never deleted: a process could delete the lock of another
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("a")

@@ -1,4 +1,4 @@
-"""Images exactly as MATLAB makes them: reading, luma, resizing, cropping, rounding.
+"""MATLAB's image functions, exactly: reading, luma, resizing, cropping, rounding.
 
 Every published score in this field began as a MATLAB array, so the functions here follow MATLAB to the last bit: `imresize`
 (bicubic with antialiasing), `rgb2ycbcr` (BT.601, studio range) and the rounding of `uint8()`. Images are numpy arrays, grey
@@ -15,7 +15,7 @@ from PIL import Image, UnidentifiedImageError
 from srlib.errors import InputError
 
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff")
-ERROR_TOP = 60  # grey levels at the end of the colours of error maps, the same everywhere
+ERROR_TOP = 60  # grey levels at the end of the colour scale of all error maps
 
 # BT.601 studio range. MATLAB scales the coefficients first; the products must be summed in this order to round ties alike.
 LUMA = np.array([65.481, 128.553, 24.966]) * (1 / 255)
@@ -25,7 +25,7 @@ YCBCR_OFFSET = np.array([16.0, 128.0, 128.0])
 
 
 def read_image(path: str | Path) -> np.ndarray:
-    """Read an 8-bit grey or RGB image.
+    """The pixels of an 8-bit grey or RGB image file.
 
     Returns
     -------
@@ -56,17 +56,17 @@ def read_image(path: str | Path) -> np.ndarray:
 
 
 def round_uint8(x: np.ndarray) -> np.ndarray:
-    """Round half up and saturate to 0..255, as MATLAB's `uint8()` does (numpy rounds half to even)."""
+    """MATLAB's `uint8()`: rounded half up and saturated to 0..255 (numpy rounds half to even)."""
     return np.clip(np.floor(x + 0.5), 0, 255).astype(np.uint8)
 
 
 def to_float(image: np.ndarray) -> np.ndarray:
-    """Map `uint8` 0..255 to `float64` 0..1; leave floats as they are."""
+    """`uint8` in 0..255 as `float64` in 0..1; floats unchanged."""
     return image / 255.0 if image.dtype == np.uint8 else image
 
 
 def rgb_to_luma(rgb: np.ndarray) -> np.ndarray:
-    """Y of BT.601 studio range, not rounded.
+    """Luma: Y of BT.601 studio range, not rounded.
 
     Parameters
     ----------
@@ -127,13 +127,13 @@ def imresize(image: np.ndarray, scale: float, border: str = "symmetric") -> np.n
     scale : float
         Output size over input size: 3 enlarges threefold, 1/3 reduces with antialiasing.
     border : {'symmetric', 'replicate'}
-        How the image continues beyond its edge: `symmetric` in current MATLAB, `replicate` in the older one that made
+        Continuation of the image beyond its edge: `symmetric` in current MATLAB, `replicate` in the older version that made
         SelfExSR's published files.
 
     Returns
     -------
     numpy.ndarray
-        `(ceil(scale H), ceil(scale W))` and the channels, if any.
+        `(ceil(scale H), ceil(scale W))`, or with channels `(ceil(scale H), ceil(scale W), C)`.
 
     Notes
     -----

@@ -1,6 +1,6 @@
 """PSNR, SSIM and IFC: pure functions on two images of one size, equal to the MATLAB code the papers ran.
 
-All take float or `uint8` arrays on the 0..255 scale, already cropped to what is to be scored. The IFC follows the reference
+All take float or `uint8` arrays on the 0..255 scale, already cropped to the scored area. The IFC follows the reference
 MATLAB implementation of Sheikh, Bovik and de Veciana; its notice asks to be kept:
 
     Copyright (c) 2005 The University of Texas at Austin. All rights reserved. Permission is granted, without written agreement
@@ -65,13 +65,13 @@ def ssim(reference: np.ndarray, image: np.ndarray, border: str = "valid") -> flo
 
 
 def ifc(reference: np.ndarray, image: np.ndarray) -> float:
-    """Information fidelity criterion: bits per pixel that `image` tells about `reference`; not symmetric.
+    """Information fidelity criterion in bits per pixel: the mutual information of `image` and `reference`; not symmetric.
 
     Parameters
     ----------
     reference, image : numpy.ndarray
-        `(H, W)`, sides of at least 72 pixels, not flat. The range matters a little (0.009 between 0..1 and 0..255): a protocol
-        says which.
+        `(H, W)`, sides of at least 72 pixels, not flat. The range matters a little (0.009 between 0..1 and 0..255) and is a
+        property of the protocol.
 
     Raises
     ------
@@ -149,11 +149,11 @@ def _correlate(image: np.ndarray, quadrant: np.ndarray, odd_axis: int | None = N
     def fold(x: np.ndarray, distance: int, odd: bool, out: np.ndarray) -> None:
         """Write to `out` the sum (odd: difference) of the rows at +-distance from each kept row of `x`."""
         last = step * (len(out) - 1) + 1
-        ahead, behind = (x[radius + d : radius + d + last : step] for d in (distance, -distance))
+        plus, minus = (x[radius + d : radius + d + last : step] for d in (distance, -distance))
         if distance:
-            (np.subtract if odd else np.add)(ahead, behind, out=out)
+            (np.subtract if odd else np.add)(plus, minus, out=out)
         else:
-            out[:] = ahead
+            out[:] = plus
 
     total = np.zeros((height, width))
     rows, product = np.empty((height, padded.shape[1])), np.empty((height, width))  # reused: large temporaries cost page faults

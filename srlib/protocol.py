@@ -1,8 +1,8 @@
-"""Protocols: how a high-resolution image becomes the low-resolution input, and how the result becomes a score.
+"""Protocols: the degradation of a high-resolution image to the low-resolution input, and the scoring of the result.
 
-"Your number is not the paper's number" nearly always means another protocol. Each one used by the four papers is an object
-here, with three functions: `degrade` makes the LR image, `interpolate` the bicubic image, `score` the numbers. A fourth,
-`evaluate`, chains them for any method.
+If a score differs from the paper's, the reason is nearly always another protocol. Each protocol of the four papers is an object
+with three functions: `degrade` makes the LR image, `interpolate` the bicubic image, `score` the numbers. A fourth, `evaluate`,
+chains them for any method.
 
 ====================  ==============================================================================================
 `drrn`                luma first, LR not rounded, scored on rounded Y. DRRN's released code; IFC of DRRN and RL-CSC
@@ -35,7 +35,7 @@ METRICS = ("psnr", "ssim", "ifc")
 
 
 class Score(NamedTuple):
-    """One image's numbers: PSNR in dB, SSIM, IFC in bits per pixel; `nan` where not asked for."""
+    """Scores of one image: PSNR in dB, SSIM, IFC in bits per pixel; NaN for a metric that was not computed."""
 
     psnr: float
     ssim: float
@@ -48,22 +48,22 @@ Upscaler = Callable[[np.ndarray, np.ndarray, int], np.ndarray]
 
 @dataclass(frozen=True)
 class Protocol:
-    """One way to score; see the module's table and the book's chapter on protocols."""
+    """A protocol of degradation and scoring; see the module's table and the book's chapter on protocols."""
 
     name: str
     used_for: str
-    colour: str  # what is resized: 'luma' (the rounded Y of an RGB file) or 'rgb'
+    colour: str  # of the resized image: 'luma' (the rounded Y of an RGB file) or 'rgb'
     border: str  # of imresize: 'symmetric' or 'replicate'
     grey_as_rgb: bool = False  # whether a grey file is made RGB (and so squeezed into 16..235 when Y is taken) or is Y itself
     lr_uint8: bool = False  # whether LR (and so bicubic) is a rounded 8-bit image
     clip_ilr: bool = False  # bicubic clipped to [16, 235] / 255
-    score_on: str = "Y8"  # of the image rounded to 8 bits: 'Y8' its rounded luma, 'Y' its luma, 'Y/255', or 'rgb'
+    score_on: str = "Y8"  # compared values, of the image rounded to 8 bits: rounded luma 'Y8', luma 'Y', 'Y/255', or 'rgb'
     ssim_border: str = "valid"
     extra_shave: int = 0  # beyond the scale
-    ifc_variant: "Protocol | None" = None  # where IFC was measured on other images than PSNR and SSIM
+    ifc_variant: "Protocol | None" = None  # protocol of IFC, if it differs from that of PSNR and SSIM
 
     def reference(self, hr: np.ndarray, scale: int) -> np.ndarray:
-        """The HR image as this protocol sees it: cropped to a multiple of scale, luma or RGB.
+        """The HR image under this protocol: cropped to a multiple of the scale, luma or RGB, `uint8`.
 
         Parameters
         ----------
@@ -83,17 +83,17 @@ class Protocol:
         return modcrop(hr, scale)
 
     def degrade(self, hr: np.ndarray, scale: int) -> np.ndarray:
-        """The LR image: `uint8` where the protocol stores it in 8 bits, else `float64` in about 0..1, never rounded."""
+        """The LR image: `uint8` if the protocol stores it in 8 bits, else `float64` in about 0..1, not rounded."""
         reference = self.reference(hr, scale)
         return imresize(reference if self.lr_uint8 else to_float(reference), 1 / scale, self.border)
 
     def interpolate(self, lr: np.ndarray, scale: int) -> np.ndarray:
-        """The bicubic image (ILR), of the LR image's dtype and range; also the input of the ILR networks."""
+        """The bicubic image (ILR), of the dtype and range of the LR image; also the input of the ILR networks."""
         ilr = imresize(lr, scale, self.border)
         return np.clip(ilr, 16 / 255, 235 / 255) if self.clip_ilr else ilr
 
     def score(self, hr: np.ndarray, sr: np.ndarray, scale: int, metrics: tuple[str, ...] = METRICS) -> Score:
-        """Score a super-resolved image.
+        """Scores of a super-resolved image.
 
         Parameters
         ----------
@@ -104,9 +104,14 @@ class Protocol:
         scale : int
             2, 3 or 4; as many pixels (and `extra_shave`) are removed from every side.
         metrics : tuple of str
-            The numbers wanted, among 'psnr', 'ssim', 'ifc'; IFC takes most of the time.
+            Some of 'psnr', 'ssim', 'ifc'; IFC takes most of the time.
+
+        Raises
+        ------
+        InputError
+            If the result has another shape than the cropped original, or pixels that are not finite.
         """
-        x, y = (self._scored(image, scale) for image in (self.reference(hr, scale), sr))
+        x, y = (self._comparable(image, scale) for image in (self.reference(hr, scale), sr))
         if x.shape != y.shape:
             raise InputError(f"The result is {sr.shape}, but the cropped original {self.reference(hr, scale).shape}.")
         channels = [(x[..., c], y[..., c]) for c in range(x.shape[2])] if x.ndim == 3 else [(x, y)]
@@ -117,8 +122,8 @@ class Protocol:
             ifc(*luma) if "ifc" in metrics else np.nan,
         )
 
-    def _scored(self, image: np.ndarray, scale: int) -> np.ndarray:
-        """What is compared: rounded, converted and shaved as the protocol says; on 0..255 except for 'Y/255'."""
+    def _comparable(self, image: np.ndarray, scale: int) -> np.ndarray:
+        """The compared values of an image: rounded, converted and shaved; on 0..255 except for 'Y/255'."""
         if not np.isfinite(image).all():
             raise InputError("The result holds NaN or infinite pixels: it cannot be scored.")
         image = image if image.dtype == np.uint8 else round_uint8(255 * image)
@@ -131,7 +136,7 @@ class Protocol:
         return shave(image, scale + self.extra_shave)
 
     def evaluate(self, hr: np.ndarray, scale: int, method: Upscaler | None = None, metrics: tuple[str, ...] = METRICS) -> Score:
-        """Degrade `hr`, run `method` on the LR image and score the result.
+        """Scores of a method on one image: `hr` is degraded, the method run on the LR image, and the result scored.
 
         Parameters
         ----------
@@ -145,9 +150,9 @@ class Protocol:
             As for `score`.
         """
         if self.ifc_variant is not None and "ifc" in metrics:
-            rest = tuple(m for m in metrics if m != "ifc")
-            here = self.evaluate(hr, scale, method, rest) if rest else Score(np.nan, np.nan, np.nan)
-            return here._replace(ifc=self.ifc_variant.evaluate(hr, scale, method, ("ifc",)).ifc)
+            others = tuple(m for m in metrics if m != "ifc")
+            score = self.evaluate(hr, scale, method, others) if others else Score(np.nan, np.nan, np.nan)
+            return score._replace(ifc=self.ifc_variant.evaluate(hr, scale, method, ("ifc",)).ifc)
         lr = self.degrade(hr, scale)
         ilr = self.interpolate(lr, scale)
         sr = ilr if method is None else method(lr, ilr, scale)
@@ -212,7 +217,7 @@ def score_images(
     metrics: tuple[str, ...] = METRICS,
     progress: bool = True,
 ) -> pd.DataFrame:
-    """Score a method on every image of a set.
+    """Scores of a method on every image of a dataset.
 
     Parameters
     ----------
@@ -225,12 +230,19 @@ def score_images(
     method : callable, optional
         `method(lr, ilr, scale) -> sr`; bicubic if omitted, several images at once.
     metrics : tuple of str
-        Among 'psnr', 'ssim', 'ifc'; the others are NaN.
+        Some of 'psnr', 'ssim', 'ifc'; the other columns are NaN.
+    progress : bool
+        Show a progress bar.
 
     Returns
     -------
     pandas.DataFrame
-        The columns of `scores.csv`.
+        A row for each image, with the columns `COLUMNS` of `scores.csv`.
+
+    Raises
+    ------
+    InputError
+        If an image or the method's output cannot be scored; the message names the file.
     """
 
     def row(index: int) -> list[Any]:

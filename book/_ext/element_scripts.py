@@ -22,7 +22,7 @@ def strip_scripts(html: str) -> tuple[str, list[str]]:
 
 
 def load_scripts(app: Sphinx, page: str, template: str, context: dict, doctree: nodes.document | None) -> None:
-    """Strip one page and let it load what it needs."""
+    """Take the elements' scripts out of one page and load them as files."""
     if "body" not in context:
         return
     context["body"], names = strip_scripts(context["body"])

@@ -1,4 +1,4 @@
-"""What the book adds to the pages of notebooks before they are parsed: the "rerun this" box, and figures with captions."""
+"""Additions to the pages of notebooks before they are parsed: the "rerun this" box, and captions of figures."""
 
 import json
 import math
@@ -9,7 +9,7 @@ from sphinx.application import Sphinx
 
 
 def prepare(app: Sphinx, page: str, source: list[str]) -> None:
-    """Put the box behind the first cell, which asks the page's question, and make figures of what `show` has shown."""
+    """Insert the box after the first cell, which asks the page's question, and give the figures of `show` their captions."""
     folder, _, name = page.rpartition("/")
     if folder != "notebooks":
         return
@@ -21,7 +21,7 @@ def prepare(app: Sphinx, page: str, source: list[str]) -> None:
 
 
 def with_caption(cell: dict[str, Any]) -> list[dict[str, Any]]:
-    """A cell that shows a figure, with name, caption and alt text where the book looks for them, in the cell's metadata.
+    """A cell with a figure, with name, caption and alt text in its metadata, where the book reads them; as a list of cells.
 
     The link to the data becomes a cell of its own: in one cell with the figure it would get the caption once more.
     """
@@ -32,11 +32,11 @@ def with_caption(cell: dict[str, Any]) -> list[dict[str, Any]]:
     settings = {"figure": {key: figure[key] for key in ("name", "caption")}, "image": {"alt": figure["alt"]}}
     links = [o for o in outputs if "srlib-data" in "".join(o.get("data", {}).get("text/html", ""))]
     pictures = [o for o in outputs if o not in links and "caption" not in o.get("metadata", {})]
-    shown = cell | {"outputs": pictures, "metadata": cell["metadata"] | {"mystnb": settings}}
+    figure_cell = cell | {"outputs": pictures, "metadata": cell["metadata"] | {"mystnb": settings}}
     if not links:
-        return [shown]
+        return [figure_cell]
     return [
-        shown,
+        figure_cell,
         cell | {"id": f"{cell['id']}-data", "metadata": {"tags": ["remove-input"]}, "source": "# data", "outputs": links},
     ]
 

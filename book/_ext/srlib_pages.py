@@ -11,7 +11,6 @@ from pages import compute as compute_pages
 from pages import landing
 from pages import ledger as ledger_pages
 from pages import networks as pages
-from pages import orderings as order_pages
 from pages import recipes as recipe_pages
 from pages import records as record_pages
 from pages import replications as replication_pages
@@ -19,6 +18,7 @@ from pages import training as training_pages
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
+from srlib.figures.orderings import trained_orders
 from srlib.figures.text import mixed_protocols
 from srlib.papers import PAPERS
 
@@ -31,7 +31,7 @@ PAGES = {
     **{f"open-{paper}": partial(ledger_pages.left_open, paper) for paper in PAPERS},
     **{f"claims-{paper}": partial(landing.claims_of, paper) for paper in PAPERS},
     **{f"settings-{paper}": partial(training_pages.settings, paper) for paper in PAPERS},
-    **{f"orders-{paper}": partial(order_pages.trained_orders, paper) for paper in PAPERS},
+    **{f"orders-{paper}": partial(trained_orders, paper) for paper in PAPERS},
     **{f"sizes-{paper}": partial(pages.models, paper) for paper in PAPERS},
     **{f"replications-{paper}": partial(replication_pages.others, paper) for paper in (*PAPERS, "baselines")},
     **{f"margin-{paper}": partial(replication_pages.margin, paper) for paper in PAPERS},

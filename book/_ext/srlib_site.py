@@ -1,4 +1,4 @@
-"""What surrounds a page: head, provenance footer, links to records, no inline scripts; and a built folder without ballast."""
+"""The frame of a page: head, provenance footer, links to records, no inline scripts; and a built folder without ballast."""
 
 import html
 import json
@@ -20,7 +20,7 @@ from srlib.records.record import find_records
 from srlib.training.devices import device_name
 
 RECORD = re.compile(r'<span class="srlib-ours" data-record="(\w+)">(.*?)</span>', re.DOTALL)
-# What others write and a screen reader or a strict policy minds: heads without words, roles of old, styles inline.
+# Fixed in others' HTML for screen readers and a strict policy: empty heads, an old role, inline styles.
 EMPTY_HEAD = re.compile(r'<th(?: scope="col")?([^>]*)>(?:<p>)?(?:&nbsp;)?\s*(?:</p>)?</th>')
 BIBLIOGRAPHY = ('role="doc-biblioentry"', 'role="listitem"')
 PANDAS = (' style="text-align: right;"', "")
@@ -31,7 +31,7 @@ BALLAST += ("mathjax/adaptors", "mathjax/sre", "mathjax/input/asciimath.js", "ma
 
 
 def surround(app: Sphinx, page: str, template: str, context: dict, doctree: nodes.document | None) -> None:
-    """Complete one page."""
+    """Add head, footer and links to one page, and take its inline scripts out."""
     if app.builder.format != "html":
         return
     to = context["pathto"]
@@ -39,11 +39,11 @@ def surround(app: Sphinx, page: str, template: str, context: dict, doctree: node
         body = RECORD.sub(lambda m: _record_link(to("records"), *m.groups()), context["body"])
         context["body"] = EMPTY_HEAD.sub(r"<td\1></td>", body).replace(*BIBLIOGRAPHY).replace(*PANDAS)
     context["script_files"] = [_as_file(app, script) for script in context["script_files"] if not _names_page(script)]
-    context["metatags"] = context.get("metatags", "") + _described(context, doctree)
+    context["metatags"] = context.get("metatags", "") + _meta_tags(context, doctree)
     context["header_buttons"] = _downloads(context)
     context["theme_extra_footer"] = _footer(to, Path(app.srcdir, f"{page}.ipynb"))
     if page == app.config.root_doc:
-        context["docstitle"] = ""  # which is the page's own
+        context["docstitle"] = ""  # the page's own title is the book's
 
 
 def _record_link(page: str, experiment: str, text: str) -> str:
@@ -68,15 +68,15 @@ def _as_file(app: Sphinx, script: _JavaScript) -> _JavaScript:
     return _JavaScript(f"_static/{name}", priority=script.priority)
 
 
-def _described(context: dict, doctree: nodes.document | None) -> str:
-    """The page's first paragraph, for search engines and previews of links."""
+def _meta_tags(context: dict, doctree: nodes.document | None) -> str:
+    """Meta tags with the page's first paragraph, for search engines and previews of links."""
     title = re.sub("<.*?>", "", context.get("title", ""))
     paragraphs = doctree.findall(nodes.paragraph) if doctree else ()
     words = " ".join(next((p.astext() for p in paragraphs if isinstance(p.parent, nodes.section)), title).split())
     if len(words) > 200:
         words = words[:200].rsplit(" ", 1)[0] + " …"
     facts = {"description": words, "color-scheme": "light dark"}
-    shared = {
+    properties = {
         "og:type": "article",
         "og:site_name": context["project"],
         "og:title": html.unescape(title),
@@ -84,7 +84,7 @@ def _described(context: dict, doctree: nodes.document | None) -> str:
     }
     return "".join(
         f'\n    <meta {kind}="{name}" content="{html.escape(value)}" />'
-        for kind, tags in (("name", facts), ("property", shared))
+        for kind, tags in (("name", facts), ("property", properties))
         for name, value in tags.items()
     )
 
@@ -93,42 +93,42 @@ def _downloads(context: dict) -> list[dict[str, str]]:
     """One button for the page's source: the executed notebook, or the Markdown."""
     if not (name := context.get("sourcename")):
         return []
-    what = "notebook" if name.endswith(".ipynb") else "source of this page"
+    kind = "notebook" if name.endswith(".ipynb") else "source of this page"
     url = f"{context['pathto']('_sources', 1)}/{name}"
-    return [{"type": "link", "url": url, "tooltip": f"Download the {what}", "icon": "fas fa-download", "label": "download"}]
+    return [{"type": "link", "url": url, "tooltip": f"Download the {kind}", "icon": "fas fa-download", "label": "download"}]
 
 
 def _footer(to: object, notebook: Path) -> str:
-    """How this page came to be."""
+    """The footer of a page: its execution, its downloads and the book's provenance."""
     lines = [_provenance().format(records=to("records"), status=to("status"))]
     if notebook.exists():
-        run = json.loads(notebook.read_text())["metadata"].get("papermill", {})
-        executed = ""
-        if run.get("duration") is not None:
-            executed = f"Executed on {run['start_time'][:10]} in {run['duration']:.0f} seconds. "
+        papermill = json.loads(notebook.read_text())["metadata"].get("papermill", {})
+        execution = ""
+        if papermill.get("duration") is not None:
+            execution = f"Executed on {papermill['start_time'][:10]} in {papermill['duration']:.0f} seconds. "
         name = notebook.stem
         download = f'<a download href="{to("_sources", 1)}/notebooks/{name}.ipynb">the notebook with its outputs</a>'
-        lines.insert(0, f"{executed}Download {download}; its source is <code>notebooks/{name}.py</code>.")
+        lines.insert(0, f"{execution}Download {download}; its source is <code>notebooks/{name}.py</code>.")
     return "".join(f"<p>{line}</p>" for line in lines)
 
 
 @cache
 def _provenance() -> str:
-    """Of the whole book: commit, date, libraries, machine, records."""
+    """The provenance of the book: commit, date, libraries, machine, records."""
     day = datetime.fromtimestamp(int(os.environ.get("SOURCE_DATE_EPOCH") or datetime.now(UTC).timestamp()), UTC)
     dates = sorted(record.info["date"][:10] for record in find_records())
     span = dates and (dates[0] if dates[0] == dates[-1] else f"{dates[0]} to {dates[-1]}")
-    behind = f'from <a href="{{records}}">{len(dates)} records</a> of {span}' if dates else "without records"
+    source = f'from <a href="{{records}}">{len(dates)} records</a> of {span}' if dates else "without records"
     code = commit()
     code = code[:12] + code[40:]  # the plus sign of files that differ from it
     return (
-        f'Built on {day:%Y-%m-%d} at commit <a href="{{status}}"><code>{code}</code></a> {behind}, '
+        f'Built on {day:%Y-%m-%d} at commit <a href="{{status}}"><code>{code}</code></a> {source}, '
         f"with torch {environment()['torch']} on {html.escape(device_name('cpu'))}."
     )
 
 
 def trim(app: Sphinx, failure: Exception | None) -> None:
-    """Remove what no page loads."""
+    """Remove files that no page loads."""
     if failure or app.builder.format != "html":
         return
     static = Path(app.outdir, "_static")

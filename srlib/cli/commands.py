@@ -38,7 +38,7 @@ from srlib.records.run import TEST_SETS, add_scores, run_experiment, snapshots
 
 
 def list_command(options: argparse.Namespace) -> None:
-    """What there is: models, datasets, protocols, experiments."""
+    """List models, datasets, protocols and experiments."""
     models = [{"name": "bicubic", "params": 0, "params_total": 0, "depth": 0, "receptive_field": 0, "domain": "lr"}]
     for name in dict.fromkeys((*MODELS, *EXPERIMENTS)):
         model = meta_model(MODELS[name] if name in MODELS else EXPERIMENTS[name].make)
@@ -151,7 +151,7 @@ def degrade_command(options: argparse.Namespace) -> None:
 
 
 def ledger_command(options: argparse.Namespace) -> None:
-    """Every claim of the four papers: published, ours, gap, verdict."""
+    """Print the ledger: for every claim of the four papers the published number, ours, the gap and the verdict."""
     rows = [
         row
         for row in ledger(options.paper or PAPERS)
@@ -162,14 +162,14 @@ def ledger_command(options: argparse.Namespace) -> None:
         return
     columns = ["id", "where", "experiment", "protocol", "published", "ours", "gap", "training_fraction", "verdict", "detail"]
     if rows:
-        shown = rows_frame(rows)[columns].astype(object)
-        shown = shown.where(shown.notna(), "–")
-        print(shown.to_string(index=False, max_colwidth=40, float_format="{:.6g}".format))
+        table = rows_frame(rows)[columns].astype(object)
+        table = table.where(table.notna(), "–")
+        print(table.to_string(index=False, max_colwidth=40, float_format="{:.6g}".format))
     print(", ".join(f"{number} {verdict}" for verdict, number in counts(rows).most_common()) or "There is no such claim.")
 
 
 def verify_command(options: argparse.Namespace) -> int:
-    """The golden checks on this machine, with this data."""
+    """Run the golden checks on this machine, with its data."""
     for path in (options.reference, options.vdsr_weights):
         if path is not None and not path.exists():
             raise InputError(f"{path} does not exist.")
@@ -188,7 +188,7 @@ def verify_command(options: argparse.Namespace) -> int:
 
 
 def default_data() -> str:
-    """Set5, or the stand-in, and a word about it."""
+    """The name of the default test set: Set5, or else Sample, with a note on standard error."""
     name = first_available("Set5")
     if name == "Sample":
         print(f"srlib: Set5 is not in {data_folder()}, so the Sample images stand in for it", file=sys.stderr)
@@ -196,7 +196,7 @@ def default_data() -> str:
 
 
 def parse_metrics(text: str) -> tuple[str, ...]:
-    """What `--metrics psnr,ssim` asks for."""
+    """The metrics in an option such as `psnr,ssim`."""
     names = tuple(text.split(","))
     if unknown := [name for name in names if name not in METRICS]:
         raise InputError(f"Metric {unknown[0]!r} is unknown: choose some of {','.join(METRICS)}.")
@@ -232,32 +232,32 @@ TRAINING_OPTIONS = (
 
 
 def train_command(options: argparse.Namespace) -> None:
-    """Train an experiment, or go on training it, and score it when it is done."""
+    """Train an experiment, or resume its training, and score it when it is finished."""
     experiment = get_experiment(options.experiment)
     scales = experiment.recipe(options.recipe).scales
-    scored = [open_images(name) for name in (options.score if options.score is not None else [default_data()])]
-    for images in scored:
+    test_sets = [open_images(name) for name in (options.score if options.score is not None else [default_data()])]
+    for images in test_sets:
         _check_scorable(images, scales)
     data, out = options.data, options.out
     if data is None and not is_available(experiment.data):
         data, out = "SampleTrain", out or results_folder() / "runs"  # never among the records that the book shows
         print(f"srlib: {experiment.data} is not in {data_folder()}, so SampleTrain stands in for it", file=sys.stderr)
-    how = {name: getattr(options, name) for name in TRAINING_OPTIONS}
+    training_options = {name: getattr(options, name) for name in TRAINING_OPTIONS}
     if options.threads:
         torch.set_num_threads(options.threads)
-    record = run_experiment(experiment, out, data=data, **how)
+    record = run_experiment(experiment, out, data=data, **training_options)
     info = record.info
     print(f"{record.folder}: {info['iterations_done']} of {info['iterations']} iterations in {info['seconds']} s")
     if not info["finished"]:
         print("Not finished: run the same command again to go on.")
         return
-    for each in (record, *snapshots(record).values()):
-        for images in scored:
-            _score(each, images, scales, experiment.protocols)
+    for trained in (record, *snapshots(record).values()):
+        for images in test_sets:
+            _score(trained, images, scales, experiment.protocols)
 
 
 def score_command(options: argparse.Namespace) -> None:
-    """Score finished trainings on datasets, adding to what their records hold."""
+    """Score finished trainings on datasets and add the scores to their records."""
     metrics = parse_metrics(options.metrics)
     for folder in options.folder:
         record = Record(folder)
@@ -274,7 +274,7 @@ def score_command(options: argparse.Namespace) -> None:
 
 
 def queue_command(options: argparse.Namespace) -> None:
-    """What to train next, why, and the command for it."""
+    """Print the runs to train next and the command for the first."""
     rows = queue(options.device, options.all)
     if options.json:
         print(json.dumps(rows, indent=1))
@@ -282,29 +282,29 @@ def queue_command(options: argparse.Namespace) -> None:
     if not rows:
         print("Nothing is left that can be trained with the data at hand: see queue --all.")
         return
-    shown = pd.DataFrame(rows if options.all else rows[: options.number])
-    shown["done"] = [f"{done:.0%}" for done in shown["done"]]
+    table = pd.DataFrame(rows if options.all else rows[: options.number])
+    table["done"] = table["done"].map("{:.0%}".format)
     columns = ["group", "experiment", "seed", "budget", "iterations", "state", "done"]
-    print(shown[columns if options.all else [*columns[:-2], columns[-1]]].to_string(index=False))
+    print(table[columns if options.all else [*columns[:-2], columns[-1]]].to_string(index=False))
     if not options.all:
-        done = ", ".join(f"{f.experiment} {len(cycles(f.experiment, (None,)))}" for f in FLAGSHIPS)
-        print(f"\nFlagships, trained in cycles by `work --list flagships`, and cycles done: {done}")
-    first = next((row for row in rows if row["state"] in ("started", "next")), None)
-    if first:
-        print(f"\nNext: {first['command']}\n      {first['fills']}")
+        cycle_counts = ", ".join(f"{f.experiment} {len(cycles(f.experiment, (None,)))}" for f in FLAGSHIPS)
+        print(f"\nFlagships, trained in cycles by `work --list flagships`, and cycles done: {cycle_counts}")
+    next_row = next((row for row in rows if row["state"] in ("started", "next")), None)
+    if next_row:
+        print(f"\nNext: {next_row['command']}\n      {next_row['fills']}")
     print(f"{len(rows)} runs {'in all' if options.all else 'to do'}")
 
 
 def work_command(options: argparse.Namespace) -> None:
-    """Train for so many minutes in the background: from the top of the lists, several runs side by side."""
-    how = {name: getattr(options, name) for name in ("jobs", "threads", "device", "group")}
-    lists = options.list or LISTS
-    if not run_queue(options.minutes, options.out or results_folder(), lists=lists, report=partial(print, flush=True), **how):
+    """Train in the background for some minutes: runs of the lists, most valuable first, several side by side."""
+    settings = {name: getattr(options, name) for name in ("jobs", "threads", "device", "group")}
+    settings |= {"lists": options.list or LISTS, "report": partial(print, flush=True)}
+    if not run_queue(options.minutes, options.out or results_folder(), **settings):
         print("Nothing is left that can be trained with the data at hand in this time: see queue --all.")
 
 
 def merge_command(options: argparse.Namespace) -> None:
-    """Take in records that were made on another machine."""
+    """Merge records from another machine into the committed ones."""
     for folder in options.folder:
         print("\n".join(merge(folder)))
 
@@ -320,7 +320,7 @@ def _score(
 
 
 def _check_scorable(images: ImageSet, scales: tuple[int, ...]) -> None:
-    """Refuse before training what could not be scored after it."""
+    """Refuse, before training, images that are too small to be scored after it."""
     for index, (_, image) in enumerate(images):
         side = min(n - n % scale - 2 * scale for n in image.shape[:2] for scale in scales)
         if side < IFC_MIN_SIDE:

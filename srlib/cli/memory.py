@@ -1,4 +1,4 @@
-"""The allocator of a command's process."""
+"""Settings of the memory allocator in a command's process."""
 
 import ctypes
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ def steady_memory() -> Iterator[None]:
 
     glibc maps every block above 32 MiB anew and unmaps it when it is freed, so each layer of a large image pays for the page
     faults of its output: a third of the time. Elsewhere than under glibc this does nothing. It changes the whole process, and
-    glibc's own thresholds do not adapt any more afterwards: so the commands use it, and the library never does by itself.
+    glibc's own thresholds do not adapt any more afterwards: so the commands use it, and the library never does.
     """
     libc = ctypes.CDLL(None)
     if not (hasattr(libc, "mallopt") and hasattr(libc, "malloc_trim")):

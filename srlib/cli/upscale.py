@@ -1,4 +1,4 @@
-"""Enlarging files: one, several or a folder of them, each written whole or not at all."""
+"""Enlarging files: one, several or a folder of them; each output is written atomically."""
 
 import os
 import sys
@@ -13,7 +13,7 @@ from srlib.errors import InputError
 from srlib.inference.enlarge import as_method, enlarge
 from srlib.inference.pictures import READ, WRITTEN, open_picture
 
-SUFFIXES = {*WRITTEN, *(f".{kind.lower()}" for kind in READ)}  # of the files of a folder that are taken
+SUFFIXES = {*WRITTEN, *(f".{kind.lower()}" for kind in READ)}  # of the files in a folder that are enlarged
 
 
 def upscale(sources: Sequence[Path], target: Path, model: nn.Module | None, scale: int, **options: Any) -> list[str]:
@@ -22,7 +22,7 @@ def upscale(sources: Sequence[Path], target: Path, model: nn.Module | None, scal
     Parameters
     ----------
     sources : sequence of path
-        One file, several, or one folder, of which the pictures are taken.
+        One file, several, or one folder with pictures.
     target : path
         A file for one file; for more, a folder, where each keeps its name (but becomes `.png` if its format cannot be written).
     model, scale
@@ -33,12 +33,12 @@ def upscale(sources: Sequence[Path], target: Path, model: nn.Module | None, scal
     Returns
     -------
     list of str
-        What went wrong with which file, if there were several; a single file raises.
+        An error message for each file that failed, if there are several; a single file raises.
 
     Raises
     ------
     InputError
-        If nothing can be done, or an output would replace its input or another output.
+        If there is no picture, or an output would replace its input or another output.
     """
     jobs = _jobs(sources, target)
     method = None if model is None else as_method(model, progress=sys.stderr.isatty(), **options)
@@ -58,7 +58,7 @@ def upscale(sources: Sequence[Path], target: Path, model: nn.Module | None, scal
 
 
 def _jobs(sources: Sequence[Path], target: Path) -> list[tuple[Path, Path]]:
-    """Each input with its output."""
+    """Pairs of input and output files."""
     if len(sources) == 1 and not sources[0].is_dir():
         if target.is_dir():
             return _distinct([(sources[0], _inside(target, sources[0]))])

@@ -1,6 +1,6 @@
-"""What notebooks call: tables, figures, crops, and the one style of them all.
+"""The tables, figures and crops of the notebooks, and their style.
 
-Names are imported when they are asked for: who reads a record loads no trainer.
+Names are imported on first use, so that reading a record loads no trainer.
 """
 
 import lazy_loader

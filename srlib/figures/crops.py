@@ -1,8 +1,8 @@
-"""Crops like the papers': a rectangle of a test image as every method makes it, its error, and the whole image's scores.
+"""Crops like the papers': the output of every method inside a rectangle of a test image, its error, and the image's scores.
 
-A crop is the method's output under a `Protocol`, cut out: the low-resolution image is the scored one, and a network sees the
-rectangle and as much around it as its `radius`, so the cut is exact and costs a fraction of the whole. Where the protocol
-resizes luma alone, chroma is bicubic, as in the papers. The rectangles are in `srlib.figures.regions`.
+A crop is a part of the method's output under a `Protocol`. A network runs on the rectangle and the pixels around it within its
+`radius`, so the crop is exact and costs a fraction of the full image. Where the protocol resizes luma alone, chroma is bicubic,
+as in the papers. The rectangles are in `srlib.figures.regions`.
 """
 
 from collections.abc import Iterable
@@ -19,20 +19,20 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torch import nn
 
-from srlib.figures.regions import Region, context_window, find
+from srlib.figures.regions import Region, find, model_windows
 from srlib.images import ERROR_TOP, imresize, modcrop, rgb_to_luma, rgb_to_ycbcr, round_uint8, to_float, ycbcr_to_rgb
 from srlib.inference.enlarge import as_method
 from srlib.models import macs_per_pixel, params
 from srlib.protocol import PROTOCOLS, Protocol, Score
 from srlib.records.methods import TrainedMethod, find_method
 
-MOST_WORK = 1e11  # multiplications that a missing score may cost: some seconds of a CPU core
-WHOLE, TILE, GAP, TITLE = 220, 190, 10, 56  # widths of image and crops, space between, height of titles; in dots
+MAX_MULTIPLICATIONS = 1e11  # for a score that no record has: some seconds of a CPU core
+FULL_WIDTH, TILE, GAP, TITLE = 220, 190, 10, 56  # widths of full image and crops, space between, height of titles; in dots
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A region as a protocol sees it: the image of that scale, made small, and enlarged by bicubic."""
+    """A region and the images that a protocol makes of its test image: HR, LR and bicubic interpolation."""
 
     region: Region
     protocol: Protocol
@@ -40,34 +40,34 @@ class Scene:
 
     @cached_property
     def lr(self) -> np.ndarray:
-        """The LR image, as the protocol makes it."""
+        """The LR image, of the protocol's dtype and range."""
         return self.protocol.degrade(self.file, self.region.scale)
 
     @cached_property
     def ilr(self) -> np.ndarray:
-        """Its bicubic interpolation."""
+        """The bicubic interpolation of the LR image."""
         return self.protocol.interpolate(self.lr, self.region.scale)
 
     @cached_property
     def hr(self) -> np.ndarray:
-        """What is to be restored: `(H, W, 3)`, `uint8`, a multiple of the scale."""
+        """The HR image, cropped to a multiple of the scale: `(H, W, 3)`, `uint8`."""
         hr = modcrop(self.file, self.region.scale)
         return hr if hr.ndim == 3 else np.repeat(hr[..., None], 3, axis=2)
 
     @cached_property
     def luma(self) -> np.ndarray:
-        """The luma that an output is compared with: `(H, W)`, grey levels."""
+        """The luma of the HR image under the protocol: `(H, W)`, grey levels."""
         return rgb_to_luma(self.protocol.reference(self.file, self.region.scale))
 
     @cached_property
     def chroma(self) -> np.ndarray:
-        """Cb and Cr made small and enlarged by bicubic: `(H, W, 2)`, 0..1."""
+        """Cb and Cr of the HR image, reduced and enlarged by bicubic interpolation: `(H, W, 2)`, 0..1."""
         small = imresize(rgb_to_ycbcr(to_float(self.hr))[..., 1:], 1 / self.region.scale, self.protocol.border)
         return imresize(small, self.region.scale, self.protocol.border)
 
 
 def scene(region: Region, protocol: str) -> Scene:
-    """A region, or its stand-in, under a protocol of `srlib.protocol`."""
+    """The scene of a region, or of its stand-in where the dataset is not at hand, under a protocol of `srlib.protocol`."""
     file, region = find(region)
     return Scene(region, PROTOCOLS[protocol], file)
 
@@ -77,17 +77,17 @@ def cut(scene: Scene, model: nn.Module | None) -> np.ndarray:
 
     Notes
     -----
-    Equal to the same rectangle of the whole output, to float32's rounding: what is cut away lies beyond the network's `radius`,
-    and where the rectangle is near the edge of the image, the edge is kept.
+    Equal to the same rectangle of the full output, to float32's rounding: the pixels cut away lie beyond the network's
+    `radius`, and where the rectangle is near the edge of the image, the edge is kept.
     """
     if model is None:
         return to_float(scene.ilr)[scene.region.window]
-    lr, ilr, inner = context_window(scene.region.window, scene.lr.shape[:2], model, scene.region.scale)
+    lr, ilr, inner = model_windows(scene.region.window, scene.lr.shape[:2], model, scene.region.scale)
     return as_method(model)(scene.lr[lr], scene.ilr[ilr], scene.region.scale)[inner]
 
 
 def score(scene: Scene, method: TrainedMethod) -> Score | None:
-    """The whole image's PSNR and SSIM: from the record, else computed; `None` if that would take too long."""
+    """PSNR (dB) and SSIM of the full image: from the record, else computed; `None` if that would take too long."""
     region, protocol = scene.region, scene.protocol
     if method.record is not None:
         s = method.record.scores
@@ -97,26 +97,26 @@ def score(scene: Scene, method: TrainedMethod) -> Score | None:
             return Score(s.psnr.iloc[0], s.ssim.iloc[0], s.ifc.iloc[0])
     if method.model is None:
         return protocol.score(scene.file, scene.ilr, region.scale, ("psnr", "ssim"))
-    work = macs_per_pixel(lambda: deepcopy(method.model), region.scale) * scene.luma.size
-    if work > MOST_WORK and next(method.model.parameters()).device.type == "cpu":
+    multiplications = macs_per_pixel(lambda: deepcopy(method.model), region.scale) * scene.luma.size
+    if multiplications > MAX_MULTIPLICATIONS and next(method.model.parameters()).device.type == "cpu":
         return None
     return protocol.evaluate(scene.file, region.scale, as_method(method.model), ("psnr", "ssim"))
 
 
 @dataclass(frozen=True)
 class Crop:
-    """What a method makes of a region: pixels `(height, width, 3)` `uint8`, error of luma in grey levels, scores, size."""
+    """One method's output inside a region: pixels `(height, width, 3)` `uint8`, error of luma in grey levels, scores, size."""
 
     label: str
     note: str
     pixels: np.ndarray
     error: np.ndarray
     score: Score | None
-    params: int | None = None  # the papers' count; `None` for what is no network
+    params: int | None = None  # the papers' count; `None` for bicubic interpolation
 
 
 def crop(scene: Scene, method: TrainedMethod) -> Crop:
-    """Run a method on a region and compare it with the original."""
+    """The output of a method inside a region, and its error against the HR image."""
     sr, window = cut(scene, method.model), scene.region.window
     luma = rgb_to_luma(round_uint8(255 * sr))
     if sr.ndim == 2 and scene.file.ndim == 3:
@@ -128,7 +128,7 @@ def crop(scene: Scene, method: TrainedMethod) -> Crop:
 
 @dataclass(frozen=True)
 class View:
-    """One figure: a region, the methods that were run on it, and those that were not, with the reason."""
+    """One figure: a region, the outputs of the methods that were run on it, and the missing methods with the reason."""
 
     scene: Scene
     crops: tuple[Crop, ...]
@@ -136,7 +136,7 @@ class View:
 
     @property
     def narrow(self) -> "View":
-        """The same of the region's `inner` alone, which is what figures and tables show of a wider cut."""
+        """The view of the region's `inner` rectangle alone, which figures and tables show."""
         region = self.scene.region
         if region.inner is None:
             return self
@@ -148,29 +148,29 @@ class View:
 
 
 def view(region: Region, methods: dict[str, str], protocol: str, device: str = "cpu") -> View:
-    """Run every method on a region.
+    """The outputs of several methods inside a region.
 
     Parameters
     ----------
     region : Region
-        Its stand-in is taken where the dataset is not at hand. `around` makes it wide enough for the viewer.
+        Its stand-in is taken where the dataset is not at hand. `grow_to_square` makes it wide enough for the viewer.
     methods : dict
         Label to experiment, in the order of the figure; see `find_method`.
     protocol : str
-        How the image is made small and scored, for all methods alike.
+        Name of the protocol of `srlib.protocol` that makes the LR image and the scores.
     device : str
         'cpu' or 'cuda'.
     """
-    place = scene(region, protocol)
-    found = {label: find_method(label, experiment, region.scale, device) for label, experiment in methods.items()}
-    missing = {label: method for label, method in found.items() if isinstance(method, str)}
-    return View(place, tuple(crop(place, m) for m in found.values() if isinstance(m, TrainedMethod)), missing)
+    view_scene = scene(region, protocol)
+    results = {label: find_method(label, experiment, region.scale, device) for label, experiment in methods.items()}
+    missing = {label: reason for label, reason in results.items() if isinstance(reason, str)}
+    return View(view_scene, tuple(crop(view_scene, m) for m in results.values() if isinstance(m, TrainedMethod)), missing)
 
 
 def crop_figure(view: View) -> Figure:
-    """The whole image with its rectangle, and the crops at equal size, each pixel a square of dots; below each its error.
+    """The full image with its rectangle, and the crops of all methods at equal size, with the error of luma below each.
 
-    Titles give PSNR (dB) and SSIM of the whole image, the best in bold.
+    Titles give PSNR (dB) and SSIM of the full image, the best in bold. Every pixel of a crop is a square of dots.
     """
     view = view.narrow
     region, hr, crops = view.scene.region, view.scene.hr, view.crops
@@ -180,8 +180,8 @@ def crop_figure(view: View) -> Figure:
     rows = -(-len(tiles) // 4)
     columns = -(-len(tiles) // rows)
     pitch = TITLE + 2 * high + 2 * GAP
-    whole = round(WHOLE * hr.shape[0] / hr.shape[1])
-    size = (WHOLE + columns * (wide + GAP), max(rows * pitch, TITLE + whole))
+    full_height = round(FULL_WIDTH * hr.shape[0] / hr.shape[1])
+    size = (FULL_WIDTH + columns * (wide + GAP), max(rows * pitch, TITLE + full_height))
     figure = plt.figure(figsize=np.divide(size, plt.rcParams["figure.dpi"]))
 
     def image(x: int, y: int, width: int, height: int, pixels: np.ndarray, **options: Any) -> Axes:
@@ -192,7 +192,7 @@ def crop_figure(view: View) -> Figure:
         axes.set_axis_off()
         return axes
 
-    axes = image(0, TITLE, WHOLE, whole, hr)
+    axes = image(0, TITLE, FULL_WIDTH, full_height, hr)
     axes.set_title(f"{region.image}\n{region.dataset}, ×{region.scale}", fontsize=10)
     corner = (region.left - 0.5, region.top - 0.5)
     for colour, width in (("white", 3.5), ("red", 1.5)):
@@ -200,17 +200,18 @@ def crop_figure(view: View) -> Figure:
     scores = [c.score for c in crops if c.score]
     best = [max(s[k] for s in scores) if len(scores) > 1 else np.inf for k in (0, 1)]
     for k, tile in enumerate(tiles):
-        x, y = WHOLE + GAP + k % columns * (wide + GAP), TITLE + k // columns * pitch
+        x, y = FULL_WIDTH + GAP + k % columns * (wide + GAP), TITLE + k // columns * pitch
         axes = image(x, y, wide, high, tile.pixels, interpolation="nearest")
-        text = [("" if k == 0 else _numbers(tile.score, best), 9), (tile.note, 8), (tile.label, 9.5)]  # from the lowest line
-        for line, (words, points) in enumerate(entry for entry in text if entry[0]):
-            place = {"xycoords": "axes fraction", "textcoords": "offset points", "ha": "center"}
-            axes.annotate(words, (0.5, 1), (0, 3 + 11.5 * line), fontsize=points, **place)
+        titles = [("" if k == 0 else _numbers(tile.score, best), 9), (tile.note, 8), (tile.label, 9.5)]  # lowest line first
+        for line, (text, points) in enumerate(title for title in titles if title[0]):
+            position = {"xycoords": "axes fraction", "textcoords": "offset points", "ha": "center"}
+            axes.annotate(text, (0.5, 1), (0, 3 + 11.5 * line), fontsize=points, **position)
         if k:
             errors = image(x, y + high + GAP // 2, wide, high, tile.error, interpolation="nearest", cmap="magma",
                            vmin=0, vmax=ERROR_TOP)  # fmt: skip
     if crops:
-        box = (WHOLE + 2 * GAP) / size[0], 1 - (TITLE + high + 4 * GAP) / size[1], (wide - 2 * GAP) / size[0], GAP / size[1]
+        left, top = FULL_WIDTH + 2 * GAP, TITLE + high + 4 * GAP
+        box = left / size[0], 1 - top / size[1], (wide - 2 * GAP) / size[0], GAP / size[1]
         bar = figure.colorbar(errors.images[0], cax=figure.add_axes(box), orientation="horizontal", extend="max")
         bar.set_label("error of luma\n(grey levels)", fontsize=9)
         bar.ax.tick_params(labelsize=8)
@@ -218,13 +219,13 @@ def crop_figure(view: View) -> Figure:
 
 
 def scores_table(views: Iterable[View]) -> pd.DataFrame:
-    """The figures as numbers: a row per image and method, the whole image's scores and the error inside the rectangle.
+    """Scores of the full image and error inside the rectangle, a row for each image and method.
 
     Returns
     -------
     pandas.DataFrame
-        Columns `image`, `scale`, `method`, `note`, `PSNR` (dB), `SSIM`, and `error in the rectangle`: root of the mean square
-        of luma, in grey levels. `NaN` where the image was not scored.
+        Columns `image`, `scale`, `method`, `note`, `PSNR` (dB), `SSIM`, and `error in the rectangle`: root mean square error of
+        luma, in grey levels. `NaN` where the image was not scored.
     """
     return pd.DataFrame(
         {
@@ -242,7 +243,7 @@ def scores_table(views: Iterable[View]) -> pd.DataFrame:
 
 
 def least_errors(numbers: pd.DataFrame) -> str:
-    """Of a `scores_table`, each image's method of smallest error in the rectangle, beside bicubic's; Markdown."""
+    """The method of smallest error in the rectangle for each image of a `scores_table`, beside bicubic; Markdown."""
     lines = []
     for (image, scale), group in numbers.groupby(["image", "scale"], sort=False):
         error = group["error in the rectangle"]
@@ -258,13 +259,13 @@ def _numbers(score: Score | None, best: list[float]) -> str:
     if score is None:
         return "not scored"
     numbers = [f"{value:.{digits}f}" for value, digits in ((score.psnr, 2), (score.ssim, 4))]
-    bold = [f"{top:.{digits}f}" == number for top, digits, number in zip(best, (2, 4), numbers, strict=True)]
-    psnr, ssim = (f"$\\mathbf{{{number}}}$" if b else number for number, b in zip(numbers, bold, strict=True))
+    tops = [f"{top:.{digits}f}" for top, digits in zip(best, (2, 4), strict=True)]
+    psnr, ssim = (f"$\\mathbf{{{n}}}$" if n == top else n for n, top in zip(numbers, tops, strict=True))
     return f"{psnr} dB / {ssim}"
 
 
 def describe(view: View) -> str:
-    """What stands under a figure: where the rectangle is and why, and which methods are missing; Markdown."""
+    """The text under a figure: place and reason of the rectangle, and the missing methods; Markdown."""
     region = view.narrow.scene.region
     lines = [f"The rectangle is ours: {region.height} × {region.width} pixels from row {region.top}, column {region.left} of "
              f"`{region.image}` ({region.dataset}). Why there: {region.why}."]  # fmt: skip
@@ -277,3 +278,25 @@ def describe(view: View) -> str:
     if unscored := [c.label for c in view.crops if c.score is None]:
         lines.append(f"Not scored: {', '.join(unscored)}; no record has this image under this protocol.")
     return "\n".join(lines)
+
+
+def pattern_period(luma: np.ndarray) -> float:
+    """The period of a picture's strongest frequency, in pixels; `luma` is `(H, W)`."""
+    taper = np.outer(*(np.hanning(side) for side in luma.shape))
+    spectrum = np.abs(np.fft.fft2((luma - luma.mean()) * taper, (256, 256)))
+    frequency = np.hypot(*np.meshgrid(np.fft.fftfreq(256), np.fft.fftfreq(256)))
+    return 1 / frequency.flat[spectrum.argmax()]
+
+
+def describe_period(view: View) -> str:
+    """The period of the original's pattern inside the rectangle, and whether the LR image can hold it; Markdown."""
+    scene = view.narrow.scene
+    if scene.region.dataset == "Sample":
+        return "Not measured: a photograph stands in."
+    period = pattern_period(scene.luma[scene.region.window])
+    period_lr = period / scene.region.scale
+    comparison = "less than" if period_lr < 2 else "at least"
+    return (
+        f"In the rectangle of `{scene.region.image}` the period is **{period:.1f} pixels**, "
+        f"{period_lr:.1f} of the small image: {comparison} the two that hold a pattern."
+    )

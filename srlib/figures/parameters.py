@@ -1,4 +1,4 @@
-"""Notebook parameters that are checked: papermill runs the defaults when a name is misspelt, and takes any type.
+"""Checks of notebook parameters: papermill ignores misspelt names and accepts values of any type.
 
 The first cell after the parameters calls `check_parameters(globals())`. The parameters cell annotates each name
 (`width: int = 16  # filters`), which also feeds `papermill --help-notebook`.
@@ -12,17 +12,17 @@ from srlib.errors import InputError
 
 
 def check_parameters(namespace: dict[str, Any]) -> None:
-    """Refuse unknown names and wrong types, and turn text such as `1,2` into the list that is declared.
+    """Check the names and types of a notebook's parameters, and convert text such as `1,2` to the declared list.
 
     Parameters
     ----------
     namespace : dict
-        The notebook's `globals()`; values of declared parameters are replaced by their converted ones.
+        The notebook's `globals()`; the values of declared parameters are replaced by the converted ones.
 
     Raises
     ------
     InputError
-        Naming the parameter, what was given and what is wanted.
+        For an unknown name or a value of another type; the message has the name and the declared ones or the type.
     """
     declared: dict[str, Any] = namespace.get("__annotations__", {})
     for name in _injected(namespace.get("In", [])):
@@ -35,7 +35,7 @@ def check_parameters(namespace: dict[str, Any]) -> None:
 
 
 def _injected(cells: list[str]) -> list[str]:
-    """Names assigned in the cell that papermill adds."""
+    """Names of the parameters in the cell that papermill adds."""
     names = []
     for cell in cells:
         if cell.startswith("# Parameters"):

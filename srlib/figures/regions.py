@@ -10,15 +10,14 @@ from torch import nn
 
 from srlib.datasets import is_available, open_images
 from srlib.errors import InputError
-
-Window = tuple[slice, slice]  # rows and columns
+from srlib.inference.tiling import Window, context_window, scaled, within
 
 
 @dataclass(frozen=True)
 class Region:
-    """A rectangle of a test image, in HR pixels; it is ours, and `why` says what it is to show.
+    """A rectangle of a test image, in HR pixels, chosen by us for the reason `why`.
 
-    `inner` is what it was before `grow_to_square` made it wider: top, left, height and width inside the wider one.
+    `inner` is the rectangle before `grow_to_square` made it wider: its top, left, height and width inside the wider one.
     """
 
     image: str
@@ -78,11 +77,16 @@ def find(region: Region) -> tuple[np.ndarray, Region]:
     numpy.ndarray
         The HR image, `uint8`, `(H, W)` or `(H, W, 3)`.
     Region
-        The one given, or, if the dataset is not at hand, one in a photograph of `Sample`.
+        The same region, or, if the dataset is not at hand, one in a photograph of `Sample`.
+
+    Raises
+    ------
+    InputError
+        If the dataset has no image of that name.
     """
     if not is_available(region.dataset):
-        place = next((group.index(region) for group in REGIONS.values() if region in group), 0)
-        image, top, left, why = STAND_INS[place % len(STAND_INS)]
+        index = next((group.index(region) for group in REGIONS.values() if region in group), 0)
+        image, top, left, why = STAND_INS[index % len(STAND_INS)]
         region = replace(region, image=image, dataset="Sample", top=top, left=left, why=f"it shows {why}")
     images = open_images(region.dataset)
     names = [images.name_of(k) for k in range(len(images))]
@@ -92,15 +96,15 @@ def find(region: Region) -> tuple[np.ndarray, Region]:
 
 
 def grow_to_square(region: Region, side: int = 256) -> Region:
-    """A region grown to a square about it, for the viewer; the region itself becomes its `inner`.
+    """The square around a region, for the viewer; the region itself becomes its `inner`.
 
     Parameters
     ----------
     region : Region
         Its stand-in is taken where the dataset is not at hand.
     side : int
-        Of the square, in HR pixels. It is moved to lie inside the image, smaller where the image is, and never smaller than the
-        region.
+        Side of the square in HR pixels. The square is moved to lie inside the image; it is smaller where the image is smaller,
+        and never smaller than the region.
     """
     image, region = find(region)
     sizes = [size - size % region.scale for size in image.shape[:2]]
@@ -111,27 +115,31 @@ def grow_to_square(region: Region, side: int = 256) -> Region:
     return replace(region, top=top, left=left, height=height, width=width, inner=inner)
 
 
-def context_window(window: Window, size: tuple[int, int], model: nn.Module, scale: int) -> tuple[Window, Window, Window]:
-    """What a network must see for its output inside a window to be exact.
+def model_windows(
+    window: Window, size: tuple[int, int], model: nn.Module | None, scale: int, margin: int = 0
+) -> tuple[Window, Window, Window]:
+    """The LR and ILR windows that a network needs for its exact output inside a window.
 
     Parameters
     ----------
-    window : tuple of slices
-        Rows and columns of the interpolated image.
-    size : tuple of int
+    window : (slice, slice)
+        Rows and columns of the interpolated image (ILR).
+    size : (int, int)
         Height and width of the LR image.
-    model : torch.nn.Module
-        One of `srlib.models`; its `radius` says how far it sees.
+    model : torch.nn.Module, optional
+        One of `srlib.models`, for its `domain` and `radius`; `None` for bicubic interpolation, of radius 0.
     scale : int
         2, 3 or 4.
+    margin : int
+        LR pixels beyond the radius.
 
     Returns
     -------
-    tuple of slices
-        Rows and columns of the LR image; the same of the interpolated image; and of the window within the latter.
+    tuple of (slice, slice)
+        The window of the LR image; the same window of the ILR image; and `window` as it lies inside the latter.
     """
-    halo = -(-model.radius // scale) if model.domain == "ilr" else model.radius  # in pixels of LR
-    lr = [slice(max(0, s.start // scale - halo), min(n, -(-s.stop // scale) + halo)) for s, n in zip(window, size, strict=True)]
-    ilr = [slice(scale * s.start, scale * s.stop) for s in lr]
-    inner = [slice(s.start - o.start, s.stop - o.start) for s, o in zip(window, ilr, strict=True)]
-    return tuple(lr), tuple(ilr), tuple(inner)
+    radius = 0 if model is None else -(-model.radius // scale) if model.domain == "ilr" else model.radius  # in LR pixels
+    rows, columns = (slice(s.start // scale, -(-s.stop // scale)) for s in window)
+    lr = context_window((rows, columns), radius + margin, size)
+    ilr = scaled(lr, scale)
+    return lr, ilr, within(window, ilr)

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from srlib.ledger.comparisons import ci_half_width, like_depth, pooled_std
 from srlib.papers import get_experiment
-from srlib.records.rerun import Rerun
+from srlib.records.run import Rerun
 from srlib.records.scores import runs
 
 COLUMNS = ["panel", "source", "series", "x", "psnr", "seed", "budget", "iterations", "recipe", "experiment"]

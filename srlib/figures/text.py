@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from srlib.figures.tables import method_of
 from srlib.ledger.rows import VERDICTS, Row, counts
 from srlib.papers import printed
 from srlib.records.record import find_record
@@ -62,3 +63,26 @@ def escape_markdown(words: str) -> str:
         .replace("<", "\\<")
         .replace("|", "\\|")
     )
+
+
+def largest_cells(rows: Iterable[Row], method: str) -> str:
+    """In how many cells of a printed table a method has the largest number, and which method has it elsewhere; Markdown.
+
+    Parameters
+    ----------
+    rows : iterable of Row
+        The table's, of methods whose larger scores are better.
+    method : str
+        As printed.
+    """
+    printed_cells: dict[tuple[str, int | None, str], dict[str, float]] = {}
+    for row in rows:
+        printed_cells.setdefault((row.dataset, row.scale, row.metric), {})[method_of(row)] = float(row.published)
+    others = {cell: numbers for cell, numbers in printed_cells.items() if numbers[method] < max(numbers.values())}
+    count = f"**{len(printed_cells) - len(others)} of {len(printed_cells)}**"
+    lines = [f"{method}'s printed number is the largest in {count} cells.\n"]
+    for (dataset, scale, metric), numbers in others.items():
+        best = max(numbers, key=numbers.get)
+        comparison = f"{best} has {numbers[best]}, {method} {numbers[method]}"
+        lines.append(f"* Not on {dataset} ×{scale}, {metric.upper()}: {comparison}.")
+    return "\n".join(lines)

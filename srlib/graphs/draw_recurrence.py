@@ -5,6 +5,8 @@ delay by one step. A white square with a 0 goes back to s^0 at every step; a das
 graph equal colours share their convolutions, and a function of one step alone carries the step's number.
 """
 
+from collections.abc import Mapping
+
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
@@ -228,6 +230,28 @@ def draw_unrolled(recurrence: Recurrence, T: int = 3, axes: Axes | None = None) 
         axes.text(dx * (T + 1) / 2, y + 0.78, how, ha="center", va="bottom", fontsize=_FONT - 1, color=_INK)
     axes.set(xlim=(-dx - 0.6, dx * T + (0.6 if last else 1.3)), ylim=(bottom, top))
     return axes.figure
+
+
+def draw_folded_and_unrolled(recurrences: Mapping[str, Recurrence], T: int = 3, height: float = 3.2) -> Figure:
+    """Graphs below one another: left with their cycles, right over T steps, as in Figures 1 and 2.
+
+    Parameters
+    ----------
+    recurrences : mapping
+        Title to graph; no title for an empty one.
+    T : int
+        Steps at right.
+    height : float
+        Of a row, in inches.
+    """
+    size, rows = (9.2, height * len(recurrences)), len(recurrences)
+    figure, axes = plt.subplots(rows, 2, figsize=size, width_ratios=[3.7, 9.5], layout="constrained", squeeze=False)
+    for (left, right), (title, recurrence) in zip(axes, recurrences.items(), strict=True):
+        draw_folded(recurrence, axes=left)
+        draw_unrolled(recurrence, T, axes=right)
+        if title:
+            left.set_title(title, loc="left", fontweight="bold")
+    return figure
 
 
 def draw_functions(rows: dict[str, tuple[Recurrence, str]]) -> Figure:

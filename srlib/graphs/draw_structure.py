@@ -8,14 +8,87 @@ recursion a bold line leads back, with the number of recursions; after the first
 
 from dataclasses import dataclass, field
 
+import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from srlib.errors import InputError
-from srlib.graphs.draw_recurrence import _FONT, _INK, _canvas, _shade
-from srlib.graphs.pen import Pen, Point
+from srlib.graphs.draw_recurrence import _FONT, _INK, _THIN, _arrow, _canvas, _shade
 from srlib.graphs.structure import Structure
+
+_CLEAR = 0.15  # free on every side of a text's point
+Point = tuple[float, float]  # (along, across)
+
+
+class Pen:
+    """Draws lines, boxes and circles from an origin on.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes or None
+        Where; without axes nothing is drawn, and the extent alone is found.
+    origin : numpy.ndarray
+        The sheet's (x, y) of the point (0, 0).
+    vertical : bool
+        Whether along is down and across to the right; otherwise along is to the right and across up.
+
+    Attributes
+    ----------
+    low, high : numpy.ndarray
+        The extent of what was drawn, (x, y) from the origin.
+    """
+
+    def __init__(self, axes: Axes | None, origin: np.ndarray, vertical: bool) -> None:
+        self.axes, self.origin, self.vertical = axes, origin, vertical
+        self.low, self.high = np.full(2, np.inf), np.full(2, -np.inf)
+
+    def at(self, along: float, across: float, margin: Point = (0, 0)) -> np.ndarray:
+        """The place on the sheet; `margin` is to its sides, in the sheet's own directions."""
+        point = np.array([across, -along] if self.vertical else [along, across])
+        self.low, self.high = np.minimum(self.low, point - margin), np.maximum(self.high, point + margin)
+        return point + self.origin
+
+    def line(self, points: list[Point], colour: object, stop: float = 0, width: float = 1.2) -> None:
+        """Straight pieces through points, with an arrow's head that stops short of the last."""
+        path = [self.at(*point) for point in points]
+        if self.axes is not None:
+            if len(path) > 2:
+                self.axes.plot(*np.transpose(path[:-1]), color=colour, linewidth=width, zorder=2, solid_joinstyle="round")
+            _arrow(self.axes, path[-2:], colour, (0, stop), **(_THIN | {"linewidth": width}))
+
+    def dot(self, point: Point, colour: object, radius: float = 0.05, **look: object) -> None:
+        """A filled circle."""
+        place = self.at(*point, (radius, radius))
+        if self.axes is not None:
+            self.axes.add_patch(plt.Circle(place, radius, **({"facecolor": colour, "edgecolor": colour, "zorder": 3} | look)))
+
+    def box(self, point: Point, long: float, wide: float, colour: object) -> None:
+        """A rectangle about a point, so long along and so wide across."""
+        size = np.array([wide, long] if self.vertical else [long, wide])
+        place = self.at(*point, tuple(size / 2))
+        if self.axes is not None:
+            self.axes.add_patch(plt.Rectangle(place - size / 2, *size, facecolor=colour, edgecolor=_INK, linewidth=1, zorder=3))
+
+    def text(self, point: Point, text: str, colour: object = _INK, **look: object) -> None:
+        """Text about a point."""
+        place = self.at(*point, (_CLEAR, _CLEAR))
+        if self.axes is not None:
+            look = {"ha": "center", "va": "center_baseline", "fontsize": _FONT - 2} | look
+            self.axes.text(*place, text, color=colour, zorder=4, **look)
+
+    def frame(self, start: Point, end: Point, colour: object, text: str) -> None:
+        """A dashed rectangle between two corners, with text above its upper left corner."""
+        a, b = self.at(*start), self.at(*end)
+        corner, size = np.minimum(a, b), np.abs(b - a)
+        self.high[1] += 0.25 * bool(text)
+        if self.axes is not None:
+            look = {"facecolor": "none", "edgecolor": colour, "linestyle": (0, (4, 2)), "linewidth": 1.5, "zorder": 1}
+            self.axes.add_patch(plt.Rectangle(corner, *size, **look))
+            look = {"ha": "left", "va": "bottom", "fontsize": _FONT - 3, "color": _shade(colour, -0.2)}
+            self.axes.text(corner[0] + 0.04, corner[1] + size[1] + 0.03, text, **look)
+
 
 _PALETTE = sns.color_palette("colorblind")
 UNIT, LAYER, BLOCK = _PALETTE[2], _PALETTE[0], _PALETTE[3]  # frames: residual unit, recursive layer, recursive block
@@ -84,7 +157,7 @@ def usual_text(structure: Structure, i: int) -> str:
     known |= {"slice": f"{o.channels} ch.", "input": "$x$", "output": "$y$", "addition": "+" if len(o.inputs) == 2 else "Σ"}
     if o.kind == "convolution":
         return f"conv {list(structure.weights()).index(o.weight) + 1}"
-    return known.get(o.kind, known.get(o.name, o.kind)) + "$^u$" * o.own
+    return known.get(o.kind, known.get(o.name, o.kind)) + "$^u$" * o.per_step
 
 
 class _Layout:
@@ -250,3 +323,26 @@ def figure(*drawings: Drawing, stacked: bool = False) -> Figure:
     axes.set(xlim=(-0.15, extent[0] + 0.15), ylim=(-extent[1] - 0.15, 0.15))
     axes.figure.set_size_inches((extent + 0.3) * _INCHES)
     return axes.figure
+
+
+def unit_frames(structure: Structure) -> tuple[Frame, ...]:
+    """A frame around each residual unit."""
+    return tuple(Frame(unit, UNIT) for unit in structure.units())
+
+
+def layer_frame(structure: Structure) -> Frame:
+    """A frame around all uses of the first convolution that is used more than once: a recursive layer."""
+    users = next((users for users in structure.weights().values() if len(users) > 1), None)
+    if users is None:
+        raise InputError("No convolution of this structure is used more than once: there is no recursive layer to frame.")
+    return Frame(tuple(users), LAYER)
+
+
+def block_frame(structure: Structure, module: str) -> Frame:
+    """A frame around a recursive block, given by its path, and around the skips inside it."""
+    return Frame(tuple(structure.within(module)), BLOCK, lanes=1)
+
+
+def prediction_texts(structure: Structure) -> dict[int, str]:
+    """The predictions that an ensemble weighs, as y_1, y_2 and so on: numbers of operations to their texts."""
+    return {i: f"$y_{t}$" for t, i in enumerate(structure.of_kind("arithmetic"), start=1)}

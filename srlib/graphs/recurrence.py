@@ -10,7 +10,7 @@ longest path, `srlib.graphs.draw_recurrence` its drawings and its equations.
 
 Readings:
 
-* A state with s^0 = 0 says nothing at t = 1: its links are left out rather than fed a zero, which would add their biases.
+* A state with s^0 = 0 adds nothing at t = 1: its links are left out, because a function of zero would add its bias.
 * f_input(x^t) = 0 (Eq. 3) is a link without a function.
 * DRRN's skip "always comes from the first unrolled state": a link of delay `FIRST`. Eq. 1 has no such term, unless as f_input.
 """
@@ -32,7 +32,7 @@ from srlib.models.drcn import DRCN
 from srlib.models.drrn import DRRN
 from srlib.models.dsrn import DSRN, SingleState
 
-FIRST = math.inf  # a delay: whatever the step, the link starts at s^0
+FIRST = math.inf  # the delay of a link that starts at s^0 in every step
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +46,7 @@ class State:
     start : torch.nn.Module, optional
         Makes s^0 of the input image; s^0 = 0 if omitted.
     normalise : sequence of torch.nn.Module
-        What follows the sum: one for each step, one for all, or none.
+        Functions after the sum: one for each step, one for all, or none.
     """
 
     name: str
@@ -79,7 +79,7 @@ class Link:
 
 @dataclass(frozen=True, eq=False)
 class Recurrence:
-    """A recurrent system and how it is read out.
+    """A recurrent system with its output.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ class Recurrence:
     links : tuple of Link
         All arrows, those from the input state `x` and to the output state `y` included.
     combine : {'last', 'mean'} or torch.Tensor
-        The image from y^1 .. y^T: the last, the mean (Eq. 5), or the sum with these weights `(T,)` (DRCN).
+        The output from y^1 .. y^T: the last, the mean (Eq. 5), or the sum with these weights `(T,)` (DRCN).
     T : int
         Unrolling length, 1 or more.
 
@@ -111,8 +111,8 @@ class Recurrence:
             raise InputError(f"The states are called {', '.join(names)}: give each a name of its own, not x or y.")
         for link in self.links:
             if link.source not in ["x", *names] or link.target not in [*names, "y"]:
-                known = ", ".join(["x", *names, "y"])
-                raise InputError(f"Link {link.name} goes from {link.source!r} to {link.target!r}: the states are {known}.")
+                states = ", ".join(["x", *names, "y"])
+                raise InputError(f"Link {link.name} goes from {link.source!r} to {link.target!r}: the states are {states}.")
             if link.delay not in (0, 1, FIRST):
                 raise InputError(f"Link {link.name} has the delay {link.delay}: choose 0, 1 or FIRST.")
         self.check_length(self.T)
@@ -121,42 +121,42 @@ class Recurrence:
             raise InputError("Nothing reaches the output y: link it, through the states, to one with a start.")
 
     def check_length(self, T: int) -> None:
-        """Refuse an unrolling longer than the functions that each step has for itself."""
+        """Check an unrolling length; an `InputError` if it is below 1 or above the number of functions of untied links."""
         lengths = [len(f) for f in (*(link.f for link in self.links), *(state.normalise for state in self.states))]
-        most = min((n for n in lengths if n > 1), default=math.inf)
-        if not 1 <= T <= most:
-            reason = "" if most == math.inf else f", at most {most} of them as each has functions of its own"
+        limit = min((n for n in lengths if n > 1), default=math.inf)
+        if not 1 <= T <= limit:
+            reason = "" if limit == math.inf else f", at most {limit} of them as each has functions of its own"
             raise InputError(f"T is {T}: choose 1 step or more{reason}.")
 
     def order(self) -> list[str]:
-        """The states and `y`, each after those that feed it within a step."""
-        feeds = {name: [] for name in (*(state.name for state in self.states), "y")}
+        """Names of the states and `y`, each after its sources within a step."""
+        sources = {name: [] for name in (*(state.name for state in self.states), "y")}
         for link in self.links:
             if link.delay == 0 and link.source != "x":
-                feeds[link.target].append(link.source)
+                sources[link.target].append(link.source)
         try:
-            return list(TopologicalSorter(feeds).static_order())
+            return list(TopologicalSorter(sources).static_order())
         except CycleError as error:
             cycle = " -> ".join(error.args[1])
             raise InputError(f"No step can begin, as {cycle} has no delay: give one of these links the delay 1.") from None
 
     def without(self, name: str) -> "Recurrence":
-        """The same system with the link of this name left out."""
+        """The system without the link of a name."""
         if name not in (names := [link.name for link in self.links]):
             raise InputError(f"There is no link {name!r}: choose one of {', '.join(names)}.")
         return replace(self, links=tuple(link for link in self.links if link.name != name))
 
 
 def _at(f: Sequence[nn.Module], t: int) -> nn.Module:
-    """The function of step t, counted from 1: the shared one, or that step's own."""
+    """The function of step t, counted from 1: the shared one, or the one of the step."""
     return f[0] if len(f) == 1 else f[t - 1]
 
 
 def _walk(recurrence: Recurrence, x: Any, T: int | None, apply: Callable, join: Callable) -> list[dict[str, Any]]:
-    """Follow the graph for T steps with values of any kind: `apply` passes one through a function, `join` adds them up."""
+    """The states at t = 0 .. T, of values of any kind: `apply` maps a value by a function, `join` adds values."""
     T = recurrence.T if T is None else T
     recurrence.check_length(T)
-    # None is a state of zero: it says nothing
+    # None is a state of zero, which adds nothing
     states = [{"x": x} | {s.name: None if s.start is None else apply(s.start, x) for s in recurrence.states}]
     normalise = {s.name: s.normalise for s in recurrence.states}
     order = recurrence.order()
@@ -178,10 +178,12 @@ def unroll(recurrence: Recurrence, x: torch.Tensor, T: int | None = None) -> lis
 
     Parameters
     ----------
+    recurrence : Recurrence
+        The system.
     x : torch.Tensor
         The image `(N, C, H, W)` from which the states start.
     T : int, optional
-        Steps; the recurrence's own number if omitted.
+        Number of steps; that of the recurrence if omitted.
 
     Returns
     -------
@@ -192,14 +194,14 @@ def unroll(recurrence: Recurrence, x: torch.Tensor, T: int | None = None) -> lis
 
 
 def convolutions(f: nn.Module) -> int:
-    """Convolutions on the longest path through a function whose layers follow one another."""
+    """Number of convolutions on the longest path through a function, a sequence of layers."""
     if isinstance(f, Unrolled):
         return depth(f.recurrence)
     return 1 if isinstance(f, CONVOLUTIONS) else sum(convolutions(child) for child in f.children())
 
 
 def depth(recurrence: Recurrence, T: int | None = None) -> int:
-    """Convolutions on the longest path from the image to y^T, found by walking the graph as `unroll` does."""
+    """Number of convolutions on the longest path from the image to y^T."""
     return _walk(recurrence, 0, T, lambda f, d: d + convolutions(f), max)[-1]["y"]
 
 
@@ -217,7 +219,7 @@ class Unrolled(nn.Module):
         self.functions = nn.ModuleList(functions)  # registers the weights
 
     def forward(self, x: torch.Tensor, base: torch.Tensor | None = None) -> torch.Tensor:
-        """Map the image to the combined predictions; `base` is what they are residuals of."""
+        """Map the image to the combined predictions; `base` is added to each of them."""
         ys = [states["y"] for states in unroll(self.recurrence, x)[1:]]
         combine, base = self.recurrence.combine, 0 if base is None else base
         if isinstance(combine, torch.Tensor):
@@ -243,7 +245,7 @@ def _single(
 
 
 def resnet(network: nn.Sequential) -> Recurrence:
-    """A ResNet: a sequence of what makes s^0, T residual blocks (one block T times: shared weights) and f_output."""
+    """A ResNet: a sequence of the start of s^0, T residual blocks (one block T times: shared weights) and f_output."""
     start, *blocks, f_output = network
     return _single(State("s", start), blocks[:1] if len(set(blocks)) == 1 else blocks, f_output, "last", len(blocks))
 

@@ -36,7 +36,7 @@ def soft_threshold_plus(alpha: Tensor, theta: Tensor | float) -> Tensor:
 
 
 def synthesis(D: Tensor, z: Tensor) -> Tensor:
-    """D z: the signal made by the codes; for a bank of filters, sum_i f_i * Z_i (Eq. 6).
+    """D z: the signal of the codes; for a bank of filters, sum_i f_i * Z_i (Eq. 6).
 
     Parameters
     ----------
@@ -59,8 +59,8 @@ def analysis(D: Tensor, r: Tensor) -> Tensor:
 def mu_max(D: Tensor) -> float:
     """The largest eigenvalue of D^T D.
 
-    For filters it is that of an unbounded image, sampled at 16 s frequencies a side: no finite image has a larger one, but for
-    the sampling, which can miss 4 percent in theory.
+    For filters it is the value for an unbounded image, sampled at 16 s frequencies a side. No finite image has a larger one;
+    the sampling can miss 4 percent in theory.
     """
     if D.ndim == 4:  # on a periodic image convolution is one (m, c) matrix for each frequency
         side = 16 * D.shape[-1]
@@ -111,11 +111,11 @@ def fista(y: Tensor, D: Tensor, lam: float, K: int, L: float | None = None, h: T
     """
     L = L or mu_max(D)
     z, t = [torch.zeros_like(analysis(D, y))], 1.0
-    ahead = z[0]
+    extrapolated = z[0]
     for _ in range(K):
-        z.append(h(ahead + analysis(D, y - synthesis(D, ahead)) / L, lam / L))
-        t, t_before = (1 + (1 + 4 * t * t) ** 0.5) / 2, t
-        ahead = z[-1] + (t_before - 1) / t * (z[-1] - z[-2])
+        z.append(h(extrapolated + analysis(D, y - synthesis(D, extrapolated)) / L, lam / L))
+        t, t_previous = (1 + (1 + 4 * t * t) ** 0.5) / 2, t
+        extrapolated = z[-1] + (t_previous - 1) / t * (z[-1] - z[-2])
     return z
 
 

@@ -1,8 +1,8 @@
-"""The structure of a network as a graph of operations: what the papers' figures show.
+"""The structure of a network as a graph of operations, as in the papers' figures.
 
-`srlib.graphs.tracing` makes a `Structure` of a model. It can be counted (`depth`, `weights`), simplified as the papers' figures
-are (`without`, `collapsed`), cut (`part`, `units`) and, if it repeats itself, folded to a recursion (`folded`). That two
-convolutions share their weights is seen, not asserted: they use one tensor. `srlib.graphs.draw_structure` draws it.
+`srlib.graphs.tracing` makes a `Structure` of a model. It can be counted (`depth`, `weights`), simplified like the papers'
+figures (`without`, `collapsed`), cut (`part`, `units`) and, if it repeats itself, folded to a recursion (`folded`). Two
+convolutions share their weights if they use one tensor. `srlib.graphs.draw_structure` draws it.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -19,22 +19,22 @@ class Operation:
     Parameters
     ----------
     kind : str
-        `input`, `output`, what `srlib.graphs.tracing.KINDS` has, or `module` (a part that was collapsed).
+        `input`, `output`, a kind of `srlib.graphs.tracing.KINDS`, or `module` (a part that was collapsed).
     inputs : tuple of int
-        The operations whose values it takes, by their numbers.
+        Numbers of the operations whose results it takes.
     channels : int
-        Of its result.
+        Channels of its result.
     name : str
         torch's name of the function (`conv2d`, `relu`), or the module's path. Inputs and outputs of a part have the name of the
-        operation whose value they are, those of a network none.
+        operation whose result they are, those of a network none.
     weight : str
-        The first of its parameters by its name in the model; operations with one name share one tensor.
+        Name in the model of its first parameter; operations with the same name share one tensor.
     kernel : int
         Side of a convolution's kernel, 0 for anything else; a matrix counts as a convolution of side 1.
     module : str
         Path of the module that called it.
-    own : bool
-        In a folded structure: whether each recursion has parameters of its own here.
+    per_step : bool
+        In a folded structure: whether each recursion has separate parameters for it.
     """
 
     kind: str
@@ -44,23 +44,23 @@ class Operation:
     weight: str = ""
     kernel: int = 0
     module: str = ""
-    own: bool = False
+    per_step: bool = False
 
 
 @dataclass(frozen=True)
 class Structure:
-    """A network as a graph of operations, each after those whose values it takes; the last is the output.
+    """A network as a graph of operations, each after its inputs; the last is the output.
 
     Parameters
     ----------
     operations : tuple of Operation
         The nodes.
     body : range
-        Of a folded structure: the operations that are repeated.
+        Of a folded structure: numbers of the repeated operations.
     back : tuple of (int, int)
-        The values that go back: from which operation to which.
+        Of a folded structure: source and target of each value that one recursion passes to the next.
     times : int
-        How often the body runs; 1 if nothing was folded.
+        Number of recursions; 1 if nothing was folded.
     """
 
     operations: tuple[Operation, ...]
@@ -69,23 +69,23 @@ class Structure:
     times: int = 1
 
     def of_kind(self, *kinds: str) -> list[int]:
-        """The numbers of all operations of these kinds, in order."""
+        """Numbers of all operations of some kinds, in ascending order."""
         return [i for i, operation in enumerate(self.operations) if operation.kind in kinds]
 
     def within(self, module: str) -> list[int]:
-        """The numbers of all operations called inside a module, given by its path."""
+        """Numbers of all operations called inside a module, by its path."""
         return [i for i, o in enumerate(self.operations) if f"{o.module}.".startswith(f"{module}.")]
 
     def weights(self) -> dict[str, list[int]]:
-        """Each weight tensor of a convolution, in the order of first use, and the convolutions that use it."""
+        """Names of the weight tensors of convolutions, in the order of first use, with the numbers of their convolutions."""
         users: dict[str, list[int]] = {}
         for i in self.of_kind("convolution"):
             users.setdefault(self.operations[i].weight, []).append(i)
         return users
 
     def longest(self, kinds: Iterable[str] = ()) -> list[int]:
-        """The longest path from an input to the output, in operations of these kinds (of any, if none is named)."""
-        best: list[tuple[int, int]] = []  # for each operation the length of its path, and what stands before it
+        """Numbers on the longest path from an input to the output, by operations of some kinds (of any, if none is given)."""
+        best: list[tuple[int, int]] = []  # for each operation the length of its longest path, and the number before it
         for o in self.operations:
             length, before = max(((best[i][0], -i) for i in o.inputs), default=(0, 1))
             best.append((length + (not kinds or o.kind in kinds), -before))
@@ -96,21 +96,21 @@ class Structure:
 
     @property
     def depth(self) -> int:
-        """Convolutions on the longest path, as the papers count."""
+        """Number of convolutions on the longest path, as the papers count."""
         return sum(self.operations[i].kind == "convolution" for i in self.longest(["convolution"]))
 
     def units(self) -> list[tuple[int, ...]]:
-        """The residual units on the longest path: from the branching, or the unit before, to the addition."""
-        path, found = self.longest(), []
+        """Numbers of the residual units on the longest path: each from the branch, or the unit before, to the addition."""
+        path, units = self.longest(), []
         for k, (before, i) in enumerate(pairwise(path), start=1):
             skips = [s for s in self.operations[i].inputs if s != before and s in path]
             if self.operations[i].kind == "addition" and any(self.operations[s].kind != "input" for s in skips):
                 start = max(j + 1 for j in range(k) if path[j] in skips or self.operations[path[j]].kind == "addition")
-                found.append(tuple(path[start : k + 1]))
-        return found
+                units.append(tuple(path[start : k + 1]))
+        return units
 
     def _kept(self, keep: Callable[[int], bool], stands_for: Callable[[int], int]) -> "Structure":
-        """Some of the operations, numbered anew; a value of the others is that of what it stands for, once."""
+        """The structure of some operations, numbered anew; `stands_for` gives the one that replaces each of the others."""
         numbers: dict[int, int] = {}
         operations = []
         for i, operation in enumerate(self.operations):
@@ -123,21 +123,21 @@ class Structure:
         return Structure(tuple(operations), range(body[0], body[-1] + 1) if body else range(0), back, self.times)
 
     def without(self, *kinds: str) -> "Structure":
-        """The same without operations of these kinds that take one value, as the papers omit BN and ReLU."""
-        gone = {i for i in self.of_kind(*kinds) if len(self.operations[i].inputs) == 1}
+        """The structure without operations of some kinds that have one input, as the papers omit BN and ReLU."""
+        omitted = {i for i in self.of_kind(*kinds) if len(self.operations[i].inputs) == 1}
 
         def stands_for(i: int) -> int:
-            return stands_for(self.operations[i].inputs[0]) if i in gone else i
+            return stands_for(self.operations[i].inputs[0]) if i in omitted else i
 
-        return self._kept(lambda i: i not in gone, stands_for)
+        return self._kept(lambda i: i not in omitted, stands_for)
 
     def collapsed(self, module: str) -> "Structure":
-        """The same with each call of a module, given by its path, as one operation of kind `module`."""
+        """The structure with each call of a module, by its path, as one operation of kind `module`."""
         inside = self.within(module)
         if not inside:
             paths = sorted({operation.module for operation in self.operations})
             raise InputError(f"Nothing is called inside {module!r}: the modules are {', '.join(paths)}.")
-        operations, last = list(self.operations), {}  # of each operation inside, the last of the same call
+        operations, last = list(self.operations), {}  # number of each operation inside to the last one of the same call
         for i in reversed(inside):
             last[i] = last.get(i + 1, i)
         for end in set(last.values()):
@@ -149,35 +149,36 @@ class Structure:
         return merged._kept(lambda i: last.get(i, i) == i, lambda i: last.get(i, i))
 
     def part(self, numbers: Iterable[int]) -> "Structure":
-        """Some operations as a structure of their own, from what they take from outside to the value of the last."""
+        """The structure of some operations alone, with their inputs from outside as inputs, and the last result as output."""
         numbers = sorted(numbers)
         outside = sorted({j for i in numbers for j in self.operations[i].inputs} - set(numbers))
         cut = {i: replace(self.operations[i], kind="input", inputs=(), weight="", kernel=0) for i in outside}
         operations = tuple(cut.get(i, operation) for i, operation in enumerate(self.operations))
-        few = Structure(operations)._kept(lambda i: i in numbers or i in cut, lambda i: i)
-        return few.with_output(len(few.operations) - 1, few.operations[-1].name)
+        part = Structure(operations)._kept(lambda i: i in numbers or i in cut, lambda i: i)
+        return part.with_output(len(part.operations) - 1, part.operations[-1].name)
 
-    def with_output(self, of: int, name: str = "") -> "Structure":
-        """The same with an output that has the value of an operation, and without what does not reach it."""
-        operations = (*self.operations, Operation("output", (of,), self.operations[of].channels, name))
+    def with_output(self, number: int, name: str = "") -> "Structure":
+        """The structure whose output is the result of one operation, without the operations that it does not depend on."""
+        operations = (*self.operations, Operation("output", (number,), self.operations[number].channels, name))
         needed = {len(operations) - 1}
         for i in reversed(range(len(operations))):
             needed |= set(operations[i].inputs) if i in needed else set()
         return Structure(operations)._kept(needed.__contains__, lambda i: i)
 
     def folded(self) -> "Structure":
-        """The same as a recursion: the longest stretch that repeats itself with the same weights, once, and what goes back.
+        """The structure as a recursion: the longest part that repeats itself with the same weights stands once, as `body`.
 
-        Normalisation may have parameters of its own in each recursion, as in DRRN: it is marked so (`own`).
+        Normalisation may have separate parameters in each recursion, as in DRRN, which `per_step` marks. If nothing repeats
+        itself, this is an `InputError`.
         """
         starts = ((self._repetitions(i, period) * period, -period, -i) for i, period in self._stretches())
         covered, period, start = (abs(number) for number in max(starts, default=(0, 0, 0)))
         if not covered:
             raise InputError("Nothing in this structure repeats itself with the same weights.")
         body, end, o = range(start, start + period), start + covered, self.operations
-        # in the second recursion, what comes from the first
+        # inputs of the second recursion that are results of the first
         back = tuple((j, i) for i in body for j in o[i + period].inputs if j in body)
-        own = {i for i in body if o[i].weight != o[i + period].weight}
+        per_step = {i for i in body if o[i].weight != o[i + period].weight}
 
         def stands_for(i: int) -> int:
             if i >= end and o[i].kind == "arithmetic":  # the weights of predictions: one stands for all
@@ -186,7 +187,7 @@ class Structure:
 
         marked = replace(
             self,
-            operations=tuple(replace(operation, own=i in own) for i, operation in enumerate(o)),
+            operations=tuple(replace(operation, per_step=i in per_step) for i, operation in enumerate(o)),
             body=body,
             back=back,
             times=covered // period,
@@ -194,13 +195,13 @@ class Structure:
         return marked._kept(lambda i: stands_for(i) == i, stands_for)
 
     def _stretches(self) -> Iterator[tuple[int, int]]:
-        """Where a repetition may start, and its period: two convolutions share their weights."""
+        """Possible starts and periods of a repetition, from convolutions that share their weights."""
         for users in self.weights().values():
             for first, second in pairwise(users[:2]):
                 yield from ((start, second - first) for start in range(max(1, 2 * first - second + 1), first + 1))
 
     def _repetitions(self, start: int, period: int) -> int:
-        """How often the operations from `start` on repeat themselves; 0 if never."""
+        """Number of times that `period` operations from `start` on stand one after another; 0 if once."""
         o, body = self.operations, range(start, start + period)
 
         def alike(i: int, k: int) -> bool:

@@ -1,7 +1,6 @@
-"""The structure of a network, read off one forward pass: found instead of typed.
+"""The structure of a network, recorded in one forward pass.
 
-`trace` runs a model on a small image and notes every operation on the way, with the values it takes and the weight tensor it
-uses.
+`trace` runs a model on a small image and records every operation with its inputs and its weight tensor.
 """
 
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from torch.overrides import TorchFunctionMode
 from srlib.errors import InputError
 from srlib.graphs.structure import Operation, Structure
 
-# torch's name of a function to what it is here
+# torch's name of a function to the kind of its `Operation`
 KINDS = {"conv2d": "convolution", "conv_transpose2d": "convolution", "linear": "convolution", "batch_norm": "normalisation"}
 KINDS |= dict.fromkeys(("relu", "elu", "prelu"), "activation")
 KINDS |= dict.fromkeys(("sign", "abs", "sub", "mul", "div"), "arithmetic")
@@ -23,40 +22,40 @@ KINDS |= {"add": "addition", "cat": "concatenation", "getitem": "slice", "pixel_
 
 
 class _Recorder(TorchFunctionMode):
-    """Notes each function that is called on a value that comes from the input."""
+    """Records each function that is called on a value that depends on the input."""
 
     def __init__(self, model: nn.Module, images: tuple[torch.Tensor, ...]) -> None:
         super().__init__()
         self.names = {id(p): name for name, p in model.named_parameters()}
-        self.modules = [""]  # the path of the module that runs, and of those around it
+        self.modules = [""]  # paths of the running modules, the innermost last
         self.operations = [Operation("input", channels=image.shape[1]) for image in images]
-        self.made = {id(image): i for i, image in enumerate(images)}  # a tensor changed in place is made anew
-        self.alive: list[torch.Tensor] = []  # so that no id is given twice
+        self.numbers = {id(image): i for i, image in enumerate(images)}  # of a tensor changed in place, the last operation
+        self.alive: list[torch.Tensor] = []  # so that no id is used twice
 
     def __torch_function__(self, function: Callable, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         result = function(*args, **(kwargs or {}))
-        taken = [t for a in (*args, *(kwargs or {}).values()) for t in (a if isinstance(a, (list, tuple)) else [a])]
-        inputs = tuple(self.made[id(t)] for t in taken if id(t) in self.made)
+        values = [t for a in (*args, *(kwargs or {}).values()) for t in (a if isinstance(a, (list, tuple)) else [a])]
+        inputs = tuple(self.numbers[id(t)] for t in values if id(t) in self.numbers)
         name = function.__name__.strip("_")
         if not isinstance(result, torch.Tensor) or not inputs or name == "zeros_like":
             return result
         if name not in KINDS:
             raise InputError(f"The function {name!r} has no kind yet: add it to KINDS.")
         self.alive.append(result)
-        kind, tensors = KINDS[name], [t for t in taken if id(t) in self.names]
+        kind, tensors = KINDS[name], [t for t in values if id(t) in self.names]
         if kind == "addition" and len(inputs) == 1 and not tensors:
-            self.made[id(result)] = inputs[0]  # to zero, from which a sum starts
+            self.numbers[id(result)] = inputs[0]  # the first term of a sum, added to zero
             return result
         weight = self.names[id(tensors[0])] if tensors else ""
         kernel = (tensors[0].shape[-1] if name != "linear" else 1) if kind == "convolution" else 0
         channels = result.shape[1] if result.ndim > 1 else 1
-        self.made[id(result)] = len(self.operations)
+        self.numbers[id(result)] = len(self.operations)
         self.operations.append(Operation(kind, inputs, channels, name, weight, kernel, self.modules[-1]))
         return result
 
 
 def _sums(operations: list[Operation]) -> list[Operation]:
-    """A sum of weighted terms, which is built one by one, as one addition of all."""
+    """The operations with each sum of weighted terms, which the model adds one by one, as one addition of all terms."""
     summed = list(operations)
     for i, operation in enumerate(operations):
         if operation.kind == "addition":
@@ -67,14 +66,14 @@ def _sums(operations: list[Operation]) -> list[Operation]:
 
 
 def trace(model: nn.Module, *images: torch.Tensor) -> Structure:
-    """Run a model once and note what it does.
+    """The structure of a model, from one forward pass in `eval` mode.
 
     Parameters
     ----------
     model : nn.Module
-        It is run as for scoring, and not changed.
+        The model, which is not changed.
     images : torch.Tensor
-        What it takes, `(N, C, H, W)`; a few pixels will do.
+        Its inputs, `(N, C, H, W)`; a few pixels are enough.
 
     Returns
     -------
@@ -100,5 +99,4 @@ def trace(model: nn.Module, *images: torch.Tensor) -> Structure:
         for hook in hooks:
             hook.remove()
         model.train(training)
-    whole = Structure(tuple(_sums(recorder.operations)))
-    return whole.with_output(recorder.made[id(result)])
+    return Structure(tuple(_sums(recorder.operations))).with_output(recorder.numbers[id(result)])

@@ -1,6 +1,6 @@
 """From a trained network to a picture: enlarging, tiling, reading and writing, ONNX.
 
-Names are imported when they are asked for: who reads a record loads no trainer.
+Names are imported on first use, so that reading a record loads no trainer.
 """
 
 import lazy_loader

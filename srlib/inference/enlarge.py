@@ -1,9 +1,7 @@
-"""From a trained network to an image: any picture, any size, exactly.
+"""Enlarging pictures by a trained network, of any kind and size.
 
-`super_resolve` takes a picture of any kind and hands back the same kind; `as_method` makes a network a method that a protocol
-can score. Both end in `srlib.inference.tiling.run_network`.
-
-All is computed in fp32: half precision costs up to 0.16 dB.
+`super_resolve` takes a picture of any kind and returns the same kind; `as_method` makes a network a method that a protocol can
+score. Both call `srlib.inference.tiling.run_network`. All is computed in fp32: half precision costs up to 0.16 dB.
 """
 
 from pathlib import Path
@@ -20,7 +18,7 @@ from srlib.inference.tiling import run_network
 from srlib.protocol import SCALES, Upscaler
 
 LUMA = RGB_TO_YCBCR[0]
-LUMA_TO_RGB = 255 / 219  # what a step of studio-range luma is in each of R, G and B
+LUMA_TO_RGB = 255 / 219  # change of R, G and B by a unit of studio-range luma
 
 
 def super_resolve(
@@ -32,14 +30,15 @@ def super_resolve(
     self_ensemble: bool = False,
     progress: bool = False,
 ) -> Any:
-    """Enlarge a picture.
+    """The picture enlarged by a network, or by bicubic interpolation.
 
     Parameters
     ----------
     source : path, PIL image, numpy.ndarray or Picture
         Grey, RGB, with or without transparency, palette; 8 or 16 bits, or float in 0..1. See `srlib.inference.pictures`.
     model : torch.nn.Module, optional
-        One of `srlib.models`; bicubic if `None`. A luma network enlarges luma, and chroma by bicubic, as the papers do.
+        One of `srlib.models`; bicubic if `None`. A luma network enlarges luma, and bicubic interpolation chroma, as in the
+        papers.
     scale : int
         2, 3 or 4.
     tile : int, optional
@@ -52,13 +51,13 @@ def super_resolve(
     Returns
     -------
     numpy.ndarray, PIL image or srlib.inference.pictures.Picture
-        What was given: an array for an array, of its dtype; a PIL image for one; for a path a `Picture`, which `save`s itself
+        An array of the same dtype for an array, a PIL image for a PIL image, and a `Picture` for a path; its `save` writes it
         with colour profile and metadata.
 
     Raises
     ------
     InputError
-        If the picture, the scale or the tile is of no use; the sentence says what is wanted.
+        If the picture cannot be read, or the scale or the tile is out of range.
     """
     _check_scale(scale)
     picture = source if isinstance(source, Picture) else open_picture(source)
@@ -67,7 +66,7 @@ def super_resolve(
 
 
 def enlarge(picture: Picture, method: Upscaler | None, scale: int) -> Picture:
-    """Enlarge a picture by a method, or by bicubic if `None`; transparency by bicubic in any case."""
+    """The picture enlarged by a method, or by bicubic interpolation if `None`; transparency always by bicubic."""
     _check_scale(scale)
     ilr = imresize(picture.pixels, scale)
     sr = ilr if method is None else method(picture.pixels, ilr, scale)
@@ -86,12 +85,12 @@ def as_method(
     self_ensemble: bool = False,
     progress: bool = False,
 ) -> Upscaler:
-    """Wrap a network as `method(lr, ilr, scale)` for `Protocol.evaluate`; options as for `super_resolve`.
+    """A network as `method(lr, ilr, scale)` for `Protocol.evaluate`; options as for `super_resolve`.
 
     Notes
     -----
-    In RGB a luma network sees the luma of the images, and chroma stays bicubic, as the papers do: what the network adds to luma
-    is added to R, G and B. An RGB network sees a grey image as three equal channels, and their mean is its answer.
+    For RGB images a luma network gets the luma of the images, and chroma stays bicubic, as in the papers: the change of luma is
+    added to R, G and B. An RGB network gets a grey image as three equal channels, and the mean of its output is taken.
     """
     options = {"tile": tile, "self_ensemble": self_ensemble, "progress": progress}
 

@@ -1,6 +1,6 @@
 """Networks for other runtimes: ONNX files.
 
-An exported network takes any height and width; its inputs are named as the model's domain says (`lr`, `ilr`), its output is
+An exported network takes any height and width; its inputs have the names of the model's domain (`lr`, `ilr`), its output is
 `sr`. The packages come with `pip install srlib[export]`.
 """
 
@@ -24,7 +24,7 @@ TOLERANCE = 1e-4  # of a pixel in 0..1: a fortieth of a grey level
 
 
 def to_onnx(model: nn.Module) -> bytes:
-    """A network with its weights as ONNX, height and width left open; an `InputError` if the packages for it are missing."""
+    """A network with its weights as ONNX, for any height and width; an `InputError` if the packages for it are missing."""
     _package("onnxscript")
     scale, side = (model.scale or 1), 16
     rows, columns = (torch.export.Dim(name, min=2, max=2**15) for name in ("height", "width"))
@@ -48,21 +48,21 @@ def to_onnx(model: nn.Module) -> bytes:
 
 
 def export_onnx(model: nn.Module, path: str | Path, lr: torch.Tensor, ilr: torch.Tensor) -> float:
-    """Write an ONNX file once ONNX Runtime has computed what torch computes.
+    """Write an ONNX file, after a comparison of ONNX Runtime's output with torch's.
 
     Parameters
     ----------
     model : torch.nn.Module
         One of `srlib.models`, with its weights.
     path : path
-        Of the `.onnx` file.
+        Path of the `.onnx` file.
     lr, ilr : torch.Tensor
-        An image to compare on, `(1, C, H, W)` and its interpolation, 0..1.
+        Image for the comparison, `(1, C, H, W)`, and its interpolation, 0..1.
 
     Returns
     -------
     float
-        The largest difference, in pixels of 0..1.
+        The largest absolute difference of the outputs, in the range 0..1 of pixels.
 
     Raises
     ------
@@ -71,13 +71,12 @@ def export_onnx(model: nn.Module, path: str | Path, lr: torch.Tensor, ilr: torch
     """
     check_output(path)
     onnx = to_onnx(model)
-    runtime = _package("onnxruntime")
-    session = runtime.InferenceSession(onnx, providers=["CPUExecutionProvider"])
+    session = _package("onnxruntime").InferenceSession(onnx, providers=["CPUExecutionProvider"])
     with torch.inference_mode():
-        ours = model.predict(lr, ilr)
-    given = {"lr": lr, "ilr": ilr}
-    theirs = torch.from_numpy(session.run(None, {i.name: given[i.name].numpy() for i in session.get_inputs()})[0])
-    difference = float((ours - theirs).abs().max())
+        torch_sr = model.predict(lr, ilr)
+    arrays = {"lr": lr.numpy(), "ilr": ilr.numpy()}
+    (onnx_sr,) = session.run(None, {i.name: arrays[i.name] for i in session.get_inputs()})
+    difference = float((torch_sr - torch.from_numpy(onnx_sr)).abs().max())
     if not difference <= TOLERANCE:
         raise InputError(
             f"{path} was not written: ONNX Runtime differs from torch by {difference:.1e} where {TOLERANCE} is allowed."
@@ -95,7 +94,7 @@ def _package(name: str) -> ModuleType:
 
 @contextlib.contextmanager
 def _quietly() -> Iterator[None]:
-    """Silence the exporter, which warns of its own calls and of packages that we do not use."""
+    """Silence the exporter, whose warnings are about its own calls and about packages that we do not use."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):

@@ -1,8 +1,8 @@
-"""Any ordinary picture in, the same kind of picture out: depth, transparency, colour profile and notes are kept.
+"""Reading and writing pictures of any ordinary kind: depth, transparency, colour profile and metadata are kept.
 
-A network wants numbers in 0..1; a user has a file, a PIL image or an array. A `Picture` holds the numbers and what is needed
-to hand a result back in kind. What would be lost is refused. PIL reads and writes files, and all notes; libvips reads what PIL
-would cut to 8 bits, and writes the pixels of PNG.
+Networks take numbers in 0..1; users have a file, a PIL image or an array. A `Picture` holds the numbers, and all that is needed
+to return a result of the same kind. A picture that would lose anything is refused. PIL reads and writes files and all metadata;
+libvips reads the files that PIL would cut to 8 bits, and writes the pixels of PNG.
 """
 
 import io
@@ -21,7 +21,7 @@ from PIL.PngImagePlugin import ChunkStream, PngInfo
 from srlib.errors import InputError
 from srlib.files import check_output, write_atomically
 
-# Read what is known to have 8 bits or says that it has more: PIL cuts deep JPEG 2000 and AVIF, and runs EPS as a program.
+# Formats that have 8 bits, or whose depth PIL shows: PIL cuts deep JPEG 2000 and AVIF, and runs EPS as a program.
 READ = ("PNG", "JPEG", "TIFF", "BMP", "DIB", "GIF", "WEBP", "PPM", "TGA", "PCX", "QOI")
 WRITTEN = {".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP", ".webp": "WEBP"}
 OPTIONS = {"JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"lossless": True, "exact": True}}  # exact: where alpha is 0, too
@@ -45,11 +45,11 @@ BITS, ORIENTATION, EXTRA, SIGN, EXIF, GPS, INTEROP = 258, 274, 338, 339, 34665, 
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """Pixels as a network wants them, and what is needed to hand them back in kind.
+    """Pixels in 0..1 for a network, and the kind, dtype and metadata of the picture that they are from.
 
     Pixels `(H, W)` or `(H, W, 3)` and alpha, not multiplied into them, `(H, W)` or None are `float64`, 0..1 as read, finite,
-    and have 2 or more on every side. A result may leave 0..1; it is clipped when handed back, in its `dtype` (`uint8`,
-    `uint16`, `float32` or `float64`), as the `kind` that was given ('file', 'image' or 'array'), with its `notes`.
+    and have 2 or more on every side. A result may leave 0..1; it is clipped when it is converted to its `dtype` (`uint8`,
+    `uint16`, `float32` or `float64`) and `kind` ('file', 'image' or 'array'), with its metadata `notes`.
     """
 
     pixels: np.ndarray = field(repr=False)
@@ -67,19 +67,19 @@ class Picture:
             raise InputError(f"{self.name} has NaN or infinite pixels: replace them by numbers in 0..1.")
 
     def with_pixels(self, pixels: np.ndarray, alpha: np.ndarray | None = None) -> "Picture":
-        """The same picture with other pixels and alpha, of any size, about 0..1; an `InputError` if channels differ."""
+        """The picture with other pixels and alpha, of any size, about 0..1; an `InputError` if the channels differ."""
         sizes = {pixels.shape[:2], pixels.shape[:2] if alpha is None else alpha.shape}
         if len(sizes) > 1 or pixels.shape[2:] != self.pixels.shape[2:] or (alpha is None) != (self.alpha is None):
             raise InputError(f"{self.name}: give new pixels with the channels of the old ones, and alpha if they have it.")
         return replace(self, pixels=pixels, alpha=alpha)
 
     def to_array(self) -> np.ndarray:
-        """As `(H, W[, C])` in its dtype, alpha last: integers are rounded half up and saturate, floats are clipped to 0..1."""
+        """Array `(H, W[, C])` of its dtype, alpha last: integers are rounded half up and saturate, floats clipped to 0..1."""
         x = np.clip(self._stack(), 0, 1) if self.dtype.kind == "f" else self._levels()
         return (x[..., None] if self.last_axis else x).astype(self.dtype)
 
     def to_pil(self) -> Image.Image:
-        """As L, LA, RGB, RGBA or I;16, notes in `info`; floats become 8 bits; 16-bit colour or alpha is an `InputError`."""
+        """PIL image of mode L, LA, RGB, RGBA or I;16, floats in 8 bits; an `InputError` for 16-bit colour or alpha."""
         if self.dtype.itemsize == 2 and self._stack().ndim == 3:
             raise InputError(f"{self.name} has 16 bits with colour or alpha, which PIL cannot hold: use to_array() or save().")
         image = Image.fromarray(self._levels())
@@ -87,11 +87,11 @@ class Picture:
         return image
 
     def as_given(self) -> "Picture | Image.Image | np.ndarray":
-        """In the kind that was given: an array for an array, a PIL image for one, a `Picture` to `save` for a file."""
+        """The picture in its `kind`: an array, a PIL image, or for a file the `Picture` itself."""
         return {"array": self.to_array, "image": self.to_pil, "file": lambda: self}[self.kind]()
 
     def check_writable(self, path: str | Path, scale: float = 1) -> str:
-        """Refuse, before any work, a path that could not hold this picture enlarged `scale` times; returns its format."""
+        """The format of a path; an `InputError` if it could not hold this picture enlarged `scale` times."""
         check_output(path)
         form, name = WRITTEN.get(Path(path).suffix.lower()), self.name
         deep, clear = self.dtype.itemsize == 2, self.alpha is not None
@@ -107,7 +107,7 @@ class Picture:
         return form
 
     def save(self, path: str | Path) -> None:
-        """Write it, whole or not at all, in the format of the suffix; an `InputError` as `check_writable`, or if that fails.
+        """Write the picture atomically, in the format of the suffix; an `InputError` as for `check_writable`, or if it fails.
 
         PNG and TIFF (8 or 16 bits; floats get 8), WebP and BMP keep every pixel; JPEG has quality 95 and full colour. Profile,
         EXIF and XMP go into all but BMP, the resolution into all but WebP, texts and gamma into PNG, the comment into JPEG.
@@ -134,7 +134,7 @@ class Picture:
 
 
 def open_picture(source: str | Path | Image.Image | np.ndarray) -> Picture:
-    """Read a picture, upright.
+    """The picture of a file, a PIL image or an array, upright.
 
     Parameters
     ----------
@@ -153,17 +153,19 @@ def open_picture(source: str | Path | Image.Image | np.ndarray) -> Picture:
         return _from_array(source)
     if not isinstance(source, (str, Path, Image.Image)):
         raise InputError(f"{type(source).__name__} is no kind of picture: give the path of a file, a PIL image or an array.")
-    name = "The PIL image" if (given := isinstance(source, Image.Image)) else str(source)
+    name = "The PIL image" if isinstance(source, Image.Image) else str(source)
     try:
-        with warnings.catch_warnings(action="ignore"):  # what decoders warn of does not matter here
-            data = b"" if given else Path(source).read_bytes()
-            return _from_pil(source if given else Image.open(io.BytesIO(data), formats=READ), name, data)
+        with warnings.catch_warnings(action="ignore"):  # of decoders
+            if isinstance(source, Image.Image):
+                return _from_pil(source, name, b"")
+            data = Path(source).read_bytes()
+            return _from_pil(Image.open(io.BytesIO(data), formats=READ), name, data)
     except InputError:
         raise
     except Exception as error:  # decoders fail on damaged files in every way there is
-        why = " ".join(dict.fromkeys(line.strip() for line in str(error).splitlines()))  # libvips repeats itself
-        other = f"cannot be read as an image ({why}): replace it if it is damaged, or save it as .png."
-        raise InputError(f"{name} {TROUBLE.get(type(error), other)}") from None
+        reason = " ".join(dict.fromkeys(line.strip() for line in str(error).splitlines()))  # libvips repeats itself
+        unreadable = f"cannot be read as an image ({reason}): replace it if it is damaged, or save it as .png."
+        raise InputError(f"{name} {TROUBLE.get(type(error), unreadable)}") from None
 
 
 def _from_array(x: np.ndarray) -> Picture:
@@ -179,7 +181,7 @@ def _from_array(x: np.ndarray) -> Picture:
 
 
 def _from_pil(image: Image.Image, name: str, data: bytes) -> Picture:
-    """A PIL image and, if it is one, the file that it was opened from: PIL shows neither all bits nor all texts of it."""
+    """The picture of a PIL image and of the bytes of its file, if any: PIL shows neither all bits nor all texts of a file."""
     frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)  # MPO: previews, or another camera's view
     tags = getattr(image, "tag_v2", {}) if data else {}  # a TIFF has them
     bits, sign, extra = tags.get(BITS, (8,)), tags.get(SIGN, (1,)), tags.get(EXTRA, ())
@@ -219,7 +221,7 @@ def _planes(x: np.ndarray, top: int, orientation: int = 1) -> tuple[np.ndarray, 
 
 
 def _notes(image: Image.Image, data: bytes) -> tuple[dict, int]:
-    """Profile, EXIF, XMP, resolution and texts under PIL's names, orientation set to 1; and the orientation of the pixels."""
+    """Metadata (profile, EXIF, XMP, resolution, texts) by PIL's names, orientation set to 1; and the pixels' orientation."""
     orientation, scene = 1, {}
     with suppress(Exception):  # a picture is no worse for EXIF that cannot be read
         orientation, scene = image.getexif().get(ORIENTATION), _scene(image.getexif())
@@ -244,33 +246,34 @@ def _notes(image: Image.Image, data: bytes) -> tuple[dict, int]:
 
 
 def _scene(exif: Image.Exif) -> Image.Exif:
-    """What EXIF says of the scene, not of the layout of its file."""
-    kept = Image.Exif()
-    kept.endian = exif.endian or "<"
+    """The EXIF tags that describe the scene, without those that describe the layout of the file."""
+    scene = Image.Exif()
+    scene.endian = exif.endian or "<"
     for tag in SCENE.intersection(exif):
         if not str(value := exif[tag]).startswith(LAYOUT):
-            kept[tag] = value.encode("latin-1", "replace") if isinstance(value, str) else value  # PIL would write ASCII
+            scene[tag] = value.encode("latin-1", "replace") if isinstance(value, str) else value  # PIL would write ASCII
     for tag in (EXIF, GPS):
         if ifd := dict(exif.get_ifd(tag)):
-            kept[tag] = ifd | ({INTEROP: dict(exif.get_ifd(INTEROP))} if INTEROP in ifd else {})
-    return kept
+            scene[tag] = ifd | ({INTEROP: dict(exif.get_ifd(INTEROP))} if INTEROP in ifd else {})
+    return scene
 
 
 def _png(x: np.ndarray, options: dict, chunks: list) -> bytes:
-    """Pixels by libvips, as PIL has no deep colour; notes by PIL, as libvips drops gamma and languages and rewrites EXIF."""
+    """A PNG file: pixels by libvips, as PIL has no deep colour; metadata by PIL, as libvips drops gamma and rewrites EXIF."""
     import pyvips
 
     deep = ("rgb16" if x.shape[2:] > (2,) else "grey16") if x.dtype == np.uint16 else None
-    coded = pyvips.Image.new_from_array(x, interpretation=deep).pngsave_buffer(keep="none", filter="all")
+    pixel_file = pyvips.Image.new_from_array(x, interpretation=deep).pngsave_buffer(keep="none", filter="all")
     info, file = PngInfo(), io.BytesIO()
     info.chunks = chunks + ([(b"iTXt", PNG_XMP + bytes(4) + options.pop("xmp"))] if "xmp" in options else [])
     Image.new("L", (1, 1)).save(file, pnginfo=info, format="PNG", **options)
-    noted = file.getvalue()
-    return coded[:33] + noted[33 : noted.rindex(b"IDAT") - 4] + coded[coded.index(b"IDAT") - 4 :]  # header, notes, pixels
+    notes = file.getvalue()[33:]
+    notes = notes[: notes.rindex(b"IDAT") - 4]
+    return pixel_file[:33] + notes + pixel_file[pixel_file.index(b"IDAT") - 4 :]  # header, metadata, pixels
 
 
 def _tiff(x: np.ndarray, options: dict) -> bytes:
-    """By PIL's writer of EXIF, which is a TIFF without pixels: PIL has no deep colour, and libvips writes no EXIF."""
+    """A TIFF file by PIL's writer of EXIF, which is a TIFF without pixels: PIL has no deep colour, and libvips no EXIF."""
     (exif := Image.Exif()).load(options.get("exif", b""))
     tags, (height, width, channels) = _scene(exif), np.atleast_3d(x).shape
     strip = zlib.compress(x.astype(f"{tags.endian}u{x.itemsize}").tobytes())

@@ -1,7 +1,7 @@
-"""Running a network on an image of any size: tiles that overlap by the network's own radius, and memory that stays.
+"""Running a network on an image of any size: in tiles that overlap by the network's radius, in bounded memory.
 
-A tile sees `radius` pixels more than it gives on every side, and where it meets the edge of the image, the edge; so the tiled
-image is the whole one, whatever the tile, in memory that the tile bounds.
+The input of a tile is `radius` pixels wider than its output on every side, or ends at the edge of the image. So the result does
+not depend on the tile, and the memory does not depend on the image.
 """
 
 import math
@@ -16,7 +16,7 @@ from srlib.errors import InputError
 from srlib.models import CONVOLUTIONS
 
 MEMORY = 0.45e9  # bytes of activations that a tile may take; the allocator loses about as much again to fragments
-LAYERS_ALIVE = 2.5  # inputs and outputs of a layer that are held at once, skips and scratch included: measured
+LAYERS_ALIVE = 2.5  # inputs and outputs of a layer in memory at once, skips and scratch included: measured
 Window = tuple[slice, slice]  # rows, columns
 
 
@@ -31,7 +31,7 @@ def run_network(
     self_ensemble: bool = False,
     progress: bool = False,
 ) -> np.ndarray:
-    """Run a network on one image, tile by tile.
+    """The output of a network for one image, computed tile by tile.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def run_network(
     lr : numpy.ndarray
         `(H, W)` or `(H, W, 3)`, 0..1.
     ilr : numpy.ndarray, optional
-        The interpolated luma `(scale H, scale W)`, 0..1, for a network that wants it.
+        The interpolated luma `(scale H, scale W)`, 0..1; only for networks whose domain has it.
     scale, tile, self_ensemble
         As for `super_resolve`.
     progress : bool
@@ -50,6 +50,11 @@ def run_network(
     -------
     numpy.ndarray
         `(scale H, scale W, channels)`, `float64`, about 0..1, not clipped.
+
+    Raises
+    ------
+    InputError
+        If the tile is smaller than the network's radius.
     """
     device = next(model.parameters()).device
     training = model.training
@@ -70,12 +75,14 @@ def run_network(
 def _run_tiles(
     model: nn.Module, lr: torch.Tensor, ilr: torch.Tensor | None, scale: int, tile: int | None, title: str
 ) -> torch.Tensor:
-    """The network's output for a whole image `(1, C, scale H, scale W)`, on the CPU; a title shows a bar."""
+    """The output of a network for a full image, `(1, C, scale H, scale W)`, on the CPU; with a title, a bar is shown."""
     first = ilr if model.domain == "ilr" else lr
     zoom = 1 if model.domain == "ilr" else scale  # output pixels per pixel of the network's (first) input
     size = height, width = tuple(first.shape[-2:])
     sides = [max(radius, int(math.sqrt(MEMORY / cost)) - 2 * radius) for radius, cost in _costs(model)]
-    side = sides[0] if tile is None else _checked(tile, zoom * model.radius) // zoom
+    if tile is not None:
+        _check_tile(tile, zoom * model.radius)
+    side = sides[0] if tile is None else tile // zoom
     sr = torch.zeros(1, model.channels, zoom * height, zoom * width)
     inners = _cut((slice(0, height), slice(0, width)), side)
     for inner in tqdm(inners, desc=title, leave=False, disable=not title or len(inners) == 1):
@@ -85,15 +92,15 @@ def _run_tiles(
             sr[..., *scaled(inner, zoom)] = model.predict(*parts)[..., *scaled(within(inner, window), zoom)].cpu()
             continue
         features = model.features(parts[0])
-        for part in _cut(inner, sides[1]):  # enlarged features take most of the memory and need little around them
-            seen = context_window(part, model.reconstruct_radius, size)
-            out = model.reconstruct(features[..., *within(seen, window)])
-            sr[..., *scaled(part, zoom)] = out[..., *scaled(within(part, seen), zoom)].cpu()
+        for part in _cut(inner, sides[1]):  # enlarged features take most of the memory and have a small radius
+            part_window = context_window(part, model.reconstruct_radius, size)
+            out = model.reconstruct(features[..., *within(part_window, window)])
+            sr[..., *scaled(part, zoom)] = out[..., *scaled(within(part, part_window), zoom)].cpu()
     return sr
 
 
 def _cut(area: Window, side: int) -> list[Window]:
-    """An area in tiles of at most `side` pixels a side."""
+    """The tiles of an area, of at most `side` pixels a side."""
     starts = [range(s.start, s.stop, side) for s in area]
     return [
         (slice(top, min(top + side, area[0].stop)), slice(left, min(left + side, area[1].stop)))
@@ -101,17 +108,16 @@ def _cut(area: Window, side: int) -> list[Window]:
     ]
 
 
-def _checked(tile: int, overlap: int) -> int:
+def _check_tile(tile: int, overlap: int) -> None:
     if tile < overlap:
         raise InputError(
             f"A tile of {tile} pixels is smaller than the overlap of {overlap} that this network needs on every side: give at "
             f"least {overlap}, or leave the tile out."
         )
-    return tile
 
 
 def _costs(model: nn.Module) -> list[tuple[int, float]]:
-    """Radius, and bytes per pixel of the input: of the network, and of enlarging its features where that is done apart."""
+    """Radius and memory (bytes per input pixel) of the network; in two parts if it has `features` and `reconstruct`."""
     side, scale, sizes = 8, (model.scale or 1), []
 
     def note(conv: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
@@ -136,41 +142,46 @@ def _costs(model: nn.Module) -> list[tuple[int, float]]:
 
 
 def context_window(inner: Window, radius: int, size: tuple[int, int]) -> Window:
-    """A window and the pixels around it that a network must see to compute it, as far as the image goes.
+    """The input window that a network needs for its exact output inside a window: wider by the radius, cut at the edges.
 
     Parameters
     ----------
     inner : (slice, slice)
-        Rows and columns that are wanted.
+        Rows and columns of the output window.
     radius : int
-        Of the network: see `srlib.models`.
+        Radius of the network, in pixels of the window: see `srlib.models`.
     size : (int, int)
         Height and width of the image.
+
+    Returns
+    -------
+    (slice, slice)
+        Rows and columns.
     """
     rows, columns = (slice(max(0, s.start - radius), min(s.stop + radius, n)) for s, n in zip(inner, size, strict=True))
     return rows, columns
 
 
 def within(window: Window, outer: Window) -> Window:
-    """A window as it lies in an outer one."""
+    """The rows and columns of a window inside an outer one."""
     rows, columns = (slice(w.start - o.start, w.stop - o.start) for w, o in zip(window, outer, strict=True))
     return rows, columns
 
 
 def scaled(window: Window, factor: int) -> Window:
-    """The same window in an image `factor` times as large."""
+    """The rows and columns of a window in an image enlarged `factor` times."""
     rows, columns = (slice(factor * w.start, factor * w.stop) for w in window)
     return rows, columns
 
 
 def to_tensor(image: np.ndarray) -> torch.Tensor:
-    """`(H, W)` or `(H, W, C)` to `(1, C, H, W)`, `float32`."""
+    """An image `(H, W)` or `(H, W, C)` as a tensor `(1, C, H, W)`, `float32`."""
     image = image[..., None] if image.ndim == 2 else image
     return torch.from_numpy(np.ascontiguousarray(image, np.float32)).permute(2, 0, 1)[None]
 
 
 def _transform(image: torch.Tensor, k: int) -> torch.Tensor:
-    """One of the eight symmetries of the square."""
+    """An image under one of the eight symmetries of the square, numbered 0 to 7."""
     image = image.flip(-1) if k & 4 else image
     return image.rot90(k & 3, (-2, -1))
 

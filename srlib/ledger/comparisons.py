@@ -1,10 +1,10 @@
-"""What our runs say about two experiments: the mean difference of their scores, as far as seeds and images allow to say it.
+"""Mean differences between the scores of two experiments of ours, with intervals over seeds and over test images.
 
-Single trainings of one network differ by their seed. How much is estimated from networks of ours that were trained alike (same
-paper, kind of network, width, recipe, length and data), have several seeds and are of like depth, for deep networks scatter
-more. Their variances are pooled, so that a difference has an interval from few seeds; but a network whose own seeds scatter
-significantly more than the others' has its own. Where no network alike has two seeds there is no interval.
-A second interval says how much the difference depends on the choice of test images.
+Trainings of one network differ by their seed. The standard deviation between seeds is estimated from all networks of ours that
+were trained alike (same paper, kind of network, width, recipe, length and data) and are of like depth, because the scores of
+deep networks vary more. Their variances are pooled, so that a difference of few seeds has an interval. A network whose seeds
+vary significantly more than the others' is not pooled with them. Where no network alike has two seeds there is no interval.
+A second interval, over test images, shows how much the difference depends on their choice.
 """
 
 import math
@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from itertools import product
+from itertools import chain, product
 
 import numpy as np
 from scipy.stats import bootstrap, f, t
@@ -25,69 +25,69 @@ from srlib.records.record import Record, pixels_seen, training_fraction
 from srlib.records.scores import Runs, runs
 
 LEVEL = 0.95  # of the intervals
-LIKE_DEPTH = 1.5  # the larger depth over the smaller, at most, for networks whose scatter is pooled
+LIKE_DEPTH = 1.5  # the larger depth over the smaller, at most, for networks whose seed variances are pooled
 SUPPORTED, CONTRADICTED, UNDECIDED = "supported", "contradicted", "undecided"
 Cell = tuple[str, int, str, str]  # dataset, scale, protocol, metric
 SeedStd = tuple[float, int]  # standard deviation between seeds (dB) and its degrees of freedom
-INSTEAD = {"DIV2K_valid": "Set5"}  # on which narrow networks, trained on other images, are compared in place of another set
-MATURE = 0.05  # share of the published training from which networks of the paper's size speak for or against the paper
+INSTEAD = {"DIV2K_valid": "Set5"}  # test set to the one on which narrow networks, trained on other images, are compared
+MATURE = 0.05  # fraction of the published training from which networks of the paper's size speak for or against the paper
 
 
-def region(says: str, metric: str = "psnr") -> tuple[float, float]:
-    """Where a claim has better minus worse. "Comparable" is within the tolerance of a score."""
+def region(relation: str, metric: str = "psnr") -> tuple[float, float]:
+    """The range of "better minus worse" that a claim allows, in the metric's unit; "alike" is within a score's tolerance."""
     tolerance = TOLERANCES[metric]
     regions = {BETTER: (0.0, math.inf), NOT_WORSE: (-tolerance, math.inf), ALIKE: (-tolerance, tolerance)}
-    return (regions | {NOT_BETTER: (-math.inf, tolerance)})[says]
+    return (regions | {NOT_BETTER: (-math.inf, tolerance)})[relation]
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Two experiments of ours at equal recipe, length and data."""
+    """The difference between the scores of two experiments of ours at equal recipe, length and data."""
 
-    better: str  # as the paper has it
+    better: str  # the experiment that the paper ranks higher
     worse: str
-    psnr: float  # dB (or the unit of another metric), mean over seeds: better minus worse
-    ci_half_width: float  # half of its interval; infinite where no network alike has two seeds
-    joint_half_width: float  # half of the interval when those of all pairs of the claim are to hold at once
-    seeds: tuple[tuple[int, ...], tuple[int, ...]]  # of the one, of the other
+    psnr: float  # better minus worse, mean over seeds, in dB (or in the unit of another metric)
+    ci_half_width: float  # half of its 95 % interval; infinite where no network alike has two seeds
+    joint_half_width: float  # half of the interval that holds for all pairs of the claim at once
+    seeds: tuple[tuple[int, ...], tuple[int, ...]]  # of better, of worse
     dataset: str
     scale: int
     protocol: str
     recipe: str
-    training_fraction: float  # of the published training, of the one with less
-    seed_stds: tuple[SeedStd, SeedStd]  # of the one, of the other
+    training_fraction: float  # of the published training; that of the network with less
+    seed_stds: tuple[SeedStd, SeedStd]  # of better, of worse
     by_image: tuple[float, ...] = ()  # the same difference on each test image
     metric: str = "psnr"
 
-    def outcome(self, what: str) -> str:
-        """'supported' if the whole interval is where the claim has it, 'contradicted' if none of it is, else 'undecided'.
+    def outcome(self, relation: str) -> str:
+        """'supported' if the whole interval is in the claim's `region`, 'contradicted' if none of it is, else 'undecided'.
 
         A claim needs all its pairs, so each pair's own interval may support it. One pair is enough to contradict it, so there
         the interval is the one that holds for all pairs at once.
         """
-        low, high = region(what, self.metric)
+        low, high = region(relation, self.metric)
         if self.psnr + self.joint_half_width < low or self.psnr - self.joint_half_width > high:
             return CONTRADICTED
         return SUPPORTED if self.psnr - self.ci_half_width > low and self.psnr + self.ci_half_width < high else UNDECIDED
 
     @property
     def images(self) -> tuple[float, float]:
-        """The ends of the interval over test images; NaN with fewer than two."""
+        """Ends of the 95 % interval over test images, in the metric's unit; NaN with fewer than two images."""
         return interval(self.by_image)
 
     def __str__(self) -> str:
         margin = f" ± {self.ci_half_width:.2f}" if math.isfinite(self.ci_half_width) else ""
-        place = f" on {self.dataset} ×{self.scale}"
-        return f"{self.better} against {self.worse} {self.psnr:+.2f}{margin}{' dB' * (self.metric == 'psnr')}{place}"
+        unit = " dB" if self.metric == "psnr" else ""
+        return f"{self.better} against {self.worse} {self.psnr:+.2f}{margin}{unit} on {self.dataset} ×{self.scale}"
 
 
 @lru_cache(8192)
 def interval(values: tuple[float, ...]) -> tuple[float, float]:
-    """The ends of the 95 % interval of the mean of `values`: percentiles of 10,000 bootstrap draws, fixed seed."""
+    """Ends of the 95 % interval of the mean of `values`, in their unit: percentiles of 10,000 bootstrap draws, fixed seed."""
     if len(values) < 2:
         return math.nan, math.nan
-    found = bootstrap((values,), np.mean, n_resamples=10_000, confidence_level=LEVEL, method="percentile", rng=0)
-    return float(found.confidence_interval.low), float(found.confidence_interval.high)
+    result = bootstrap((values,), np.mean, n_resamples=10_000, confidence_level=LEVEL, method="percentile", rng=0)
+    return float(result.confidence_interval.low), float(result.confidence_interval.high)
 
 
 def pooled_std(groups: Iterable[Sequence[float]]) -> SeedStd:
@@ -98,62 +98,64 @@ def pooled_std(groups: Iterable[Sequence[float]]) -> SeedStd:
     return (math.sqrt(squares / freedom), freedom) if freedom else (math.nan, 0)
 
 
-def ci_half_width(scatters: Sequence[SeedStd], counts: Sequence[int], together: int = 1) -> float:
+def ci_half_width(seed_stds: Sequence[SeedStd], counts: Sequence[int], together: int = 1) -> float:
     """Half the 95 % interval of a mean, or of a difference of two means.
 
     Parameters
     ----------
-    scatters : sequence of (float, int)
-        From `pooled`: of the mean, or of each of the two. The one with fewer degrees of freedom decides the quantile.
+    seed_stds : sequence of (float, int)
+        Standard deviation and degrees of freedom from `pooled_std`, for each mean. The smaller number of degrees of freedom
+        decides the quantile.
     counts : sequence of int
-        Values behind the mean, or behind each of the two.
+        Number of values of each mean.
     together : int
-        How many intervals are to hold at once (Bonferroni).
+        Number of intervals that hold at once (Bonferroni).
 
     Returns
     -------
     float
         In the unit of the values; infinite without degrees of freedom.
     """
-    freedom = min(degrees for _, degrees in scatters)
+    freedom = min(degrees for _, degrees in seed_stds)
     if not freedom:
         return math.inf
-    deviation = math.sqrt(sum(sd**2 / n for (sd, _), n in zip(scatters, counts, strict=True)))
+    deviation = math.sqrt(sum(sd**2 / n for (sd, _), n in zip(seed_stds, counts, strict=True)))
     return float(t.ppf(1 - (1 - LEVEL) / (2 * together), freedom)) * deviation
 
 
 def seed_std(name: str, key: tuple, cell: Cell, source: Runs | None = None) -> SeedStd:
-    """What seeds do to a cell: pooled over all networks alike and trained like `name` at `key`.
+    """Standard deviation of a cell between seeds and its degrees of freedom, pooled over networks alike.
 
-    If its own seeds scatter more than the others' by an F test at 5 %, they stand alone.
+    Those are all that `alike` pairs with `name` and that were trained at the same `key` (see `Runs.groups`). If the seeds of
+    `name` itself vary more than the others' by an F test at 5 %, they alone count.
     """
     source = source or runs()
     groups = {other: _ended(source, other).get(key, ()) for other in source.names(get_experiment(name).paper)}
     scores = {other: [r.means[cell] for r in group if cell in r.means] for other, group in groups.items() if group}
-    own = scores.pop(name, [])
-    others = [values for other, values in scores.items() if alike(name, other)]
-    (one, freedom), (rest, more) = pooled_std([own]), pooled_std(others)
-    if freedom and more and one**2 > f.ppf(LEVEL, freedom, more) * rest**2:
-        return one, freedom
-    return pooled_std([own, *others])
+    values = scores.pop(name, [])
+    values_alike = [other_values for other, other_values in scores.items() if alike(name, other)]
+    (std, freedom), (std_alike, freedom_alike) = pooled_std([values]), pooled_std(values_alike)
+    if freedom and freedom_alike and std**2 > f.ppf(LEVEL, freedom, freedom_alike) * std_alike**2:
+        return std, freedom
+    return pooled_std([values, *values_alike])
 
 
 def alike(one: str, other: str) -> bool:
-    """Whether two experiments are so alike that their scatter is pooled: in kind, width, depth and length."""
+    """Whether two experiments are alike in kind, width, depth and length, so that their seed variances are pooled."""
     kinds = [(e.model, e.arguments.get("residual", True)) for e in map(get_experiment, (one, other))]
-    labels = [re.findall(r"_(?:epoch|iteration)\d+", name) for name in (one, other)]  # what was kept on the way is apart
+    labels = [re.findall(r"_(?:epoch|iteration)\d+", name) for name in (one, other)]  # snapshots stand apart
     return kinds[0] == kinds[1] and labels[0] == labels[1] and width_of(one) == width_of(other) and like_depth(one, other)
 
 
 def _ended(source: Runs, name: str) -> dict[tuple, list[Record]]:
-    """The records of one experiment whose runs have ended: an unfinished one has a length that nothing else has."""
-    groups = {key: [r for r in several if r.info.get("finished", True)] for key, several in source.groups(name).items()}
-    return {key: several for key, several in groups.items() if several}
+    """Records of one experiment's finished runs by key; the length of an unfinished run compares with no other."""
+    groups = {key: [r for r in records if r.info.get("finished", True)] for key, records in source.groups(name).items()}
+    return {key: records for key, records in groups.items() if records}
 
 
 @lru_cache(8192)
 def like_depth(one: str, other: str) -> bool:
-    """Whether two experiments' networks are so alike in depth that their scatter is pooled."""
+    """Whether the depths of two experiments' networks differ by a factor of `LIKE_DEPTH` at most."""
     depths = [meta_model(get_experiment(name).make).depth for name in (one, other)]
     return max(depths) <= LIKE_DEPTH * min(depths)
 
@@ -167,24 +169,24 @@ def differences(
     metric: str = "psnr",
     source: Runs | None = None,
 ) -> Iterator[Difference]:
-    """What our runs say about pairs of experiments.
+    """Mean differences between the scores of pairs of experiments.
 
     Parameters
     ----------
     pairs : sequence of (str, str)
-        The better one first; 'bicubic' is the record of bicubic interpolation, which does not scatter.
+        The better one first; 'bicubic' is the record of bicubic interpolation, which has no seeds.
     form : callable
-        What was run in place of an experiment: itself, on the stand-in's data, or a narrow form (see `forms`).
+        From an experiment's name to that of its variant whose runs are compared (see `run_variants`).
     datasets : sequence of str
-        Test sets; those count on which both were scored.
+        Test sets; one on which either was not scored yields nothing.
     scales : sequence of int
-        Default: 3 if the networks know it, else their first.
+        Default: 3 if the networks are trained for it, else the first of their scales.
     protocol : str
-        Default: the experiments' first.
+        Default: the first of the experiments' protocols.
     metric : str
         'psnr', 'ssim' or 'ifc'.
     source : Runs, optional
-        The records that count; default: those of `srlib.records.scores.runs`.
+        The records to compare; default: those of `srlib.records.scores.runs`.
 
     Yields
     ------
@@ -194,92 +196,82 @@ def differences(
     source = source or runs()
     together = len(pairs) * len(datasets) * max(len(scales), 1)
     for better, worse in ((form(a), form(b)) for a, b in pairs):
-        trained = [name for name in (better, worse) if name != "bicubic"]
+        networks = [name for name in (better, worse) if name != "bicubic"]
         groups = [_ended(source, name) for name in (better, worse)]
-        key = _longest(source, trained)
+        key = _longest(source, networks)
         if key is None:
             continue
-        known = get_experiment(trained[0])
-        wanted = scales or ((3,) if 3 in known.recipe(key[0]).scales else known.recipe(key[0]).scales[:1])
-        for dataset, scale in product(datasets, wanted):
-            cell = (dataset, scale, protocol or known.protocols[0], metric)
+        experiment = get_experiment(networks[0])
+        trained_scales = experiment.recipe(key[0]).scales
+        for dataset, scale in product(datasets, scales or ((3,) if 3 in trained_scales else trained_scales[:1])):
+            cell = (dataset, scale, protocol or experiment.protocols[0], metric)
             records = [
-                [r for r in (group.get(key, ()) if name in trained else _any(group)) if cell in r.means]
+                [r for r in (group.get(key, ()) if name in networks else chain(*group.values())) if cell in r.means]
                 for name, group in zip((better, worse), groups, strict=True)
             ]
-            if all(records) and len({tuple(r.by_image[cell].index) for several in records for r in several}) == 1:
+            if all(records) and len({tuple(r.by_image[cell].index) for r in chain(*records)}) == 1:
                 yield _difference(better, worse, _same_seeds(records), key, cell, together, source)
 
 
 def _longest(source: Runs, names: Sequence[str]) -> tuple | None:
-    """The recipe, length and data of the longest runs from scratch that all have in common and that are scored alike."""
+    """The key (see `Runs.groups`) of the longest runs from scratch of all experiments that have scores for a common cell."""
     groups = [_ended(source, name) for name in names]
-    found = {}
+    fractions = {}
     for key in set.intersection(*map(set, groups)):
         firsts = [group[key][0] for group in groups]
-        seen = [pixels_seen(record.info) for record in firsts]
+        pixels = [pixels_seen(record.info) for record in firsts]
         common = set.intersection(*(set(record.means) for record in firsts))
         data_as_declared = all(key[2] == get_experiment(name).data for name in names)
-        # What builds on another run has had more training than its own length says. A recipe's name may hide another length.
-        if not key[3] and data_as_declared and common and max(seen) <= 1.01 * min(seen):
-            found[key] = min(map(training_fraction, firsts))
-    return max(found, key=lambda key: (found[key], str(key)), default=None)
+        # A run that starts from another has had more training than its length. A recipe's name may hide another length.
+        if not key[3] and data_as_declared and common and max(pixels) <= 1.01 * min(pixels):
+            fractions[key] = min(map(training_fraction, firsts))
+    return max(fractions, key=lambda key: (fractions[key], str(key)), default=None)
 
 
 def _same_seeds(records: list[list[Record]]) -> list[list[Record]]:
-    """The records of the seeds that both have; all, where they have none in common. Runs of one seed share their luck."""
-    seeds = [{record.info.get("seed", 0) for record in several} for several in records]
+    """The records of the seeds that both experiments have, or all where they share none: scores of one seed correlate."""
+    seeds = [{record.info.get("seed", 0) for record in group} for group in records]
     common = seeds[0] & seeds[1]
-    return [[r for r in several if r.info.get("seed", 0) in common] for several in records] if common else records
-
-
-def _any(group: dict[tuple, list[Record]]) -> list[Record]:
-    """All records of something that is not trained."""
-    return [record for records in group.values() for record in records]
+    return [[r for r in group if r.info.get("seed", 0) in common] for group in records] if common else records
 
 
 def _difference(
     better: str, worse: str, records: list[list[Record]], key: tuple, cell: Cell, together: int, source: Runs
 ) -> Difference:
-    one, other = ([record.means[cell] for record in several] for several in records)
-    scatters = tuple(seed_std(name, key, cell, source) if name != "bicubic" else (0.0, 1_000_000) for name in (better, worse))
-    counts = (len(one), len(other))
+    better_scores, worse_scores = ([record.means[cell] for record in group] for group in records)
+    seed_stds = tuple(seed_std(name, key, cell, source) if name != "bicubic" else (0.0, 1_000_000) for name in (better, worse))
+    counts = (len(better_scores), len(worse_scores))
+    better_images, worse_images = (np.mean([r.by_image[cell].to_numpy() for r in group], axis=0) for group in records)
     return Difference(
         better,
         worse,
-        float(np.mean(one) - np.mean(other)),
-        ci_half_width(scatters, counts),
-        ci_half_width(scatters, counts, together),
-        tuple(tuple(sorted(record.info.get("seed", 0) for record in several)) for several in records),
+        float(np.mean(better_scores) - np.mean(worse_scores)),
+        ci_half_width(seed_stds, counts),
+        ci_half_width(seed_stds, counts, together),
+        tuple(tuple(sorted(record.info.get("seed", 0) for record in group)) for group in records),
         *cell[:3],
         key[0],
-        min(training_fraction(several[0]) for several in records),
-        scatters,
-        tuple(_by_image(records, cell)),
+        min(training_fraction(group[0]) for group in records),
+        seed_stds,
+        tuple((better_images - worse_images).tolist()),
         cell[3],
     )
 
 
-def _by_image(records: list[list[Record]], cell: Cell) -> list[float]:
-    """The difference on each image, of means over seeds."""
-    one, other = (np.mean([record.by_image[cell].to_numpy() for record in several], axis=0) for several in records)
-    return list(map(float, one - other))
+def mean_difference(compared: Sequence[Difference]) -> tuple[float, float]:
+    """Mean of some differences (dB) and half its 95 % interval, which is the mean of their half widths.
 
-
-def mean_difference(found: Sequence[Difference]) -> tuple[float, float]:
-    """The mean of several differences (dB) and half its 95 % interval, which is as wide as theirs alone.
-
-    Runs of one seed see the same patches in the same order and share their luck, so the mean of several networks is not
-    taken to scatter less than one.
+    Runs of one seed see the same patches in the same order, so their scores correlate, and the mean over networks is not
+    taken to vary less than one network.
     """
-    return float(np.mean([d.psnr for d in found])), float(np.mean([d.ci_half_width for d in found]))
+    return float(np.mean([d.psnr for d in compared])), float(np.mean([d.ci_half_width for d in compared]))
 
 
-def mean_by_image(found: Sequence[Difference]) -> tuple[float, float]:
-    """The ends of the interval over test images of the mean of several differences on one set."""
-    if len({len(d.by_image) for d in found}) != 1:
+def mean_by_image(compared: Sequence[Difference]) -> tuple[float, float]:
+    """Ends of the 95 % interval over test images of the mean of some differences on one set, in the metric's unit."""
+    if len({len(d.by_image) for d in compared}) != 1:
         return math.nan, math.nan
-    return interval(tuple(map(float, np.mean([d.by_image for d in found], axis=0))))
+    return interval(tuple(np.mean([d.by_image for d in compared], axis=0).tolist()))
 
 
 def narrow_form(name: str, width: int | str) -> str:
@@ -293,7 +285,7 @@ def standin_form(name: str) -> str:
 
 
 def run_variants(source: Runs | None = None) -> Iterator[tuple[str, Callable[[str], str]]]:
-    """What may have been run in place of the papers' networks, in words, and its names: the networks themselves come first."""
+    """Variants of the papers' networks that may have runs, the papers' size first: a title, and a map from name to name."""
     yield "the paper's size", str
     yield "the paper's size, other training images", standin_form
     for width in sorted({int(width_of(name)) for name in (source or runs()).names() if width_of(name)}, reverse=True):
@@ -302,13 +294,13 @@ def run_variants(source: Runs | None = None) -> Iterator[tuple[str, Callable[[st
 
 @dataclass(frozen=True)
 class Evidence:
-    """What networks of one size say of a claim of order."""
+    """The differences that networks of one size have for a claim of order, and their outcome."""
 
     size: str  # in words
-    form: Callable[[str], str]  # the name of what was run in place of an experiment
+    form: Callable[[str], str]  # from an experiment's name to its variant's
     differences: tuple[Difference, ...]  # on the cells that the claim's sentence names
     outcome: str  # 'supported', 'contradicted' or 'undecided'
-    complete: bool  # whether all pairs were run, on all cells
+    complete: bool  # whether all pairs have runs, on all cells
 
     @property
     def full_size(self) -> bool:
@@ -317,40 +309,40 @@ class Evidence:
 
     @property
     def mature(self) -> bool:
-        """Whether it speaks for or against the paper: its own networks, not too briefly trained."""
+        """Whether the networks are the paper's own, trained for `MATURE` of its training or more."""
         return self.full_size and self.training_fraction >= MATURE
 
     @property
     def training_fraction(self) -> float:
-        """Of the published training, of the network with the least."""
+        """Fraction of the published training that the least trained network has had."""
         return min(difference.training_fraction for difference in self.differences)
 
 
 def find_differences(order: Order, source: Runs | None = None) -> list[Evidence]:
-    """What our runs say of a claim, apart for each size of network: the paper's first, then narrow ones from the widest."""
-    found = []
+    """The evidence on a claim for each size of network: the paper's first, then narrow ones from the widest."""
+    evidence = []
     options = {"scales": order.scales, "metric": order.metric, "source": source}
     for size, form in run_variants(source):
-        several = tuple(differences(order.pairs, form, order.datasets, **options))
-        if not several and form is not str and (instead := [INSTEAD[name] for name in order.datasets if name in INSTEAD]):
-            several = tuple(differences(order.pairs, form, instead, **options))
+        compared = tuple(differences(order.pairs, form, order.datasets, **options))
+        if not compared and form is not str and (instead := [INSTEAD[name] for name in order.datasets if name in INSTEAD]):
+            compared = tuple(differences(order.pairs, form, instead, **options))
             size += f", on {' and '.join(instead)} in place of {' and '.join(order.datasets)}"
-        if several:
-            complete = len(several) == len(order.pairs) * len(order.datasets) * max(len(order.scales), 1)
-            found.append(Evidence(size, form, several, outcome(order, several, complete), complete))
-    return found
+        if compared:
+            complete = len(compared) == len(order.pairs) * len(order.datasets) * max(len(order.scales), 1)
+            evidence.append(Evidence(size, form, compared, outcome(order, compared, complete), complete))
+    return evidence
 
 
 def deciding_evidence(order: Order, source: Runs | None = None) -> Evidence | None:
     """The evidence that gives the verdict.
 
-    That of the paper's own networks if they are trained for long enough and decide; else that with the most comparisons, of
-    equals the one with the most intervals, of equals the largest networks'.
+    It is that of the paper's own networks if they are mature and decide. Else it is that with the most comparisons; of equals
+    the one with the most intervals; of equals that of the largest networks.
     """
-    found = find_differences(order, source)
-    own = [e for e in found if e.mature and e.outcome != UNDECIDED]
+    evidence = find_differences(order, source)
+    mature = [e for e in evidence if e.mature and e.outcome != UNDECIDED]
     return max(
-        own or found,
+        mature or evidence,
         key=lambda e: (len(e.differences), sum(math.isfinite(d.ci_half_width) for d in e.differences)),
         default=None,
     )
@@ -358,27 +350,28 @@ def deciding_evidence(order: Order, source: Runs | None = None) -> Evidence | No
 
 def evidence_on(order: Order, dataset: str, source: Runs | None = None) -> list[Difference]:
     """The differences on one test set, whether or not the claim names it, of the networks that give the verdict."""
-    found = deciding_evidence(order, source)
-    if found is None:
+    evidence = deciding_evidence(order, source)
+    if evidence is None:
         return []
-    return list(differences(order.pairs, found.form, (dataset,), order.scales, metric=order.metric, source=source))
+    return list(differences(order.pairs, evidence.form, (dataset,), order.scales, metric=order.metric, source=source))
 
 
-def outcome(order: Order, found: Sequence[Difference], complete: bool = True) -> str:
-    """What the differences of a claim say of it together.
+def outcome(order: Order, compared: Sequence[Difference], complete: bool = True) -> str:
+    """The outcome of a claim from its differences: 'supported', 'contradicted' or 'undecided'.
 
-    One pair contradicts it; all pairs, on all sets and scales that its sentence names, support it.
+    One contradicted pair contradicts the claim. It takes all pairs, on all sets and scales that its sentence names, to support
+    the claim; `complete` is whether they are all there.
     """
-    answers = {difference.outcome(order.relation) for difference in found}
-    if CONTRADICTED in answers:
+    outcomes = {difference.outcome(order.relation) for difference in compared}
+    if CONTRADICTED in outcomes:
         return CONTRADICTED
-    return SUPPORTED if answers == {SUPPORTED} and complete else UNDECIDED
+    return SUPPORTED if outcomes == {SUPPORTED} and complete else UNDECIDED
 
 
 def printed_difference(difference: Difference, paper: str) -> float | None:
-    """The same two networks' difference (dB) as one paper prints it; `None` where it does not print both."""
-    values = []
+    """The difference (dB) between the same two networks in one paper's print; `None` where it does not print both."""
+    numbers = []
     for name in (full_size_name(difference.better), full_size_name(difference.worse)):
         cells = [c for c in claims(paper) if (c.kind, c.metric, c.experiment) == ("measured", "psnr", name)]
-        values += [c.number for c in cells if (c.dataset, c.scale) == (difference.dataset, difference.scale)][:1]
-    return values[0] - values[1] if len(values) == 2 else None
+        numbers += [c.number for c in cells if (c.dataset, c.scale) == (difference.dataset, difference.scale)][:1]
+    return numbers[0] - numbers[1] if len(numbers) == 2 else None

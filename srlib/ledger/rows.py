@@ -1,4 +1,4 @@
-"""The ledger: everything that the papers claim, with our number beside it and a verdict that is computed, never typed."""
+"""The ledger: every claim of the papers, our number for it, and a verdict that is computed, never typed."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -44,7 +44,7 @@ UNTRAINED = {"bicubic": "bicubic", "vdsr": "vdsr_official"}  # methods that need
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the ledger."""
+    """One line of the ledger: a claim, under one protocol."""
 
     id: str
     paper: str
@@ -57,18 +57,18 @@ class Row:
     published: str
     ours: float | None
     gap: float | None
-    training_fraction: float | None  # of the published training behind ours: pixels of all patches seen
+    training_fraction: float | None  # pixels of all patches seen over those of the published training
     recipe: str
     seeds: tuple[int, ...]
     verdict: str
-    detail: str  # what stands beside the verdict: by how much above, how long trained, what size of network
+    detail: str  # by how much above, the length of training, the size of the networks
     kind: str
     source: str
     note: str
 
 
 def protocols_of(claim: Claim) -> tuple[str, ...]:
-    """The protocol behind a claim; where the paper does not say, every candidate."""
+    """The protocols of a claim: the paper's own, or every candidate where the paper names none."""
     if claim.protocol or claim.metric not in TOLERANCES:
         return (claim.protocol,)
     if claim.kind == "measured":  # an epoch of an experiment, such as rlcsc_k25_epoch5, included
@@ -77,7 +77,7 @@ def protocols_of(claim: Claim) -> tuple[str, ...]:
 
 
 def find_ours(claim: Claim, protocol: str) -> OurScore | None:
-    """Our number for a measured or quoted claim; of the stand-in's training where there is no other."""
+    """Our score for a measured or quoted claim, from training on the stand-in where there is no other; `None` without any."""
     cell = (claim.dataset, claim.scale, claim.metric, protocol)
     for name in (UNTRAINED.get(claim.experiment), claim.experiment, claim.experiment + STANDIN_SUFFIX):
         if name and (ours := runs().find(name, *cell)):
@@ -86,7 +86,7 @@ def find_ours(claim: Claim, protocol: str) -> OurScore | None:
 
 
 def rows_of(claim: Claim) -> Iterable[Row]:
-    """The lines of one claim: one for each candidate protocol."""
+    """The rows of one claim: one for each candidate protocol."""
     fields = {k: v for k, v in asdict(claim).items() if k in Row.__dataclass_fields__} | {"paper": claim.paper}
     fields |= {
         "published": claim.value,
@@ -111,57 +111,59 @@ def rows_of(claim: Claim) -> Iterable[Row]:
         yield replace(row, **print_contradiction(row, contradiction.wrong)) if contradiction else row
 
 
-def print_contradiction(row: Row, wrong: str) -> dict[str, str]:
-    """The verdict on a claim that a contradiction touches, with what our runs say of it all the same."""
+def print_contradiction(row: Row, fault: str) -> dict[str, str]:
+    """The verdict on a claim that a contradiction touches; the verdict of our runs goes into the detail."""
     ours = f"our runs: {say(row)}" if row.verdict in ("supported", "contradicted", "undecided") else ""
-    note = f"{wrong} {row.note}" if row.kind == "order" and row.note else wrong
+    note = f"{fault} {row.note}" if row.kind == "order" and row.note else fault
     return {"verdict": "inconsistent as printed", "detail": ours, "note": note}
 
 
 def say(row: Row) -> str:
-    """The verdict and what stands beside it, in brackets."""
+    """A row's verdict, with its detail in brackets."""
     return f"{row.verdict} ({row.detail})" if row.detail else row.verdict
 
 
 def compare(claim: Claim, protocol: str) -> dict[str, Any]:
-    """Ours beside a printed score, and the verdict."""
+    """The fields of a row for a printed score: our score, its training and the verdict."""
     ours = find_ours(claim, protocol)
     if claim.kind == "quoted" and claim.protocol == "div2k_rgb":
         return {"verdict": "not comparable"}  # the challenge's hidden test set
     if ours is None:
         return {"verdict": "not run"}
     name = ours.records[0].info["experiment"]
-    found = {"experiment": name, "ours": ours.value, "gap": claim.gap(ours.value), "recipe": ours.recipe, "seeds": ours.seeds}
+    fields = {"experiment": name, "ours": ours.value, "gap": claim.gap(ours.value), "recipe": ours.recipe, "seeds": ours.seeds}
     if name.endswith(STANDIN_SUFFIX) or (ours.recipe and ours.records[0].info["data"] != get_experiment(name).data):
-        return found | {
+        return fields | {
             "training_fraction": ours.training_fraction,
             "verdict": "not comparable",
             "detail": "other training images",
         }
     verdict, detail = judge_score(claim, ours)
-    return found | {"training_fraction": ours.training_fraction, "verdict": verdict, "detail": detail}
+    return fields | {"training_fraction": ours.training_fraction, "verdict": verdict, "detail": detail}
 
 
 def judge_score(claim: Claim, ours: OurScore) -> tuple[str, str]:
-    """The verdict on a score and what stands beside it.
+    """The verdict on a score and its detail.
 
-    The tolerance is that of the metric. With three seeds or more half the 95 % interval of our mean is added, by as much again
-    at most; two say too little of their scatter.
-    What is above a network that the paper puts forward has reached it; for all else the rule is two-sided.
+    The tolerance is that of the metric. With three seeds or more half the 95 % interval of our mean is added to it, up to the
+    same amount again; two seeds tell too little of their standard deviation.
+    A score above that of a network that the paper puts forward has reached it; for all others the rule is two-sided.
     """
     gap, tolerance = claim.gap(ours.value), TOLERANCES[claim.metric]
-    tolerance += min(ci_half_width([pooled_std([ours.values])], [len(ours.values)]), tolerance) if len(ours.values) > 2 else 0.0
-    above = f"above by {gap:.{2 if claim.metric == 'psnr' else 4 if claim.metric == 'ssim' else 3}f}"
+    if len(ours.values) > 2:
+        tolerance += min(ci_half_width([pooled_std([ours.values])], [len(ours.values)]), tolerance)
+    digits = {"psnr": 2, "ssim": 4, "ifc": 3}[claim.metric]
+    above = f"above by {gap:.{digits}f}"
     if gap > tolerance:
         return ("reached" if claim.kind == "measured" and claim.experiment in HEADLINE else "above"), above
     if gap >= -tolerance:
         return "reached", ""
-    trained = f"{ours.recipe} recipe, {percent(ours.training_fraction)} of the published training" if ours.recipe else ""
-    return ("short of it" if ours.finished else "unfinished"), trained
+    training = f"{ours.recipe} recipe, {percent(ours.training_fraction)} of the published training" if ours.recipe else ""
+    return ("short of it" if ours.finished else "unfinished"), training
 
 
 def judge_arithmetic(claim: Claim) -> dict[str, Any]:
-    """Ours beside a number that needs no training, and the verdict."""
+    """The fields of a row for a number that needs no training: ours and the verdict."""
     ours = recomputed(claim.id)
     if ours is None:
         return {"verdict": "not run"}
@@ -169,47 +171,47 @@ def judge_arithmetic(claim: Claim) -> dict[str, Any]:
 
 
 def judge_ordering(identifier: str, source: Runs | None = None) -> dict[str, Any]:
-    """The verdict on a claim of order, and what every size of network says of it.
+    """The fields of a row for a claim of order: the verdict, and the differences for every size of network.
 
-    Networks of the paper's size give the verdict if they decide; else the size with the most pairs.
+    Networks of the paper's size give the verdict if they decide it, else the size with the most pairs (see
+    `deciding_evidence`).
     """
     order = ORDERS.get(identifier)
     if order is None:
         return {"verdict": "not comparable"}
     if order.holds:
         return {"verdict": "agrees" if order.holds() else "unexplained", "note": "counted on the networks"}
-    found = deciding_evidence(order, source)
-    if found is None:
+    evidence = deciding_evidence(order, source)
+    if evidence is None:
         return {"verdict": "not run", "note": order.limits}
-    pairs = dict.fromkeys((d.better, d.worse) for d in found.differences)  # in order
-    first = found.differences[0]
-    apart = [
+    pairs = dict.fromkeys((d.better, d.worse) for d in evidence.differences)  # in order
+    by_size = [
         f"{size.size}: {size.outcome}; {'; '.join(map(str, size.differences))}; "
         f"{len({(d.better, d.worse) for d in size.differences})} of {len(order.pairs)} pairs."
         for size in find_differences(order, source)
     ]
     return {
         "experiment": "; ".join(f"{a} against {b}" for a, b in pairs),
-        "dataset": ", ".join(dict.fromkeys(d.dataset for d in found.differences)),
-        "protocol": first.protocol,
-        "ours": min(-abs(d.psnr) if order.relation == ALIKE else d.psnr for d in found.differences),
-        "training_fraction": found.training_fraction,
-        "recipe": first.recipe,
-        "seeds": tuple(sorted({seed for d in found.differences for seeds in d.seeds for seed in seeds})),
-        "verdict": found.outcome,
-        "detail": describe(found),
-        "note": " ".join(filter(None, [order.limits, *apart])),
+        "dataset": ", ".join(dict.fromkeys(d.dataset for d in evidence.differences)),
+        "protocol": evidence.differences[0].protocol,
+        "ours": min(-abs(d.psnr) if order.relation == ALIKE else d.psnr for d in evidence.differences),
+        "training_fraction": evidence.training_fraction,
+        "recipe": evidence.differences[0].recipe,
+        "seeds": tuple(sorted({seed for d in evidence.differences for seeds in d.seeds for seed in seeds})),
+        "verdict": evidence.outcome,
+        "detail": describe(evidence),
+        "note": " ".join(filter(None, [order.limits, *by_size])),
     }
 
 
-def describe(found: Evidence) -> str:
-    """Size of the networks behind a verdict, and their share of the published training."""
-    recipes = " and ".join(dict.fromkeys(difference.recipe for difference in found.differences))
-    return f"{found.size}, {recipes} recipe, {percent(found.training_fraction)} of the training"
+def describe(evidence: Evidence) -> str:
+    """The size of the networks behind a verdict, their recipe and their fraction of the published training, in words."""
+    recipes = " and ".join(dict.fromkeys(difference.recipe for difference in evidence.differences))
+    return f"{evidence.size}, {recipes} recipe, {percent(evidence.training_fraction)} of the training"
 
 
 def ledger(papers: Iterable[str] = PAPERS) -> list[Row]:
-    """All lines, paper by paper; damaged records stand at the end."""
+    """All rows, paper by paper; damaged records stand at the end."""
     rows = [row for paper in papers for claim in claims(paper) for row in rows_of(claim)]
     blank = (
         dict.fromkeys(Row.__dataclass_fields__, "")
@@ -217,19 +219,21 @@ def ledger(papers: Iterable[str] = PAPERS) -> list[Row]:
         | {"seeds": ()}
     )
     blank |= {"verdict": "damaged", "kind": "file"}
-    return rows + [Row(**blank | {"id": name, "note": why}) for name, why in damaged_records().items()]
+    return rows + [Row(**blank | {"id": name, "note": fault}) for name, fault in damaged_records().items()]
 
 
 def counts(rows: Iterable[Row]) -> Counter[str]:
-    """Claims by verdict. One with several candidate protocols counts by the least of those under which it was judged."""
+    """Number of claims by verdict; one with several candidate protocols counts by the worst verdict among those judged."""
     order = list(VERDICTS)
-    said: dict[str, set[str]] = {}
+    verdicts_of: dict[str, set[str]] = {}
     for row in rows:
-        said.setdefault(row.id, set()).add(row.verdict)
-    return Counter(max(verdicts - {"not run", "not comparable"} or verdicts, key=order.index) for verdicts in said.values())
+        verdicts_of.setdefault(row.id, set()).add(row.verdict)
+    return Counter(
+        max(verdicts - {"not run", "not comparable"} or verdicts, key=order.index) for verdicts in verdicts_of.values()
+    )
 
 
 def rows_frame(rows: Iterable[Row]) -> pd.DataFrame:
-    """Lines of the ledger as a frame, one column a field."""
+    """Rows of the ledger as a data frame, one column a field."""
     frame = pd.DataFrame([vars(row) for row in rows], columns=list(Row.__dataclass_fields__))
     return frame.assign(seeds=[" ".join(map(str, seeds)) for seeds in frame.seeds])

@@ -1,6 +1,6 @@
-"""The golden checks: is what this machine computes what MATLAB and the papers print?
+"""The golden checks: whether this machine computes the numbers of MATLAB and of the papers.
 
-Each check names its witness. One that lacks its data or its witness is skipped and says so; none passes by default.
+Each check names its witness. A check without its data or its witness is reported as skipped; none passes by default.
 """
 
 import json
@@ -32,7 +32,7 @@ class Check:
 def verify(
     sets: tuple[str, ...] = ("Set5", "Set14"), reference: Path | None = None, vdsr_weights: Path | None = None
 ) -> Iterator[Check]:
-    """Run the checks one after the other.
+    """The results of all checks, one after the other.
 
     Parameters
     ----------
@@ -42,6 +42,11 @@ def verify(
         Folder of the MATLAB witnesses: `bicubic_matlab_set5_set14.json` and `matlab_lr/<set>/x<scale>/<image>.png`.
     vdsr_weights : path, optional
         VDSR's released weights as `.npz`.
+
+    Yields
+    ------
+    Check
+        One line of the report.
     """
     for name in sets:
         if not is_available(name):
@@ -50,9 +55,8 @@ def verify(
         yield from _matlab(name, reference)
         yield from _published_bicubic(name)
         yield from _published_vdsr(name, vdsr_weights)
-    records = damaged_records()
-    whole = f"{len(find_records())} records"
-    yield Check("committed records are whole", not records, "; ".join(records.values()) or whole)
+    faults = "; ".join(damaged_records().values())
+    yield Check("committed records are whole", not faults, faults or f"{len(find_records())} records")
 
 
 def _matlab(name: str, reference: Path | None) -> Iterator[Check]:
@@ -63,33 +67,33 @@ def _matlab(name: str, reference: Path | None) -> Iterator[Check]:
         return
     scores = json.loads((reference / "bicubic_matlab_set5_set14.json").read_text())
     images = open_images(name)
-    wrong = total = 0
+    unequal = total = 0
     error = 0.0
     for scale in SCALES:
         theirs = scores[name][f"x{scale}"]
         for image_name, image in images:
             lr = imresize(modcrop(image, scale), 1 / scale, "replicate")
             matlab = read_image(reference / "matlab_lr" / name / f"x{scale}" / f"{image_name}.png")
-            wrong, total = wrong + int((lr != matlab).sum()), total + lr.size
+            unequal, total = unequal + int((lr != matlab).sum()), total + lr.size
         ours = score_images(images, scale, PROTOCOLS["selfexsr"], progress=False)
         if list(ours.image) != theirs["images"]:
             yield Check(f"{name} x{scale}: MATLAB's scores", False, "the witness lists other images")
             return
         error = max(error, *(float(np.abs(ours[metric] - theirs[metric]).max()) for metric in TOLERANCES))
-    yield Check(f"{name}: LR images equal MATLAB's bit for bit", wrong == 0, f"{total - wrong} of {total} samples equal")
+    yield Check(f"{name}: LR images equal MATLAB's bit for bit", unequal == 0, f"{total - unequal} of {total} samples equal")
     # The witness is printed to six decimals.
     yield Check(f"{name}: PSNR, SSIM, IFC equal MATLAB's per image", error < 5.1e-7, f"largest difference {error:.1e}")
 
 
 def _published_bicubic(name: str) -> Iterator[Check]:
-    wanted = [c for paper in PAPERS for c in claims(paper) if c.experiment == "bicubic" and c.dataset == name and c.protocol]
+    cells = [c for paper in PAPERS for c in claims(paper) if c.experiment == "bicubic" and c.dataset == name and c.protocol]
     ours = {}
-    for protocol, scale in sorted({(c.protocol, c.scale) for c in wanted}):
+    for protocol, scale in sorted({(c.protocol, c.scale) for c in cells}):
         ours[protocol, scale] = score_images(open_images(name), scale, PROTOCOLS[protocol], progress=False)
-    agree = [c.printed_alike(ours[c.protocol, c.scale][c.metric].mean()) for c in wanted]
-    noted = [c.id for c, same in zip(wanted, agree, strict=True) if not same and c.note]
-    missed = [c.id for c, same in zip(wanted, agree, strict=True) if not same and not c.note]
-    detail = f"{sum(agree)} of {len(wanted)} cells" + (f"; known exceptions: {', '.join(noted)}" if noted else "")
+    agree = [c.printed_alike(ours[c.protocol, c.scale][c.metric].mean()) for c in cells]
+    noted = [c.id for c, same in zip(cells, agree, strict=True) if not same and c.note]
+    missed = [c.id for c, same in zip(cells, agree, strict=True) if not same and not c.note]
+    detail = f"{sum(agree)} of {len(cells)} cells" + (f"; known exceptions: {', '.join(noted)}" if noted else "")
     detail += f"; NOT reproduced: {', '.join(missed)}" if missed else ""
     yield Check(f"{name}: bicubic as the four papers print it", not missed, detail)
 
@@ -99,11 +103,11 @@ def _published_vdsr(name: str, weights: Path | None) -> Iterator[Check]:
         yield Check(f"{name}: VDSR as published, from its released weights", None, "give --vdsr-weights FILE.npz")
         return
     method = as_method(load_weights(VDSR(), weights))
-    wanted = [c for c in claims("drrn") if (c.experiment, c.where, c.dataset) == ("vdsr", "Table 2", name)]
+    cells = [c for c in claims("drrn") if (c.experiment, c.where, c.dataset) == ("vdsr", "Table 2", name)]
     gaps, limits = {"psnr": 0.0, "ssim": 0.0}, {"psnr": 0.01, "ssim": 0.0001}
     for scale in SCALES:
         scores = score_images(open_images(name), scale, PROTOCOLS["vdsr"], method, ("psnr", "ssim"), progress=False)
-        for claim in wanted:
+        for claim in cells:
             if claim.scale == scale:
                 gaps[claim.metric] = max(gaps[claim.metric], abs(claim.gap(scores[claim.metric].mean())))
     passed = all(gap <= limits[metric] for metric, gap in gaps.items())

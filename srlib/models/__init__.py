@@ -1,4 +1,4 @@
-"""The networks, one file a paper, what they have in common (`base`) and what can be counted on them (`counting`)."""
+"""The networks, one file for each paper, with their base class (`base`) and their counts (`counting`)."""
 
 from collections.abc import Callable
 from functools import partial
@@ -49,7 +49,7 @@ __all__ = [
     "rlcsc_k48",
 ]  # fmt: skip
 
-# Architectures, which take the arguments of their class.
+# Architecture to its class.
 ARCHITECTURES: dict[str, Callable[..., SRModel]] = {
     "srcnn": SRCNN,
     "vdsr": VDSR,
@@ -60,7 +60,7 @@ ARCHITECTURES: dict[str, Callable[..., SRModel]] = {
     "rlcsc": RLCSC,
     "drn": DRN,
 }
-# Every published variant, by name: the architecture and its arguments.
+# Published variant to its architecture and arguments.
 PUBLISHED: dict[str, tuple[str, dict]] = {
     name: (architecture, arguments)
     for architecture, variants in {
@@ -75,14 +75,14 @@ PUBLISHED: dict[str, tuple[str, dict]] = {
     }.items()
     for name, arguments in variants.items()
 }
-# The same as constructors: `MODELS["drrn_b1u9"]()`.
+# Published variant to its constructor: `MODELS["drrn_b1u9"]()`.
 MODELS: dict[str, Callable[[], SRModel]] = {
     name: partial(ARCHITECTURES[architecture], **arguments) for name, (architecture, arguments) in PUBLISHED.items()
 }
 
 
 def make_model(architecture: str, arguments: dict) -> SRModel:
-    """An architecture with its arguments, or an `InputError` that lists what there is."""
+    """A network of an architecture with some arguments; an `InputError` lists the architectures if it is unknown."""
     if architecture not in ARCHITECTURES:
         raise InputError(f"Architecture {architecture!r} is unknown: choose one of {', '.join(ARCHITECTURES)}.")
     return ARCHITECTURES[architecture](**arguments)

@@ -1,4 +1,4 @@
-"""What every network here declares of itself."""
+"""The base class of all networks, and the attributes that each network declares."""
 
 from typing import ClassVar
 
@@ -7,20 +7,20 @@ from torch import nn
 
 
 class SRModel(nn.Module):
-    """A network for super-resolution: from float images `(N, C, H, W)` in 0..1 to the enlarged ones.
+    """A network for super-resolution: from float images `(N, C, H, W)` in 0..1 to enlarged images.
 
     Attributes
     ----------
     domain : {'ilr', 'lr', 'lr+ilr'}
-        What it takes: the interpolated image, which has the size of HR; the LR image; or both, in this order.
+        Input: the interpolated image, which has the size of HR; the LR image; or both, in this order.
     colour : {'luma', 'rgb'}
-        Of input and output.
+        Colour of input and output.
     scale : int or None
-        The only one it knows; `None` if any will do.
+        The one scale of the network; `None` if it takes any.
     depth : int
-        Convolutions on the longest path, as the papers count.
+        Number of convolutions on the longest path, as the papers count.
     radius : int
-        How far, in pixels of its (first) input, one input pixel is felt: the receptive field is `2 radius + 1`.
+        Radius of the receptive field in pixels of the (first) input: the receptive field is `2 radius + 1`.
     reconstruction : nn.Module
         The last convolution, which makes the image or its residual.
     """
@@ -33,10 +33,10 @@ class SRModel(nn.Module):
 
     @property
     def channels(self) -> int:
-        """Channels of input and output: 1 for luma, 3 for RGB."""
+        """Number of channels of input and output: 1 for luma, 3 for RGB."""
         return 3 if self.colour == "rgb" else 1
 
     def predict(self, lr: torch.Tensor | None, ilr: torch.Tensor | None) -> torch.Tensor:
-        """The enlarged images, from that of the two which the domain names, or from both; the other may be `None`."""
+        """The enlarged images from LR images, ILR images or both, as the domain says; the unused ones may be `None`."""
         images = {"lr": lr, "ilr": ilr}
         return self(*(images[name] for name in self.domain.split("+")))

@@ -1,4 +1,4 @@
-"""What can be counted on a network before it has weights: parameters and multiplications."""
+"""Counts of parameters and multiplications, on networks without weights."""
 
 from collections.abc import Callable
 
@@ -12,32 +12,32 @@ CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
 
 
 def meta_model(make: Callable[[], SRModel]) -> SRModel:
-    """A network on torch's device `meta`: of the right shapes, without weights, made in no time; only good for counting."""
+    """A network on torch's device `meta`, for counting: its tensors have shapes, but no values, and take no time to make."""
     with torch.device("meta"):
         return make().to("meta")
 
 
 def params(model: nn.Module) -> int:
-    """Convolution weights without biases and normalisation: the papers' count."""
+    """Number of convolution weights, without biases and normalisation: the papers' count."""
     return sum(m.weight.numel() for m in model.modules() if isinstance(m, CONVOLUTIONS))
 
 
 def params_total(model: nn.Module) -> int:
-    """All trained parameters."""
+    """Number of all trained parameters."""
     return sum(p.numel() for p in model.parameters())
 
 
 def macs_per_pixel(make: Callable[[], SRModel], scale: int) -> float:
-    """Multiplications (with addition) in convolutions, per pixel of the output image.
+    """Multiply-accumulate operations of all convolutions, per pixel of the output image.
 
     Parameters
     ----------
     make : callable
-        Constructs the model.
+        Constructor of the model.
     scale : int
-        At which the model runs: an LR network does less for a larger scale.
+        Scale at which the model runs: an LR network computes less for a larger scale.
     """
-    model, side = meta_model(make).eval(), 2  # any size will do: borders are padded
+    model, side = meta_model(make).eval(), 2  # of any size: borders are padded
     lr = torch.zeros(1, model.channels, side, side, device="meta")
     ilr = torch.zeros(1, 1, scale * side, scale * side, device="meta")
     with torch.no_grad(), FlopCounterMode(display=False) as counter:

@@ -59,7 +59,7 @@ class DRCN(SRModel):
         return self.reconstruction(self.reconstruction_1(h).relu_()) + x
 
     def predictions(self, x: torch.Tensor) -> list[torch.Tensor]:
-        """The T supervised predictions y_1 .. y_T, each `(N, 1, H, W)`: what recursive supervision trains."""
+        """The T predictions y_1 .. y_T, each `(N, 1, H, W)`, which recursive supervision trains."""
         h, ys = self.embed(x), []
         for _ in range(self.T):
             h = self.recursion(h).relu_()  # H_t = f_2(H_{t-1})

@@ -14,7 +14,7 @@ Readings, where text and equations leave a choice:
 * The fusion closes the *group* (Eq. 14, `fusion="group"`, default): C + K d = 136 channels back to 64. The introduction puts it
   at the end of every *block* (`fusion="block"`), which has fewer parameters in DRN and as many in DRN+.
 * At x4 the image is shuffled twice by two, as EDSR does; Table 1's single stage would make DRN+ 43 % smaller, not 54 %.
-* Eq. 7 composes all groups and adds Y_{g-1} again; only Eq. 6, read recursively, is consistent, and that is what stands here.
+* Eq. 7 composes all groups and adds Y_{g-1} again; only Eq. 6, read recursively, is consistent, and it is implemented.
 * "No RDBs" (Table 2) is d = 0: the same blocks, nothing distilled.
 * Initialisation is not mentioned: the framework's default.
 
@@ -42,9 +42,9 @@ class ResidualDistilling(nn.Module):
     Parameters
     ----------
     D_i : int
-        Channels of its input.
+        Channels of the input.
     d : int
-        Channels distilled.
+        Distilled channels.
     fused : bool
         Whether a 1 x 1 convolution brings the output back to D_i (fusion at the end of each block).
     """
@@ -89,14 +89,14 @@ class DRN(SRModel):
     G, K : int
         Groups, and blocks a group.
     d : int
-        Channels distilled by a block; 0 for the plain network.
+        Distilled channels of a block; 0 for the plain network.
     fusion : {'group', 'block'}
-        Where the 1 x 1 fusion stands.
+        Position of the 1 x 1 fusion: at the end of each group, or of each block.
     """
 
     domain = "lr"
     colour = "rgb"
-    reconstruct_radius = 2  # how far, in pixels of LR, `reconstruct` looks around
+    reconstruct_radius = 2  # radius of the receptive field of `reconstruct`, in LR pixels
 
     def __init__(self, scale: int, C: int = 64, G: int = 6, K: int = 9, d: int = 8, fusion: str = "group") -> None:
         super().__init__()
@@ -112,7 +112,7 @@ class DRN(SRModel):
         self.reconstruction = _conv(C, 3, 3)
 
     def features(self, I_LR: torch.Tensor) -> torch.Tensor:
-        """Y_DF, the features before they are enlarged: `(N, 3, H, W)` to `(N, C, H, W)`."""
+        """Y_DF, the features before the enlargement: `(N, 3, H, W)` to `(N, C, H, W)`."""
         Y_0 = self.F_LFE(I_LR)  # Eq. 1
         return Y_0 + self.groups(Y_0)  # Eqs. 2, 3 and 8
 

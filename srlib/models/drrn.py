@@ -42,7 +42,7 @@ def _conv(channels_in: int, channels_out: int) -> nn.Conv2d:
 
 
 def dark_below(norm: nn.BatchNorm2d) -> float:
-    """Luma below which batch normalisation and ReLU, the first operations on the image, give zero.
+    """Luma (0..1) below which batch normalisation and ReLU, the first operations on the image, give zero.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def dark_below(norm: nn.BatchNorm2d) -> float:
     Returns
     -------
     float
-        In 0..1, the range of the networks' input. 0: no pixel is lost; 1: all are.
+        In 0..1, the range of the networks' input. At 0 no pixel is lost, at 1 all pixels are.
 
     Notes
     -----
@@ -64,7 +64,7 @@ def dark_below(norm: nn.BatchNorm2d) -> float:
     mean, std = norm.running_mean.item(), math.sqrt(norm.running_var.item() + norm.eps)
     if gamma > 0:
         return min(max(mean - beta * std / gamma, 0.0), 1.0)
-    return 0.0 if beta - gamma * mean / std > 0 else 1.0  # what luma 0 becomes is the largest value
+    return 0.0 if beta - gamma * mean / std > 0 else 1.0  # the value at luma 0 is the largest
 
 
 class RecursiveBlock(nn.Module):

@@ -50,12 +50,12 @@ class Residual(nn.Module):
         self.conv_1, self.conv_2 = _conv(width, width), _conv(width, width)
 
     def forward(self, s: torch.Tensor) -> torch.Tensor:
-        """Map a state to its next, same shape."""
+        """Map a state to the next state, same shape."""
         return self.conv_2(self.conv_1(s).relu_()).add_(s)
 
 
 class Normalise(nn.Module):
-    """What follows a state: PReLU with one parameter, and in the second reading a learned gain."""
+    """The normalisation of a state: PReLU with one parameter, and in the second reading a learned gain."""
 
     def __init__(self, gain: bool) -> None:
         super().__init__()
@@ -63,7 +63,7 @@ class Normalise(nn.Module):
         self.gain = nn.Parameter(torch.ones(())) if gain else None
 
     def forward(self, s: torch.Tensor) -> torch.Tensor:
-        """Scale a state, same shape."""
+        """Map a state to the normalised state, same shape."""
         s = self.prelu(s)
         return s if self.gain is None else s * self.gain
 
@@ -124,7 +124,7 @@ class DSRN(SRModel):
 
     @property
     def reconstruction(self) -> nn.Conv2d:
-        """f_output, which makes the residual image."""
+        """f_output, the convolution whose output is the residual image."""
         return self.f_output
 
     def states(self, lr: torch.Tensor) -> Iterator[torch.Tensor]:
@@ -134,14 +134,14 @@ class DSRN(SRModel):
         for t in range(self.T):
             k = 0 if self.shared else t
             # Eq. 2 with f_input = 0 (Eq. 3), the LR state first, as the HR state needs it
-            new = self.f_lr[k](s_l)
+            total = self.f_lr[k](s_l)
             if s_h is not None and self.f_down:
-                new += self.f_down[k](s_h)
-            s_l = self.normalise_l[t](new)
-            new = self.f_up[k](s_l)
+                total += self.f_down[k](s_h)
+            s_l = self.normalise_l[t](total)
+            total = self.f_up[k](s_l)
             if s_h is not None:
-                new += self.f_hr[k](s_h)
-            s_h = self.normalise_h[t](new)
+                total += self.f_hr[k](s_h)
+            s_h = self.normalise_h[t](total)
             yield s_h
 
     def forward(self, lr: torch.Tensor, ilr: torch.Tensor) -> torch.Tensor:
@@ -174,7 +174,7 @@ class SingleState(SRModel):
 
     @property
     def reconstruction(self) -> nn.Conv2d:
-        """f_output, which makes the residual image."""
+        """f_output, the convolution whose output is the residual image."""
         return self.f_output
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

@@ -58,7 +58,7 @@ class RLCSC(SRModel):
 
     @property
     def reconstruction(self) -> nn.Conv2d:
-        """H, which makes the residual image."""
+        """H, the convolution whose output is the residual image."""
         return self.H
 
     def forward(self, I_y: torch.Tensor) -> torch.Tensor:
@@ -70,7 +70,7 @@ class RLCSC(SRModel):
         return I_y + R if self.residual else R  # Eq. 12
 
     def recursion(self, z: torch.Tensor, w1_y: torch.Tensor, times: int) -> torch.Tensor:
-        """Eqs. 9 and 10 with theta = 0, so many times: z_{k+1} = ReLU(W_1 y + S z_k), all `(N, m, H, W)`."""
+        """z after a number of recursions z_{k+1} = ReLU(W_1 y + S z_k) (Eqs. 9 and 10, theta = 0), all `(N, m, H, W)`."""
         for _ in range(times):
             z = self.S(z).add_(w1_y).relu_()
         return z

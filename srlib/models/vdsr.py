@@ -48,7 +48,7 @@ class VDSR(SRModel):
 
     @property
     def reconstruction(self) -> nn.Conv2d:
-        """The last convolution, which makes the residual image."""
+        """The last convolution, whose output is the residual image."""
         return self.convs[-1]
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

@@ -1,7 +1,7 @@
 """What the papers claim, as data, and the experiments that regenerate it.
 
-`<paper>.csv` holds every number as printed, with its home in the paper; `<paper>.py` the experiments; `checks/` what needs no
-training; `orderings.py` how claims of order are decided; `items.csv` every table and figure with its page in the book.
+`<paper>.csv` holds every number as printed, with its place in the paper; `<paper>.py` the experiments; `checks/` the numbers
+that need no training; `orderings.py` the pairs that decide claims of order; `items.csv` every table and figure with its page.
 """
 
 import re
@@ -43,13 +43,13 @@ _LARGEST = {"drrn": "drrn_b1u25", "dsrn": "dsrn_t7_x3", "rlcsc": "rlcsc_k48", "d
 
 
 def width_of(name: str) -> str:
-    """The number that a narrow form's name ends in; empty for a network of the paper's size."""
+    """The number of filters at the end of a narrow form's name; empty for a network of the paper's size."""
     match = re.search(r"_w(\d+)$", name.removesuffix("_w128"))
     return match[1] if match else ""
 
 
 def full_size_name(name: str) -> str:
-    """The paper's experiment of which `name` is a narrow form, or itself if there is none."""
+    """The name of the paper's experiment of which `name` is a narrow form, or `name` itself if it is none."""
     base = name.removesuffix(f"_w{width_of(name)}")
     if f"{base}_w128" in EXPERIMENTS:
         return f"{base}_w128"
@@ -57,14 +57,14 @@ def full_size_name(name: str) -> str:
 
 
 def published_run(name: str) -> Recipe:
-    """The paper's own training of a network, a narrow one's included: what a share of the published training refers to.
+    """The published training of a network, narrow forms included: the whole of which `training_fraction` is a part.
 
-    A network of ours that is not the paper's is measured by its largest; a baseline, for which no paper here gives a recipe, by
-    our `fast` one.
+    For a network of ours that is not the paper's it is the training of the paper's largest network. For a baseline, for which
+    no paper here gives a recipe, it is our `fast` recipe.
     """
     if (match := re.search(r"_epoch(\d+)", name)) and full_size_name(name) not in EXPERIMENTS:  # an epoch of a longer run
-        run = published_run(name.replace(match[0], ""))
-        return replace(run, iterations=run.iterations * int(match[1]) // run.epochs) if run.epochs else run
+        recipe = published_run(name.replace(match[0], ""))
+        return replace(recipe, iterations=recipe.iterations * int(match[1]) // recipe.epochs) if recipe.epochs else recipe
     experiment = get_experiment(full_size_name(name))
     recipes = {recipe.name: recipe for recipe in experiment.recipes}
     if "published" not in recipes and experiment.paper in _LARGEST:
@@ -76,9 +76,9 @@ def get_experiment(name: str) -> Experiment:
     """The experiment called `name`, a narrow one such as `drrn_b1u3_w16` included, or an `InputError` that lists them."""
     if name in EXPERIMENTS:
         return EXPERIMENTS[name]
-    if spelt := parse(name, EXPERIMENTS):
-        return spelt
-    if match := re.fullmatch(r"(\w+)_(?:epoch|iteration)\d+(_w\d+)?", name):  # as it was then: see `train --keep`
+    if experiment := parse(name, EXPERIMENTS):
+        return experiment
+    if match := re.fullmatch(r"(\w+)_(?:epoch|iteration)\d+(_w\d+)?", name):  # a snapshot: see `train --keep`
         return replace(get_experiment(match[1] + (match[2] or "")), name=name)
     near = " or ".join(get_close_matches(name, EXPERIMENTS, 3, cutoff=0.5))
     hint = f"do you mean {near}? " if near else ""

@@ -41,7 +41,7 @@ DRCN = replace(VDSR, supervision=1.0)
 
 
 def _as_long_as(other: Recipe, recipe: Recipe) -> Recipe:
-    """The recipe with as many pixels of patches as another one, to compare at equal length."""
+    """The recipe with as many pixels of patches as `other`, to compare at equal length."""
     return replace(recipe, iterations=round(other.iterations * other.batch * other.patch**2 / (recipe.batch * recipe.patch**2)))
 
 

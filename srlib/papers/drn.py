@@ -19,7 +19,7 @@ PROTOCOLS = ("rgb_floaty", "lapsrn")  # the paper does not say how its own rows 
 
 
 def published(scale: int, iterations: int) -> Recipe:
-    """Sections 2.5, 3.1 and 3.2 for one scale."""
+    """The recipe of Sections 2.5, 3.1 and 3.2 for one scale."""
     return Recipe(
         "published",
         optimiser="adam",
@@ -38,13 +38,13 @@ def published(scale: int, iterations: int) -> Recipe:
 
 
 def fast(scale: int, iterations: int) -> Recipe:
-    """The same with Muon, cosine to zero and averaged weights."""
+    """The `published` recipe with Muon, cosine to zero and averaged weights."""
     muon = {"optimiser": "muon", "lr": 0.01, "adam_lr": 4e-4}
     return replace(published(scale, iterations), name="fast", decay_every=0, warmup=0.02, ema=0.999, **muon)
 
 
 def core(scale: int, iterations: int) -> Recipe:
-    """The same for one processor core."""
+    """The `fast` recipe with smaller batches and patches, for one processor core."""
     return replace(fast(scale, iterations), name="core", batch=4, patch=24 * scale, stride=12 * scale)
 
 

@@ -79,7 +79,7 @@ def experiment(B: int, U: int, width: int = 128) -> Experiment:
 
 
 def parse(name: str) -> Experiment | None:
-    """The experiment that a name like `drrn_b1u9` or `drrn_b2u3_w32` spells, if it is one."""
+    """The experiment with a name like `drrn_b1u9` or `drrn_b2u3_w32`; `None` for other names."""
     match = re.fullmatch(r"drrn_b([1-9]\d*)u(\d+)(?:_w([1-9]\d*))?", name)
     return experiment(*(int(number) for number in match.groups(default="128"))) if match else None
 

@@ -20,7 +20,7 @@ SIZES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)  # "random scaling by a factor from"
 
 
 def published(scale: int) -> Recipe:
-    """Section 5.2 for one scale."""
+    """The recipe of Section 5.2 for one scale."""
     # "128 x 128" is read as HR, and cropped to a multiple of the scale: 128, 126, 128. 84 of T91's images hold a patch of 128,
     # and 19 do when reduced to half.
     patch = 128 // scale * scale
@@ -46,7 +46,7 @@ def published(scale: int) -> Recipe:
 
 
 def fast(scale: int) -> Recipe:
-    """The same with Muon, cosine to zero and averaged weights."""
+    """The `published` recipe with Muon, cosine to zero and averaged weights."""
     return replace(
         published(scale),
         name="fast",
@@ -66,7 +66,7 @@ def fast(scale: int) -> Recipe:
 
 
 def core(scale: int) -> Recipe:
-    """The same for one processor core."""
+    """The `fast` recipe with smaller batches and patches, for one processor core."""
     return replace(fast(scale), name="core", iterations=20_000, batch=4, patch=48, stride=24)
 
 

@@ -1,9 +1,9 @@
-"""Claims of order ("deeper is still better") and what decides them.
+"""Claims of order ("deeper is still better") and the comparisons that decide them.
 
 Each is a row of kind `order` in `<paper>.csv`. Most are decided by pairs of experiments, the better one first: their scores are
 compared at equal recipe, length and data, on the sets and scales that the sentence names. Narrow forms (`variants`)
-are asked too, apart from networks of the paper's size. Some claims need no training: they are counted on the networks. What
-stands in neither way here (how a picture looks, how other people's methods rank) is not comparable.
+are compared, too, apart from networks of the paper's size. Some claims need no training: they are counted on the networks. All
+other claims (how a picture looks, how other people's methods rank) are not comparable.
 """
 
 from collections.abc import Callable
@@ -17,15 +17,15 @@ BETTER, ALIKE, NOT_WORSE, NOT_BETTER = "better", "alike", "not worse", "not bett
 
 @dataclass(frozen=True)
 class Order:
-    """What decides one claim of order."""
+    """The comparisons, or the count, that decide one claim of order."""
 
     pairs: tuple[tuple[str, str], ...] = ()  # experiments, the better one first; 'bicubic' needs no training
-    relation: str = BETTER  # of each pair's first
-    holds: Callable[[], bool] | None = None  # or counted on the networks
-    datasets: tuple[str, ...] = ("Set5",)  # that the sentence names; Set5 where it names none
-    scales: tuple[int, ...] = ()  # likewise; empty: the one that the networks have in common with the paper's figures
+    relation: str = BETTER  # of each pair's first to its second
+    holds: Callable[[], bool] | None = None  # for a claim without pairs: a count on the networks
+    datasets: tuple[str, ...] = ("Set5",)  # named in the sentence; Set5 where it names none
+    scales: tuple[int, ...] = ()  # named in the sentence; empty: 3, or the networks' first
     metric: str = "psnr"
-    limits: str = ""  # what of the sentence the pairs leave out
+    limits: str = ""  # the part of the sentence that the pairs leave out, in words
 
 
 def _weights(name: str) -> int:
@@ -33,7 +33,7 @@ def _weights(name: str) -> int:
 
 
 def _chain(*names: str) -> tuple[tuple[str, str], ...]:
-    """Each better than the one before."""
+    """Pairs of which each name is better than the one before it."""
     return tuple((after, before) for before, after in pairwise(names))
 
 
@@ -42,7 +42,7 @@ def _at_scales(better: str, worse: str) -> tuple[tuple[str, str], ...]:
 
 
 def _at_depths(better: str, worse: str) -> tuple[tuple[str, str], ...]:
-    """Figure 8's three depths; VDSR is named by its own."""
+    """Pairs at Figure 8's three depths: `U` units, or for VDSR `d` layers."""
     return tuple((better.format(U=U, d=d), worse.format(U=U, d=d)) for U, d in ((2, 16), (3, 22), (4, 28)))
 
 

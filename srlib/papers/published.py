@@ -1,6 +1,6 @@
-"""What the papers print, as data: claims, their contradictions, and what they leave open.
+"""The papers' claims, their contradictions and their open choices, as data.
 
-`<paper>.csv` holds every number as printed, with its home in the paper; `transcribe` reads it out of the texts.
+`<paper>.csv` holds every number as printed, with its place in the paper; `transcribe` reads it out of the texts.
 """
 
 import csv
@@ -47,13 +47,13 @@ class Claim:
 
     @property
     def method(self) -> str:
-        """Name of a table's column: that of the method as the paper has it."""
+        """Name of the method in the paper: that of its column in a table."""
         match = re.search(r"\.x\d\.(.+?)(\.psnr|\.ssim|\.ifc)?$", self.id)
         return match[1] if match else self.experiment
 
     @property
     def number(self) -> float:
-        """The printed number; NaN where there is none, or none that can be read."""
+        """The printed number, in the unit of the print; NaN for other words and for an empty value."""
         if self.value.lower() in _WORDS:
             return _WORDS[self.value.lower()]
         if re.fullmatch("10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+", self.value):
@@ -75,7 +75,7 @@ class Claim:
         return abs(round(ours / unit) * unit - self.number) < 0.1 * unit
 
     def gap(self, ours: float) -> float:
-        """Ours minus published."""
+        """Ours minus published, in the unit of the print."""
         return ours - self.number
 
 
@@ -97,14 +97,14 @@ class Contradiction:
     grade: str  # one of GRADES
     source: str  # file and line of the paper's text
     printed: str  # words of that line
-    wrong: str
-    holds: Callable[[], bool] | None = None  # computes that it is so; None where only words contradict each other
+    wrong: str  # the fault, in our words
+    holds: Callable[[], bool] | None = None  # whether it still holds, computed; None where only words contradict each other
     claims: tuple[str, ...] = ()  # the claims that it touches; all but a slip make them inconsistent
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Something that a paper leaves open, and what we chose."""
+    """Something that a paper leaves open, and our decision."""
 
     what: str
     source: str  # file and line of the paper's text
@@ -126,7 +126,7 @@ class Item:
 
 @lru_cache
 def claims(paper: str) -> tuple[Claim, ...]:
-    """All that one paper claims, in its order.
+    """All claims of one paper, in its order.
 
     Raises
     ------
@@ -135,7 +135,7 @@ def claims(paper: str) -> tuple[Claim, ...]:
     """
     if paper not in PAPERS:
         raise InputError(f"Paper {paper!r} is unknown: choose one of {', '.join(PAPERS)}.")
-    read = []
+    paper_claims = []
     with (FOLDER / f"{paper}.csv").open(newline="") as file:
         rows = csv.DictReader(file, strict=True)
         try:
@@ -145,12 +145,12 @@ def claims(paper: str) -> tuple[Claim, ...]:
                 claim = Claim(**row | {"scale": int(row["scale"]) if row["scale"] else None})
                 if claim.kind in ("measured", "quoted") and claim.metric in _SCORES and math.isnan(claim.number):
                     raise ValueError(f"{claim.value!r} is no number")
-                read.append(claim)
+                paper_claims.append(claim)
         except (csv.Error, KeyError, TypeError, ValueError) as error:
             raise InputError(
                 f"{paper}.csv, line {rows.line_num}, cannot be read ({error}): restore it from version control."
             ) from None
-    return tuple(read)
+    return tuple(paper_claims)
 
 
 @lru_cache
@@ -162,7 +162,7 @@ def items(paper: str) -> tuple[Item, ...]:
 
 @lru_cache
 def choices(paper: str) -> tuple[Choice, ...]:
-    """What one paper leaves open, and what we chose."""
+    """The open choices of one paper, with our decisions."""
     with (FOLDER / "choices.csv").open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row.pop("paper") == paper]
     return tuple(Choice(**row) for row in rows)
@@ -174,7 +174,7 @@ def _by_id() -> dict[str, Claim]:
 
 
 def claim(identifier: str) -> Claim:
-    """The claim of that id, or an `InputError`."""
+    """The claim with an id; raises an `InputError` if the id is unknown."""
     try:
         return _by_id()[identifier]
     except KeyError:
@@ -182,5 +182,5 @@ def claim(identifier: str) -> Claim:
 
 
 def printed(identifier: str) -> float:
-    """The printed number of that id."""
+    """The printed number of the claim with an id; see `Claim.number`."""
     return claim(identifier).number

@@ -1,6 +1,6 @@
-"""What others report who trained the papers' networks or baselines, each number with its source (`replications.csv`).
+"""Scores of others who trained the papers' networks or baselines, each with its source (`replications.csv`).
 
-None of it is ours, but for one row that is marked so: the released VDSR, scored as one of those sources scores.
+One row is ours, and is marked so: the released VDSR, scored as one of those sources scores.
 """
 
 import math
@@ -17,7 +17,7 @@ from srlib.protocol import SCALES, Upscaler
 
 TRAINED = "trained"  # by somebody
 SCORING = "scoring"  # shows how somebody scores
-UNROUNDED = "unrounded"  # scored as `unrounded` does; '' where that is another way, or unknown
+UNROUNDED = "unrounded"  # scored as by `unrounded`; '' for other or unknown scoring
 
 
 @dataclass(frozen=True)
@@ -36,42 +36,47 @@ class Replication:
     note: str  # what differs from the paper
 
     def printed(self, scale: int) -> Claim | None:
-        """What the first of the four papers that has it prints for this network."""
+        """The claim of the first of the four papers that prints a score of this network at `scale`; `None` without any."""
         for paper in PAPERS:
             for claim in claims(paper):
-                place = (claim.experiment, claim.dataset, claim.scale, claim.metric)
-                if place == (self.network, self.dataset, scale, self.metric) and claim.kind in ("measured", "quoted"):
+                cell = (claim.experiment, claim.dataset, claim.scale, claim.metric)
+                if cell == (self.network, self.dataset, scale, self.metric) and claim.kind in ("measured", "quoted"):
                     return claim
         return None
 
     def difference(self, scale: int) -> float:
-        """Theirs minus the printed number; NaN where one of the two is wanting."""
+        """Their score minus the printed one, in the metric's unit; NaN where either is missing."""
         claim = self.printed(scale)
         return claim.gap(self.scores[scale]) if claim and scale in self.scores else math.nan
 
 
 @lru_cache
 def replications(paper: str) -> tuple[Replication, ...]:
-    """Those of one paper's networks, or of the `baselines`."""
+    """The replications of one paper's networks, or of the `baselines`."""
     table = pd.read_csv(FOLDER / "replications.csv", dtype=str, keep_default_na=False)
-    found = []
+    rows = []
     for row in table[table.paper == paper].to_dict("records"):
         scores = {scale: row.pop(f"x{scale}") for scale in SCALES}
-        found.append(Replication(**row, scores={scale: float(value) for scale, value in scores.items() if value}))
-    return tuple(found)
+        rows.append(Replication(**row, scores={scale: float(value) for scale, value in scores.items() if value}))
+    return tuple(rows)
 
 
 def unrounded(hr: np.ndarray, scale: int, method: Upscaler | None = None) -> float:
-    """PSNR as the public `twtygqyy/pytorch-vdsr` scores: of luma that is rounded nowhere.
+    """PSNR (dB) as the public `twtygqyy/pytorch-vdsr` computes it: of luma that is rounded nowhere.
 
     Parameters
     ----------
     hr : numpy.ndarray
-        The original, `uint8`, RGB. As there, it is cropped for each smaller scale, too.
+        The original, `uint8`, RGB, of shape (H, W, 3). As there, it is cropped for each smaller scale, too.
     scale : int
         2, 3 or 4.
     method : callable, optional
-        `method(lr, ilr, scale) -> sr`; bicubic if omitted.
+        `method(lr, ilr, scale) -> sr` on luma in 0..1; bicubic if omitted.
+
+    Returns
+    -------
+    float
+        In dB.
     """
     for smaller in range(min(SCALES), scale + 1):
         hr = modcrop(hr, smaller)

@@ -2,7 +2,7 @@
 
     python -m srlib.papers.transcribe FOLDER_OF_TEXTS
 
-A number is copied as printed, misprints included; what is known about it stands in `note`. Tables are parsed here; of the
+A number is copied as printed, misprints included; remarks on it stand in `note`. Tables are parsed here; of the
 prose, `prose/<paper>.csv` holds the words around each number, with `<>` in its place. The files are committed, and a test
 transcribes again wherever the texts are at hand.
 """
@@ -19,8 +19,9 @@ from srlib.papers.published import COLUMNS, FOLDER, PAPERS, items
 DATASETS = {"set5": "Set5", "set14": "Set14", "bsd100": "BSD100", "bsds100": "BSD100", "bsdb100": "BSD100"}
 DATASETS |= {"urban100": "Urban100", "manga109": "Manga109"}
 METHODS = {"srccn": "srcnn", "srccnn": "srcnn", "selfexsr": "selfex", "drn(ours)": "drn", "drn+(ours)": "drn_plus"}
-# A paper's own columns, and ours for a method's column at a scale: the others keep the name that the table has.
-OWN = {"drrn": ("drrn_b1u9", "drrn_b1u25"), "dsrn": ("dsrn",), "rlcsc": ("rl-csc",), "drn": ("drn", "drn_plus")}
+# The columns of a paper's own networks.
+PAPER_METHODS = {"drrn": ("drrn_b1u9", "drrn_b1u25"), "dsrn": ("dsrn",), "rlcsc": ("rl-csc",), "drn": ("drn", "drn_plus")}
+# Our experiment for a method's column at a scale; other methods keep the name in the table.
 EXPERIMENTS = {"dsrn": "dsrn_t7_x{}", "rl-csc": "rlcsc_k25", "drn": "drn_x{}", "drn_plus": "drn_plus_x{}", "drrn": "drrn_b1u25"}
 EXPERIMENTS |= {"srcnn": "srcnn_955"}  # whatever version a paper cites: the numbers are the journal's network's
 # Table 4's columns in their order. The fourth is headed NS.C like the second; its ticks (recursive, one path) say C.
@@ -61,18 +62,18 @@ Row = dict[str, str]
 
 
 def protocol_of(paper: str, method: str, metric: str, dataset: str) -> str:
-    """The protocol behind a printed number; empty where the paper does not say and nothing proves it.
+    """The protocol of a printed number; empty where the paper does not say and nothing proves it.
 
-    Proven are the bicubic rows, to the digit, and VDSR's, by its released weights; not on Manga109, where neither was computed.
-    DRRN's own numbers, wherever they are quoted, are those of its released code, and so is the IFC of its VDSR.
+    The protocols of the bicubic rows are proven to the last digit, VDSR's by its released weights; not on Manga109, where
+    neither was computed. DRRN's numbers, wherever they are quoted, and the IFC of its VDSR are by its released code.
     """
     if paper == "dsrn":
         return {"drrn": "drrn", "dsrn": ""}.get(method, "lapsrn")
-    if dataset == "Manga109" or (method in OWN[paper] and (paper == "drn" or (paper == "rlcsc" and metric != "ifc"))):
+    if dataset == "Manga109" or (method in PAPER_METHODS[paper] and (paper == "drn" or (paper == "rlcsc" and metric != "ifc"))):
         return ""
     if method in ("bicubic", "vdsr"):
         return "drrn" if metric == "ifc" else "vdsr"
-    return "drrn" if method == "drrn" or method in OWN[paper] else ""
+    return "drrn" if method == "drrn" or method in PAPER_METHODS[paper] else ""
 
 
 def cell(paper: str, table: int, line: int, dataset: str, scale: str, method: str, metric: str, value: str) -> Row:
@@ -89,14 +90,14 @@ def cell(paper: str, table: int, line: int, dataset: str, scale: str, method: st
         metric=metric,
         value=value,
         protocol=protocol_of(paper, method, metric, dataset),
-        kind="measured" if method in OWN[paper] or (retrained and paper == "drrn") else "quoted",
+        kind="measured" if method in PAPER_METHODS[paper] or (retrained and paper == "drrn") else "quoted",
     )
 
 
 def row_of(identifier: str, where: str, line: int, **columns: str) -> Row:
-    """A row, in which what is not given is empty."""
-    known = {"id": identifier, "where": where, "source": f"{identifier.split('.')[0]}.txt:{line}"}
-    return dict.fromkeys(COLUMNS, "") | known | {"note": NOTES.get(identifier, "")} | columns
+    """A row of the csv; columns that are not passed are empty."""
+    place = {"id": identifier, "where": where, "source": f"{identifier.split('.')[0]}.txt:{line}"}
+    return dict.fromkeys(COLUMNS, "") | place | {"note": NOTES.get(identifier, "")} | columns
 
 
 def cells_of(line: str) -> list[str]:
@@ -113,7 +114,7 @@ def method_of(header: str) -> str:
 
 
 def tables(lines: list[str], paper: str) -> Iterator[Row]:
-    """Tables with a row per dataset and scale and a column per method (DRRN, RL-CSC, DRN)."""
+    """Rows of the tables with a row per dataset and scale and a column per method (DRRN, RL-CSC, DRN)."""
     numbers = {"drrn": iter((2, 3)), "rlcsc": iter((1, 2)), "drn": iter((3,))}[paper]
     header: list[str] = []
     dataset = ""
@@ -130,19 +131,19 @@ def tables(lines: list[str], paper: str) -> Iterator[Row]:
         for method, text in zip(header, parts[2:], strict=False):
             values = text.split()  # none in a blank cell; three where a line holds all scales
             for scale, value in zip("234" if len(values) == 3 else parts[1], values, strict=False):
-                for metric, printed in zip(("psnr", "ssim") if "/" in value else ("ifc",), value.split("/"), strict=True):
-                    yield cell(paper, table, number, dataset, scale, method, metric, printed)
+                for metric, digits in zip(("psnr", "ssim") if "/" in value else ("ifc",), value.split("/"), strict=True):
+                    yield cell(paper, table, number, dataset, scale, method, metric, digits)
 
 
 def dsrn_table(lines: list[str]) -> Iterator[Row]:
-    """DSRN's Table 1: a row per method and scale, a column per dataset, three numbers a cell."""
+    """Rows of DSRN's Table 1, which has a row per method and scale, a column per dataset, three numbers a cell."""
     for number, line in enumerate(lines, 1):
         parts = cells_of(line)
         if len(parts) == 6 and re.fullmatch(r"\d", parts[1]):
             for dataset, text in zip(("Set5", "Set14", "BSD100", "Urban100"), parts[2:], strict=True):
-                for metric, printed in zip(("psnr", "ssim", "ifc"), (t.strip() for t in text.split("/")), strict=True):
-                    if printed != "N.A.":
-                        yield cell("dsrn", 1, number, dataset, parts[1], method_of(parts[0]), metric, printed)
+                for metric, digits in zip(("psnr", "ssim", "ifc"), (t.strip() for t in text.split("/")), strict=True):
+                    if digits != "N.A.":
+                        yield cell("dsrn", 1, number, dataset, parts[1], method_of(parts[0]), metric, digits)
 
 
 def drrn_figure_6(lines: list[str]) -> Iterator[Row]:
@@ -160,13 +161,13 @@ def drrn_figure_6(lines: list[str]) -> Iterator[Row]:
 
 
 def set5(identifier: str, where: str, line: int, experiment: str, value: str, protocol: str) -> Row:
-    """A PSNR of the paper's own on Set5 at x3, as the small tables have."""
-    known = {"dataset": "Set5", "scale": "3", "metric": "psnr", "kind": "measured"}
-    return row_of(identifier, where, line, experiment=experiment, value=value, protocol=protocol, **known)
+    """A PSNR (dB) that the paper measured on Set5 at x3, as a row."""
+    cell = {"dataset": "Set5", "scale": "3", "metric": "psnr", "kind": "measured"}
+    return row_of(identifier, where, line, experiment=experiment, value=value, protocol=protocol, **cell)
 
 
 def small_tables(lines: list[str], paper: str) -> Iterator[Row]:
-    """DRRN's Table 4, DSRN's Table 2, RL-CSC's Tables 3 and 4, DRN's Table 2."""
+    """Rows of DRRN's Table 4, DSRN's Table 2, RL-CSC's Tables 3 and 4, and DRN's Table 2."""
     epochs: list[str] = []
     for number, line in enumerate(lines, 1):
         parts = cells_of(line)
@@ -189,8 +190,8 @@ def small_tables(lines: list[str], paper: str) -> Iterator[Row]:
             short = f"drrn{depth}" if "DRRN" in model else f"rlcsc.b{batch}.p{patch}"
             experiment = {"20": "drrn_b1u9", "52": "drrn_b1u25", "30": "rlcsc_k25"}[depth]
             note = f"batch {batch}, patch {patch}"
-            known = {"experiment": experiment, "metric": unit, "value": value, "kind": "hardware", "note": note}
-            yield row_of(f"rlcsc.t4.{short}", "Table 4", number, **known)
+            columns = {"experiment": experiment, "metric": unit, "value": value, "kind": "hardware", "note": note}
+            yield row_of(f"rlcsc.t4.{short}", "Table 4", number, **columns)
         elif paper == "drn" and parts[0].startswith("PSNR on Set5"):
             names = {"rdbs": "drn_x3_epoch100", "no_rdbs": "drn_plain_x3", "drn_plus": "drn_plus_x3_epoch100"}
             for (method, experiment), value in zip(names.items(), parts[1:4], strict=True):
@@ -198,60 +199,60 @@ def small_tables(lines: list[str], paper: str) -> Iterator[Row]:
 
 
 def challenge(parts: list[str], line: int) -> Iterator[Row]:
-    """A row of DSRN's Table 2: own networks on DIV2K's validation set, the others on the challenge's hidden test set."""
+    """Rows of one line of DSRN's Table 2: DSRN on DIV2K's validation set, others on the challenge's hidden test set."""
     label = re.sub(r"\s*\(\d\)", "", parts[-4])
     method, experiment = CHALLENGE.get(label, (label.lower().split()[0], label.lower().split()[0]))
     for scale, value in zip("234", parts[-3:], strict=True):
-        known = {"scale": scale, "metric": "psnr", "value": value, "protocol": "div2k_rgb"}
-        known |= {"dataset": "DIV2K_valid" if label in CHALLENGE else "DIV2K_test"}
-        known |= {"kind": "measured" if label in CHALLENGE else "quoted", "experiment": experiment.format(scale)}
-        yield row_of(f"dsrn.t2.x{scale}.{method}", "Table 2", line, **known)
+        columns = {"scale": scale, "metric": "psnr", "value": value, "protocol": "div2k_rgb"}
+        columns |= {"dataset": "DIV2K_valid" if label in CHALLENGE else "DIV2K_test"}
+        columns |= {"kind": "measured" if label in CHALLENGE else "quoted", "experiment": experiment.format(scale)}
+        yield row_of(f"dsrn.t2.x{scale}.{method}", "Table 2", line, **columns)
 
 
 def sections(lines: list[str]) -> list[str]:
-    """Where each line stands: in the caption of a table or figure, or in a section."""
-    here, places = "Title", []
-    marked = any(line.startswith("# ") for line in lines)  # headings are; else they are numbered lines in capitals or short
+    """The place of each line: a table or figure for its caption, else a section."""
+    section, places = "Title", []
+    marked = any(line.startswith("# ") for line in lines)  # whether headings have marks; else they are short numbered lines
     for line in lines:
         caption = re.match(r"(Fig|Table)\D* (\d+)[.:]", line)
         heading = re.match(r"#+ \**(\d(?:\.\d)?)\b" if marked else r"(\d(?:\.\d)?)\. [A-Z].{,50}$", line)
         if heading:
-            here = f"Section {heading[1]}"
+            section = f"Section {heading[1]}"
         elif re.sub(r"\W", "", line).lower() == "abstract":
-            here = "Abstract"
+            section = "Abstract"
         elif re.sub(r"\W", "", line).lower().endswith("references"):
-            here = "References"
-        places.append(f"{caption[1].replace('Fig', 'Figure')} {caption[2]}" if caption else here)
+            section = "References"
+        places.append(f"{caption[1].replace('Fig', 'Figure')} {caption[2]}" if caption else section)
     return places
 
 
 def prose(lines: list[str], paper: str) -> Iterator[Row]:
-    """The numbers of sentences and captions, and the claims of order; one of a figure or table is put there."""
+    """Rows of the numbers in sentences and captions, and of the claims of order."""
     places = sections(lines)
     table = pd.read_csv(FOLDER / "prose" / f"{paper}.csv", dtype=str, keep_default_na=False)
     for row in table.to_dict("records"):
         words = re.compile(re.escape(row.pop("words")).replace("<>", r"(\S.*?)"))
-        found = [(number, match) for number, line in enumerate(lines, 1) for match in words.finditer(line)]
-        if len(found) != 1:
-            raise ValueError(f"{row['id']}: its words occur {len(found)} times in {paper}.txt")
-        number, match = found[0]
-        home = re.match(r"(t|f)(\d+)$", row["id"].split(".")[1])
-        where = f"{'Table' if home[1] == 't' else 'Figure'} {home[2]}" if home else places[number - 1]
-        known = {key: row[key] for key in row if key != "id"}
-        yield row_of(row["id"], where, number, value=match[len(match.groups())], **known)  # of an order, the words
+        matches = [(number, match) for number, line in enumerate(lines, 1) for match in words.finditer(line)]
+        if len(matches) != 1:
+            raise ValueError(f"{row['id']}: its words occur {len(matches)} times in {paper}.txt")
+        number, match = matches[0]
+        item = re.match(r"(t|f)(\d+)$", row["id"].split(".")[1])
+        where = f"{'Table' if item[1] == 't' else 'Figure'} {item[2]}" if item else places[number - 1]
+        value = match[len(match.groups())]  # the number, or all words of a claim of order
+        yield row_of(row.pop("id"), where, number, value=value, **row)
 
 
-def images(paper: str, there: set[str]) -> Iterator[Row]:
-    """What only an image shows: of each figure, and of a table without any number."""
+def images(paper: str, places: set[str]) -> Iterator[Row]:
+    """Rows for the contents of images: of each figure, and of a table that is not among the `places` with numbers."""
     for item in items(paper):
-        if item.name.startswith("Figure") or item.name not in there:
+        if item.name.startswith("Figure") or item.name not in places:
             kind, _, number = item.name.lower().partition(" ")
             identifier = f"{paper}.{kind[0]}{number}"
             yield row_of(identifier, item.name, int(item.source.split(":")[1]), kind="image-only", note=item.title)
 
 
 def transcribe(paper: str, texts: Path) -> pd.DataFrame:
-    """All that one paper claims: `<paper>.csv`, as text."""
+    """All claims of one paper: the columns of `<paper>.csv`, as text; `texts` is the folder of `<paper>.txt`."""
     lines = (texts / f"{paper}.txt").read_text().splitlines()
     rows = list(dsrn_table(lines) if paper == "dsrn" else tables(lines, paper))
     rows += small_tables(lines, paper)

@@ -6,7 +6,7 @@ of order, but never a printed number.
 
 The stand-in has 491 images in place of DIV2K's 800, and smaller: 91 of Yang et al. and 200 + 200 of Berkeley's, none from a
 test set of the papers; ten of the last are kept out, to validate. It compares the networks of one table with each other; its
-numbers stand beside a published one only with this said.
+numbers stand beside a published one only with a note of this.
 """
 
 import re
@@ -21,13 +21,13 @@ FULL_WIDTHS = {
     "dsrn": 128,
     "dsrn_single_state": 128,
     "drcn": 256,
-}  # filters, where an argument says no other
+}  # filters of networks whose argument `width` may be absent
 
 ADAM_LR = {"rlcsc": 4e-3}  # the better of 2e-3 and 4e-3 there; elsewhere it was not searched
 
 
 def _arguments(experiment: Experiment, width: int) -> dict[str, int | bool] | None:
-    """Those of the same network with about `width` filters; `None` if its width is fixed."""
+    """The arguments of the same network with about `width` filters; `None` if its width is fixed."""
     model, arguments = experiment.model, experiment.arguments
     if model == "rlcsc":  # m stays in proportion to n = 128
         return arguments | {"n": width, "m": width * arguments.get("m", 256) // 128}
@@ -48,8 +48,8 @@ def narrow(experiment: Experiment, width: int) -> Experiment | None:
         recipe = replace(recipe, batch=8, patch=24 * scale, stride=8 * scale)
     recipes = (recipe, replace(recipe, name="adam", optimiser="adam", lr=ADAM_LR.get(experiment.paper, 2e-3), adam_lr=0.0))
     if experiment.paper == "baselines":  # on DRRN's terms
-        alike = {key: getattr(drrn.FAST_NARROW, key) for key in ("iterations", "batch", "patch", "stride")}
-        recipes = tuple(replace(recipe, **alike) for recipe in recipes)
+        settings = {key: getattr(drrn.FAST_NARROW, key) for key in ("iterations", "batch", "patch", "stride")}
+        recipes = tuple(replace(recipe, **settings) for recipe in recipes)
     if experiment.paper == "drrn":
         recipes = (drrn.FAST_NARROW, drrn.ADAM, drrn.DARK, drrn.PATCH_31, drrn.FIRST)
     protocols = ("lapsrn", "drrn") if experiment.protocols == ("div2k_rgb",) else experiment.protocols
@@ -67,14 +67,14 @@ def narrow(experiment: Experiment, width: int) -> Experiment | None:
 
 
 def parse(name: str, experiments: dict[str, Experiment]) -> Experiment | None:
-    """The narrow experiment that a name like `dsrn_t3_x2_w16` spells, if it is one."""
-    if spelt := drrn.parse(name):  # any B and U
-        return spelt
+    """The narrow experiment with a name like `dsrn_t3_x2_w16`; `None` for other names."""
+    if experiment := drrn.parse(name):  # any B and U
+        return experiment
     match = re.fullmatch(r"(\w+)_w([1-9]\d*)", name)
     if not match:
         return None
-    whole = experiments.get(match[1]) or experiments.get(f"{match[1]}_w128")
-    return narrow(whole, int(match[2])) if whole else None
+    full_size = experiments.get(match[1]) or experiments.get(f"{match[1]}_w128")
+    return narrow(full_size, int(match[2])) if full_size else None
 
 
 STANDIN_DATA = "T91+BSDS200+BSDS500_test"
@@ -82,5 +82,5 @@ STANDIN_SUFFIX = "_standin"
 
 
 def standin(experiment: Experiment) -> Experiment:
-    """The same network and recipes on the stand-in's images."""
+    """The experiment with the same network and recipes on the stand-in's images."""
     return replace(experiment, name=experiment.name + STANDIN_SUFFIX, data=STANDIN_DATA)

@@ -1,4 +1,4 @@
-"""Records that come back from another machine, taken in: checked, never overwriting what is worth more."""
+"""Merging records from another machine: each is checked, and never overwrites one with more training."""
 
 import shutil
 from pathlib import Path
@@ -14,24 +14,24 @@ FILES = ("curve.csv", "weights.safetensors", "checkpoint.safetensors")
 
 
 def merge(source: Path, root: Path | None = None) -> list[str]:
-    """Take in every record below a folder.
+    """Merge every record below a folder into the committed ones.
 
     Parameters
     ----------
     source : path
         Holds records at any depth, each a folder with `record.json`.
     root : path, optional
-        Where they go (default: the committed ones).
+        Folder of the records to merge into (default: the committed ones).
 
     Returns
     -------
     list of str
-        What was done, a sentence a record.
+        The outcome for each record, a sentence each.
 
     Raises
     ------
     InputError
-        If there is no record, one is damaged, or two finished ones disagree; what was taken in before stays.
+        If there is no record, one is damaged, or two finished ones disagree; records merged before the error stay.
     """
     folders = sorted(path.parent for path in Path(source).rglob("record.json"))
     if not folders:
@@ -51,15 +51,15 @@ def _take(record: Record, root: Path | None) -> str:
     target = record_folder(experiment, info["seed"], info["recipe"]["name"], info["budget"], root, **line)
     if target.resolve() == record.folder.resolve():
         return f"{target}: already here"
-    if (target / "record.json").exists() and "diverged" not in (have := Record(target).info):
-        if have["weights_sha256"] == info["weights_sha256"]:
+    if (target / "record.json").exists() and "diverged" not in (existing := Record(target).info):
+        if existing["weights_sha256"] == info["weights_sha256"]:
             return _add_scores(record, Record(target))
-        if have["finished"] and info["finished"]:
+        if existing["finished"] and info["finished"]:
             raise InputError(f"{target} holds another finished run than {record.folder}: move one of them away.")
-        if have["finished"] or have["iterations_done"] >= info["iterations_done"]:
-            return f"{target}: kept, it is as far ({have['iterations_done']} iterations) or farther"
-    kept = [path.name for path in record.folder.glob("weights_*.safetensors")]  # of epochs, while a run goes on
-    for name in (*FILES, *kept):
+        if existing["finished"] or existing["iterations_done"] >= info["iterations_done"]:
+            return f"{target}: kept, it is as far ({existing['iterations_done']} iterations) or farther"
+    snapshots = [path.name for path in record.folder.glob("weights_*.safetensors")]  # of epochs, while a run goes on
+    for name in (*FILES, *snapshots):
         if (record.folder / name).exists():
             write_atomically(target / name, (record.folder / name).read_bytes())
     if (record.folder / "scores.csv").exists():
@@ -76,12 +76,12 @@ def _check(record: Record) -> None:
     elif record.info["finished"] and not (record.folder / "scores.csv").exists():
         raise InputError(f"{record.folder} has neither weights nor scores: bring weights.safetensors back, too.")
     if not record.info["finished"]:
-        load_tensors(checkpoint)  # without which nobody can go on
+        load_tensors(checkpoint)  # the run cannot go on without it
 
 
 def _add_scores(record: Record, target: Record) -> str:
-    new = join_scores(target.scores, record.scores)
-    added = int(new[list(METRICS)].count().sum() - target.scores[list(METRICS)].count().sum())
+    joined = join_scores(target.scores, record.scores)
+    added = int(joined[list(METRICS)].count().sum() - target.scores[list(METRICS)].count().sum())
     if added:
-        write_scores(target.folder, new)
+        write_scores(target.folder, joined)
     return f"{target.folder}: the same run, {added} scores added"

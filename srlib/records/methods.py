@@ -1,4 +1,4 @@
-"""The methods of a figure: each found by its experiment, ready to run, with its record and how far it is the paper's."""
+"""The methods of a figure: each loaded by its experiment, with its record and the fraction of training that it has had."""
 
 import os
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from srlib.training.checkpoint import digest, load_weights
 
 @dataclass(frozen=True)
 class TrainedMethod:
-    """A method as a figure names it; `model` is `None` for bicubic, `note` says how far a network is the paper's."""
+    """A method with its label in a figure; `model` is `None` for bicubic, `note` is that of `training`."""
 
     label: str
     model: nn.Module | None
@@ -25,7 +25,7 @@ class TrainedMethod:
 
 
 def find_method(label: str, experiment: str, scale: int, device: str = "cpu") -> TrainedMethod | str:
-    """A method by its experiment, ready to run.
+    """The method of an experiment, loaded.
 
     Parameters
     ----------
@@ -41,8 +41,13 @@ def find_method(label: str, experiment: str, scale: int, device: str = "cpu") ->
 
     Returns
     -------
-    Method or str
-        The method, or why there is none.
+    TrainedMethod or str
+        The method, or the reason why there is none.
+
+    Raises
+    ------
+    InputError
+        If `SRLIB_VDSR_WEIGHTS` names other weights than the released ones, or the record is damaged.
     """
     name = experiment.format(scale=scale)
     record = find_record(name) if name else None
@@ -66,8 +71,8 @@ def find_method(label: str, experiment: str, scale: int, device: str = "cpu") ->
 
 
 def training(record: Record) -> str:
-    """How far a trained network is the paper's: its filters if they are fewer, and its share of the published training."""
-    arguments, done = record.info["arguments"], training_fraction(record)
+    """A trained network's filters, if fewer than the paper's, and its fraction of the published training, in words."""
+    arguments, fraction = record.info["arguments"], training_fraction(record)
     narrow = "published" not in {recipe.name for recipe in get_experiment(record.info["experiment"]).recipes}
     width = next((f"{arguments[k]} filters, " for k in ("width", "n", "C") if narrow and k in arguments), "")
-    return f"{width}{percent(done)} of training" if width or done < 1 else ""
+    return f"{width}{percent(fraction)} of training" if width or fraction < 1 else ""

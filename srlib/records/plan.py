@@ -1,4 +1,4 @@
-"""The campaign: what is to be trained, in the order of what a reader gains by it, and how far it is.
+"""The campaign: its trainings, most valuable first, and the fraction of each that is done.
 
 A group is a table or figure: all its runs have one budget, so that they can be compared. If half of the time comes, halve the
 budget of a whole group rather than leave runs out.
@@ -8,7 +8,7 @@ annealed to its end, and leaves a network with a record; the next one starts fro
 complete after each session, and better after the next.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,8 +87,8 @@ def _ablation(scale: int) -> tuple[str, ...]:
     return (*(f"dsrn_div2k{variant}_x{scale}" for variant in variants), f"dsrn_t7_x{scale}", f"dsrn_last_state_x{scale}")
 
 
-# What decides claims of order: all structures of a claim in their narrow form, at equal budgets, from scratch, with seeds in
-# pairs (one seed is one start and one order of patches). Lengths are such that most runs take 2 to 15 minutes of one core.
+# The trainings that decide claims of order: all structures of a claim in their narrow form, at equal budgets, from scratch,
+# with seeds in pairs (one seed is one start and one order of patches). Most take 2 to 15 minutes of one core.
 ORDERS = (
     Group("drrn narrow grid", "DRRN Figure 6 with 16 filters", _narrow(GRID), 0.15, (0, 1)),
     Group("drrn narrow components", "DRRN Table 4 and Figure 8 with 16 filters", _narrow(COMPONENTS), 0.15, (0, 1)),
@@ -123,18 +123,18 @@ class Run:
     recipe: str = "fast"
 
     def folder(self, root: Path | None = None) -> Path:
-        """Where its record belongs, among those below `root` (default: the committed ones)."""
+        """The folder of the run's record among those below `root` (default: the committed ones)."""
         return record_folder(get_experiment(self.experiment), self.seed, self.recipe, self.group.budget, root)
 
     def diverged(self, root: Path | None = None) -> bool:
-        """Whether it was tried and its loss did not stay finite."""
+        """Whether the run has a record of a loss that did not stay finite."""
         try:
             return "diverged" in Record(self.folder(root)).info
         except InputError:
             return False
 
     def done(self, root: Path | None = None) -> float:
-        """Fraction of its iterations; 1 if it has a finished record."""
+        """Fraction of the run's iterations that are done, 0 to 1."""
         folder = self.folder(root)
         try:
             info = Record(folder).info
@@ -149,7 +149,7 @@ class Run:
 
 
 def runs(gpu: bool = True) -> Iterator[Run]:
-    """All runs in order, DIV2K's stand-ins beside them; without a GPU what a CPU can do comes first."""
+    """All runs, most valuable first, with those on DIV2K's stand-in; without a GPU those for a CPU come first."""
     for group in (*GROUPS, *CPU_GROUPS) if gpu else (*CPU_GROUPS, *GROUPS):
         for seed in group.seeds:
             for name in group.experiments:
@@ -159,41 +159,45 @@ def runs(gpu: bool = True) -> Iterator[Run]:
 
 
 def queue(device: str = "auto", all_runs: bool = False, root: Path | None = None) -> list[dict[str, Any]]:
-    """What to do next, most valuable first.
+    """The runs to train next, most valuable first.
 
     Parameters
     ----------
     device : str
-        For which device: on a CPU what a CPU can do comes first.
+        'cpu', 'cuda' or 'auto': on a CPU the runs for a CPU come first.
     all_runs : bool
-        Whether to list what is done, and what wants data that is not at hand, too.
+        Whether to list finished runs, and runs whose data are not at hand, too.
     root : path, optional
-        Where else to look for runs, beside the committed records.
+        Folder of further records beside the committed ones.
 
     Returns
     -------
     list of dict
-        `group, fills, experiment, paper, recipe, budget, seed, iterations, done` (fraction), `state` ('done', 'started',
-        'next', 'diverged' or what is missing), `arguments` of `train`, `command`.
+        `group, fills` (the group's purpose), `experiment, paper, recipe, budget, seed, iterations, done` (fraction), `state`
+        ('done', 'started', 'next', 'diverged' or the missing data), `arguments` of `train`, `command`.
     """
     device = choose_device(device)
     ready, rows = {}, []
     for item in runs(device == "cuda"):
         experiment = get_experiment(item.experiment)
         recipe, budget = experiment.recipe(item.recipe), item.group.budget
-        done = item.done() if root is None else max(item.done(), item.done(root))
+        fraction = item.done() if root is None else max(item.done(), item.done(root))
         if experiment.data not in ready:
             ready[experiment.data] = is_available(experiment.data)
-        state = "done" if done == 1 else "started" if done else "next"
+        state = "done" if fraction == 1 else "started" if fraction else "next"
         if item.diverged() or item.diverged(root):
             state = "diverged"
-        elif done < 1 and not ready[experiment.data]:
+        elif fraction < 1 and not ready[experiment.data]:
             state = f"{experiment.data} is not at hand"
         if state not in ("started", "next") and not all_runs:
             continue
         arguments = [item.experiment]
-        arguments += ["--budget", f"{budget:g}"] * (budget != 1) + ["--seed", str(item.seed)] * (item.seed > 0)
-        arguments += ["--keep", ",".join(map(str, item.group.keep))] * bool(item.group.keep)
+        if budget != 1:
+            arguments += ["--budget", f"{budget:g}"]
+        if item.seed > 0:
+            arguments += ["--seed", str(item.seed)]
+        if item.group.keep:
+            arguments += ["--keep", ",".join(map(str, item.group.keep))]
         rows.append(
             {"group": item.group.name, "fills": item.group.purpose, "experiment": item.experiment, "paper": experiment.paper}
             | {
@@ -202,7 +206,7 @@ def queue(device: str = "auto", all_runs: bool = False, root: Path | None = None
                 "seed": item.seed,
                 "iterations": max(1, round(budget * recipe.iterations)),
             }
-            | {"done": round(done, 4), "state": state}
+            | {"done": round(fraction, 4), "state": state}
             | {"arguments": arguments, "command": f"python -m srlib train {' '.join(arguments)}"}
         )
     return rows
@@ -213,11 +217,11 @@ RECIPES = {"cpu": "core", "cuda": "fast"}  # of the flagships
 
 @dataclass(frozen=True)
 class Flagship:
-    """One network of a paper's size."""
+    """A network of a paper's size that is trained in cycles."""
 
     experiment: str
     unrolled_from: str = ""  # the network of the same weights, less far unrolled, from whose latest record it starts
-    as_long_as: str = ""  # a baseline sees as many pixels as this network's line has
+    as_long_as: str = ""  # for a baseline: the network whose number of training pixels, ancestors included, it gets
 
 
 # By what a reader gains: networks at low resolution learn fastest; baselines on equal terms come when there is what to compare.
@@ -236,40 +240,45 @@ FLAGSHIPS = (
 
 @dataclass(frozen=True)
 class Cycle:
-    """What is to be trained next: the arguments of `python -m srlib train`, and why."""
+    """One training of a flagship: the arguments of `python -m srlib train`, and the reason for it."""
 
     arguments: tuple[str, ...]
     reason: str
-    begun: bool  # a checkpoint waits
+    begun: bool  # whether it goes on from a checkpoint
 
 
 def cycles(experiment: str, roots: tuple[Path | None, ...]) -> list[Record]:
-    """Finished records of a network's recipes for flagships, those of the longest lines last; each once."""
-    found = {}
+    """Finished records of a network by the flagships' recipes, each once, in the order of the pixels seen."""
+    records = {}
     for record in (record for root in roots for record in find_records(root)):
         info = record.info
-        wanted = info["experiment"] == experiment and info.get("finished") and info["recipe"]["name"] in RECIPES.values()
-        if wanted and (record.folder / "weights.safetensors").exists():
-            found.setdefault(info["weights_sha256"], record)
-    return sorted(found.values(), key=lambda record: pixels_seen(record.info))
+        is_cycle = info["experiment"] == experiment and info.get("finished") and info["recipe"]["name"] in RECIPES.values()
+        if is_cycle and (record.folder / "weights.safetensors").exists():
+            records.setdefault(info["weights_sha256"], record)
+    return sorted(records.values(), key=lambda record: pixels_seen(record.info))
 
 
-def next_cycle(root: Path, minutes: float, device: str = "cpu", taken: set[str] = frozenset()) -> Cycle | None:
-    """The cycle to train in the minutes that are left: one that has begun, else of the network that has had the fewest.
+def next_cycle(root: Path, minutes: float, device: str = "cpu", in_training: Set[str] = frozenset()) -> Cycle | None:
+    """The cycle to train next: one that has begun, else one of the network that has had the fewest.
 
     Parameters
     ----------
     root : path
-        Where cycles are trained; the committed records count, too.
+        Folder in which cycles are trained; the committed records count, too.
     minutes : float
-        For a new cycle.
+        Length of a new cycle.
     device : str
-        'cpu' or 'cuda', for the recipe.
-    taken : set of str
-        Experiments that others train at the moment.
+        'cpu' or 'cuda'; it decides the recipe.
+    in_training : set of str
+        Experiments that other jobs are training, to leave out.
+
+    Returns
+    -------
+    Cycle or None
+        `None` if no flagship can be trained.
     """
     roots = (None, root)
-    free = [f for f in FLAGSHIPS if f.experiment not in taken and is_available(get_experiment(f.experiment).data)]
+    free = [f for f in FLAGSHIPS if f.experiment not in in_training and is_available(get_experiment(f.experiment).data)]
     for flagship in free:
         for begun in _begun(flagship, RECIPES[device], root, roots):
             return begun
@@ -280,32 +289,34 @@ def next_cycle(root: Path, minutes: float, device: str = "cpu", taken: set[str] 
 
 
 def _diverged(experiment: str, roots: tuple[Path | None, ...]) -> int:
-    """How many cycles of a network diverged: they count, so that the others have their turn."""
-    found = {record.folder for root in roots for record in find_records(root) if record.info["experiment"] == experiment}
-    return sum("diverged" in Record(folder).info for folder in found)
+    """Number of cycles of a network that diverged; they count as cycles, so that the other flagships are trained, too."""
+    folders = {record.folder for root in roots for record in find_records(root) if record.info["experiment"] == experiment}
+    return sum("diverged" in Record(folder).info for folder in folders)
 
 
 def _new(flagship: Flagship, roots: tuple[Path | None, ...], minutes: float, recipe: str) -> Cycle | None:
-    name, done = flagship.experiment, cycles(flagship.experiment, roots)
+    """The next cycle of a flagship; `None` if the network that it starts from, or is as long as, has no record yet."""
+    name, finished = flagship.experiment, cycles(flagship.experiment, roots)
     arguments = [name, "--recipe", recipe]
     if flagship.as_long_as:
         example = cycles(flagship.as_long_as, roots)
-        how = get_experiment(name).recipe(recipe)
-        if not example or (done and pixels_seen(done[-1].info) >= 0.99 * pixels_seen(example[-1].info)):
+        settings = get_experiment(name).recipe(recipe)
+        if not example or (finished and pixels_seen(finished[-1].info) >= 0.99 * pixels_seen(example[-1].info)):
             return None  # nothing to be as long as, or it is as long already
-        budget = pixels_seen(example[-1].info) / (how.iterations * how.batch * how.patch**2)
+        budget = pixels_seen(example[-1].info) / (settings.iterations * settings.batch * settings.patch**2)
         return Cycle((*arguments, "--budget", f"{budget:.3g}"), f"as many pixels as {flagship.as_long_as}", False)
-    if not done and flagship.unrolled_from:
-        done = cycles(flagship.unrolled_from, roots)
-        if not done:
+    if not finished and flagship.unrolled_from:
+        finished = cycles(flagship.unrolled_from, roots)
+        if not finished:
             return None
-    start = ("--start-from", str(done[-1].folder)) if done else ()
-    reason = f"cycle {len(done) + 1}" + (f", from {done[-1].info['experiment']}" if done else "") + f", {int(minutes)} minutes"
+    start = ("--start-from", str(finished[-1].folder)) if finished else ()
+    parent = f", from {finished[-1].info['experiment']}" if finished else ""
+    reason = f"cycle {len(finished) + 1}{parent}, {int(minutes)} minutes"
     return Cycle((*arguments, "--fit", str(int(minutes)), *start), reason, False)
 
 
 def _begun(flagship: Flagship, recipe: str, root: Path, roots: tuple[Path | None, ...]) -> Iterator[Cycle]:
-    """Cycles of a network that were stopped; what is no cycle, or damaged, is left alone."""
+    """Interrupted cycles of a network; checkpoints of other trainings, and damaged ones, are left alone."""
     experiment = get_experiment(flagship.experiment)
     for path in sorted(record_folder(experiment, 0, root=root).parent.glob("seed*/checkpoint.safetensors")):
         try:
@@ -316,7 +327,7 @@ def _begun(flagship: Flagship, recipe: str, root: Path, roots: tuple[Path | None
         if info.get("finished") or "diverged" in info:
             continue
         if config["recipe"]["name"] != recipe or not ("fit" in config or flagship.as_long_as):
-            continue  # somebody's own training
+            continue  # a user's own training
         arguments = [experiment.name, "--recipe", config["recipe"]["name"], "--seed", str(config["seed"])]
         arguments += ["--fit", f"{config['fit']:g}"] if "fit" in config else ["--budget", f"{config['budget']:g}"]
         if config.get("ancestors"):
@@ -324,6 +335,6 @@ def _begun(flagship: Flagship, recipe: str, root: Path, roots: tuple[Path | None
             parents = {r.info["weights_sha256"]: r for name in names for r in cycles(name, roots)}
             parent = parents.get(config["ancestors"][-1]["weights_sha256"])
             if parent is None:
-                continue  # on another machine
+                continue  # the parent is on another machine
             arguments += ["--start-from", str(parent.folder)]
         yield Cycle(tuple(arguments), "goes on", True)

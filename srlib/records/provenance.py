@@ -1,4 +1,4 @@
-"""Which code and which libraries made a number."""
+"""The provenance of a number: the commit of the code and the versions of the libraries."""
 
 import os
 import platform
@@ -25,6 +25,6 @@ def commit() -> str:
 
 
 def environment() -> dict[str, str]:
-    """Versions of what the numbers depend on."""
+    """Versions of Python, the platform and the libraries on which the numbers depend."""
     packages = ("torch", "numpy", "scipy", "scikit-image", "pillow")
     return {"python": platform.python_version(), "platform": platform.platform()} | {name: version(name) for name in packages}

@@ -1,7 +1,7 @@
-"""Training in the background of everything: several runs side by side, each on its own cores, at the lowest priority.
+"""Training in the background: several runs side by side, each on its own cores, at the lowest priority.
 
-Each run is a process of its own, `python -m srlib train`, so one that fails or is killed takes nothing with it; what it wrote
-is picked up the next time. Two lists are worked off: `orders`, what decides claims of order, and `flagships`.
+Each run is a process of its own, `python -m srlib train`, so one that fails or is killed harms no other, and its checkpoint
+is resumed the next time. There are two lists: `orders`, the runs that decide claims of order, and `flagships`.
 """
 
 import os
@@ -27,32 +27,32 @@ from srlib.training.devices import choose_device
 from srlib.training.recipe import EVIDENCE
 
 LISTS = ("orders", "flagships")
-SCORED = ("Set5", "Set14")  # what a finished run is scored on at once
-LEAST = 1.0  # minutes: below that no further run is begun
-CYCLE = 20.0  # minutes: a cycle of a network of a paper's size shorter than that is not worth its place in the line
-TRAINED = 0.85  # share of the time left that a cycle is planned for: it is validated and scored, too
+TEST_SETS = ("Set5", "Set14")  # on which a finished run is scored at once
+SHORTEST_RUN = 1.0  # minutes below which no further run is begun
+SHORTEST_CYCLE = 20.0  # minutes below which no cycle of a flagship is begun
+CYCLE_FRACTION = 0.85  # fraction of the time left that a cycle trains: it is validated and scored, too
 
 
 @dataclass
 class _Shared:
-    """What the jobs of one `work` have in common."""
+    """The state that the jobs of one `run_queue` share."""
 
     root: Path
     end: float
     device: str
     group: str | None
     report: Callable[[str], None]
-    picking: threading.Lock = field(default_factory=threading.Lock)
-    taken: set[str] = field(default_factory=set)  # runs begun in this session: each is tried once
-    training: set[str] = field(default_factory=set)  # flagships at work
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    commands: set[str] = field(default_factory=set)  # started in this session: each is tried once
+    in_training: set[str] = field(default_factory=set)  # experiments
     children: list[subprocess.Popen] = field(default_factory=list)
     stopped: bool = False
-    begun: int = 0
-    scored: tuple[str, ...] = ()  # sets that finished runs are scored on
+    runs: int = 0
+    test_sets: tuple[str, ...] = ()  # on which finished runs are scored
 
     @property
     def minutes(self) -> float:
-        """What is left."""
+        """Minutes left."""
         return (self.end - time.monotonic()) / 60
 
 
@@ -67,36 +67,36 @@ def run_queue(
     group: str | None = None,
     report: Callable[[str], None] = print,
 ) -> int:
-    """Train from the top of the lists until the minutes are spent; what is unfinished goes on the next time.
+    """Train runs of the lists, most valuable first, until the minutes are spent; an unfinished run goes on the next time.
 
     Parameters
     ----------
     minutes : float
-        For everything, above 0.
+        Time for everything, above 0.
     root : path
-        Receives records, checkpoints and, in `logs`, what each run says. Finished ones are ready for `merge`.
+        Folder for records, checkpoints and, in `logs`, the output of each run. Finished records are ready for `merge`.
     jobs : int
-        Runs side by side; the lists take turns to be a job's first, and a job whose list is empty helps with the next.
+        Number of runs side by side; their first list alternates, and a job whose list is empty goes on with the next list.
     threads : int
-        Of each run, on cores of its own.
+        Number of threads of each run, on cores of its own.
     lists : sequence of str
         'orders', 'flagships' or both.
     device : str
         'cpu', 'cuda' or 'auto'.
     group : str, optional
-        The name of one group of the queue, to train only that, whatever list it stands in.
+        The name of one group of the queue, to train that alone, from whichever list.
     report : callable
-        Is given a line as each run begins and ends.
+        Called with a line of text when a run begins and when it ends.
 
     Returns
     -------
     int
-        How many runs were worked on.
+        Number of runs that were started.
 
     Raises
     ------
     InputError
-        If an option is of no use.
+        If an option is out of its range or unknown.
     KeyboardInterrupt
         After Ctrl-C, SIGTERM or SIGHUP, when every run has saved its state.
     """
@@ -104,17 +104,17 @@ def run_queue(
     check_output(root / "logs" / "log")
     (root / "logs").mkdir(parents=True, exist_ok=True)
     shared = _Shared(Path(root), time.monotonic() + 60 * minutes, choose_device(device), group, report)
-    shared.scored = tuple(filter(is_available, SCORED))
-    turns = [(*lists[k % len(lists) :], *lists[: k % len(lists)]) for k in range(jobs)]
+    shared.test_sets = tuple(filter(is_available, TEST_SETS))
+    list_orders = [(*lists[k % len(lists) :], *lists[: k % len(lists)]) for k in range(jobs)]
 
-    before = {}
+    previous_handlers = {}
     if threading.current_thread() is threading.main_thread():
-        ends = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-        ends = [number for number in ends if signal.getsignal(number) != signal.SIG_IGN]  # nohup ignores SIGHUP
-        before = {number: signal.signal(number, _interrupt) for number in ends}
+        signals = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+        signals = [number for number in signals if signal.getsignal(number) != signal.SIG_IGN]  # nohup ignores SIGHUP
+        previous_handlers = {number: signal.signal(number, _interrupt) for number in signals}
     try:
         with ThreadPoolExecutor(jobs) as pool:
-            workers = [pool.submit(_job, shared, k, threads, turns[k]) for k in range(jobs)]
+            workers = [pool.submit(_job, shared, k, threads, list_orders[k]) for k in range(jobs)]
             try:
                 wait(workers)
             except KeyboardInterrupt:
@@ -124,11 +124,11 @@ def run_queue(
                 wait(workers)
                 raise KeyboardInterrupt(f"stopped; {root} holds everything, and the same command goes on.") from None
     finally:
-        for number, handler in before.items():
+        for number, handler in previous_handlers.items():
             signal.signal(number, handler)
     for worker in workers:
-        worker.result()  # raises what a job failed of
-    return shared.begun
+        worker.result()  # raises a job's exception
+    return shared.runs
 
 
 def _interrupt(number: int, frame: object) -> None:
@@ -136,60 +136,60 @@ def _interrupt(number: int, frame: object) -> None:
 
 
 def _job(shared: _Shared, number: int, threads: int, lists: Sequence[str]) -> None:
-    """One worker: pick from its list, else from the next ones, train, and again."""
+    """One worker: pick a run from its first list, or else from the next ones, train it, and repeat."""
     while not shared.stopped and shared.minutes > 0:
-        with shared.picking:
-            picked = next(filter(None, (_pick(shared, name) for name in lists)), None)
-            if picked is None or shared.stopped:
+        with shared.lock:
+            job = next(filter(None, (_pick(shared, name) for name in lists)), None)
+            if job is None or shared.stopped:
                 return
-            command, reason = picked
-            shared.taken.add(" ".join(command))
-            shared.training.add(command[1])
-            shared.begun += 1
+            command, reason = job
+            shared.commands.add(" ".join(command))
+            shared.in_training.add(command[1])
+            shared.runs += 1
         shared.report(f"[{number + 1}] {' '.join(command)}: {reason}")
-        began = time.monotonic()
-        status, said = _run(shared, number, threads, command)
-        if status == 0:  # what failed is not tried again in this session
-            shared.training.discard(command[1])
-        shared.report(f"[{number + 1}] {command[1]}: {said} ({(time.monotonic() - began) / 60:.0f} min)")
+        start = time.monotonic()
+        status, last_line = _run(shared, number, threads, command)
+        if status == 0:  # a failed experiment is not tried again in this session
+            shared.in_training.discard(command[1])
+        shared.report(f"[{number + 1}] {command[1]}: {last_line} ({(time.monotonic() - start) / 60:.0f} min)")
 
 
 def _pick(shared: _Shared, name: str) -> tuple[list[str], str] | None:
-    """The command of the next run of a list, and what it is for."""
-    for record in find_records(shared.root) if shared.scored else ():  # stopped while it was scored
-        command = ["score", str(record.folder), "--data", *shared.scored]
-        free = record.info["experiment"] not in shared.training and " ".join(command) not in shared.taken
-        if free and _unscored(record, shared.scored):
+    """The arguments of the next run of a list, and the reason for it; `None` if the list is empty."""
+    for record in find_records(shared.root) if shared.test_sets else ():  # stopped during scoring
+        command = ["score", str(record.folder), "--data", *shared.test_sets]
+        free = record.info["experiment"] not in shared.in_training and " ".join(command) not in shared.commands
+        if free and _unscored(record, shared.test_sets):
             return command, "not scored yet"
     if name == "flagships" and shared.group is None:
-        cycle = next_cycle(shared.root, TRAINED * shared.minutes, shared.device, frozenset(shared.training))
-        if cycle is None or (not cycle.begun and TRAINED * shared.minutes < CYCLE):
+        cycle = next_cycle(shared.root, CYCLE_FRACTION * shared.minutes, shared.device, shared.in_training)
+        if cycle is None or (not cycle.begun and CYCLE_FRACTION * shared.minutes < SHORTEST_CYCLE):
             return None
         return ["train", *cycle.arguments], cycle.reason
     groups = {group.name for group in CPU_GROUPS} if shared.group is None else {shared.group}
     for row in queue(shared.device, root=shared.root):
         command = ["train", *row["arguments"]]
-        ready = row["state"] == "started" or shared.minutes >= LEAST or not shared.begun
-        if row["group"] in groups and ready and " ".join(command) not in shared.taken:
+        ready = row["state"] == "started" or shared.minutes >= SHORTEST_RUN or not shared.runs
+        if row["group"] in groups and ready and " ".join(command) not in shared.commands:
             return command, row["fills"]
     return None
 
 
 def _unscored(record: Record, sets: Sequence[str]) -> bool:
-    """Whether a finished training, no trial of a recipe, has no scores on one of the sets."""
+    """Whether a finished training, trials of recipes apart, lacks its scores on one of the sets."""
     info = record.info
     if not info.get("finished") or info["kind"] != "training" or info["recipe"]["name"] not in EVIDENCE:
         return False
     protocols, scales = get_experiment(info["experiment"]).protocols, info["recipe"]["scales"]
-    return any(record.mean(*where, "psnr", protocol) is None for where in product(sets, scales) for protocol in protocols)
+    return any(record.mean(*cell, "psnr", protocol) is None for cell in product(sets, scales) for protocol in protocols)
 
 
 def _run(shared: _Shared, number: int, threads: int, arguments: list[str]) -> tuple[int, str]:
-    """One process; returns its exit status and the last line it said."""
+    """Run one process; returns its exit status and the last line of its output."""
     command = [sys.executable, "-m", "srlib", *arguments]
     if arguments[0] == "train":
         command += ["--minutes", f"{max(0.0, shared.minutes):.2f}", "--device", shared.device, "--threads", str(threads)]
-        command += ["--out", str(shared.root), "--score", *shared.scored]
+        command += ["--out", str(shared.root), "--score", *shared.test_sets]
     paths = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))  # this checkout, whatever is installed
     environment = os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
     log = shared.root / "logs" / f"job{number + 1}.log"
@@ -207,9 +207,9 @@ def _run(shared: _Shared, number: int, threads: int, arguments: list[str]) -> tu
         shared.children.remove(child)
     with log.open("rb") as file:
         file.seek(start)
-        said = file.read().decode(errors="replace").replace("\r", "\n")
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    if status not in (0, 2):  # neither well nor refused in a sentence
+        output = file.read().decode(errors="replace").replace("\r", "\n")
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    if status not in (0, 2):  # 2: refused, with a message
         return status, f"ended with status {status}; see {log}"
     return status, lines[-1] if lines else "said nothing"
 
@@ -220,9 +220,8 @@ def _lower(pid: int, number: int, threads: int) -> None:
         os.setpriority(os.PRIO_PROCESS, pid, 19)
         if hasattr(os, "sched_setaffinity"):
             cores = sorted(os.sched_getaffinity(0))
-            own = {cores[k % len(cores)] for k in range(number * threads, (number + 1) * threads)}
-            os.sched_setaffinity(pid, own)
-        # Linux weighs whole sessions against each other, and priorities within one alone: so each run is a session of its own.
+            os.sched_setaffinity(pid, {cores[k % len(cores)] for k in range(number * threads, (number + 1) * threads)})
+        # Linux balances sessions against each other, and priorities only within one: so each run is a session of its own.
         Path(f"/proc/{pid}/autogroup").write_text("19")
     except (OSError, AttributeError):
         pass  # it has ended already, or may not

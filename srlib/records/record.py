@@ -1,4 +1,4 @@
-"""Records: our numbers and how they came to be.
+"""Records: our numbers and their provenance.
 
 A record is a folder, `results/<paper>/<experiment>/seed<k>/` for a whole `fast` run, `seed<k>_<recipe>_<budget>/` for another.
 After `--fit` it has `fit<minutes>` in place of the budget, and `_from_<hash>` at the end if it starts from another record:
@@ -33,14 +33,14 @@ from srlib.training.recipe import EVIDENCE, Experiment
 
 
 def results_folder() -> Path:
-    """`SRLIB_RESULTS`, or `results` of this checkout; of the working directory where srlib is installed without one."""
-    here = ROOT if (ROOT / "pyproject.toml").exists() else Path.cwd()
-    return Path(os.environ.get("SRLIB_RESULTS") or here / "results")
+    """The folder of records: `SRLIB_RESULTS`, or `results` of this checkout, or of the working directory without a checkout."""
+    base = ROOT if (ROOT / "pyproject.toml").exists() else Path.cwd()
+    return Path(os.environ.get("SRLIB_RESULTS") or base / "results")
 
 
 @dataclass(frozen=True)
 class Record:
-    """One record on disk; its parts are read, and checked, when they are asked for."""
+    """One record on disk; its files are read, and checked, at first use."""
 
     folder: Path
 
@@ -65,12 +65,12 @@ class Record:
 
     @cached_property
     def curve(self) -> pd.DataFrame:
-        """The training curve: iteration, lr, loss, psnr on the validation pool."""
+        """The training curve: iteration, lr, loss, and PSNR (dB) on the validation images."""
         return pd.read_csv(self.folder / "curve.csv")
 
     @cached_property
     def by_image(self) -> dict[tuple[str, int, str, str], pd.Series]:
-        """Scores by image, and all by (dataset, scale, protocol, metric), where every image has a finite one."""
+        """Series of scores, indexed by image, by (dataset, scale, protocol, metric), where every image has a finite score."""
         try:
             sets = self.scores.set_index("image").sort_index().groupby(["dataset", "scale", "protocol"])
             tables = {(*key, metric): part[metric].astype(float) for key, part in sets for metric in METRICS}
@@ -80,39 +80,39 @@ class Record:
 
     @cached_property
     def means(self) -> dict[tuple[str, int, str, str], float]:
-        """Mean over a dataset's images by (dataset, scale, protocol, metric), where every image has the score."""
+        """Mean score over a dataset's images by (dataset, scale, protocol, metric), where every image has a finite score."""
         return {cell: float(values.mean()) for cell, values in self.by_image.items()}
 
     def mean(self, dataset: str, scale: int, metric: str, protocol: str) -> float | None:
-        """Mean over a dataset's images; `None` if it was not scored so."""
+        """Mean score over a dataset's images, in the metric's unit; `None` without a score of every image."""
         return self.means.get((dataset, scale, protocol, metric))
 
     def check(self) -> None:
-        """An `InputError` if the weights are not those of the record."""
+        """Raise an `InputError` if the weights are not those of the record."""
         path = self.folder / "weights.safetensors"
         _, metadata = load_tensors(path)
         if metadata["sha256"] != self.info.get("weights_sha256"):
             raise InputError(f"{path} is not the file its record describes: restore it from version control.")
 
     def model(self) -> nn.Module:
-        """The trained network; an `InputError` if the weights are not those of the record."""
+        """The trained network; raises an `InputError` if the weights are not those of the record."""
         self.check()
         model = make_model(self.info["model"], self.info["arguments"])
         return load_weights(model, self.folder / "weights.safetensors", self.info["experiment"])
 
 
 def find_records(root: Path | None = None) -> list[Record]:
-    """All whole records below `root` (default: the committed ones), in the order of the papers."""
+    """All undamaged records below `root` (default: the committed ones), in the order of the papers."""
     return [record for record in _records(root) if not _fault(record.folder, _stamp(record.folder))]
 
 
 def trainings() -> list[Record]:
-    """The committed records of trainings, each training once: what was kept on its way is left out."""
+    """The committed records of trainings, without snapshots that were kept on the way."""
     return [r for r in find_records() if r.info["kind"] == "training" and "snapshot_of" not in r.info]
 
 
 def damaged_records(root: Path | None = None) -> dict[str, str]:
-    """What `find_records` leaves out: folder to what is wrong with it."""
+    """The records that `find_records` leaves out: from folder to error message."""
     return {str(r.folder): fault for r in _records(root) if (fault := _fault(r.folder, _stamp(r.folder)))}
 
 
@@ -124,7 +124,7 @@ def _records(root: Path | None) -> list[Record]:
 
 
 def _stamp(folder: Path) -> tuple[tuple[str, int, int], ...]:
-    """Changes whenever a file of a record does."""
+    """Name, modification time (ns) and size (bytes) of each file of a record."""
     names = sorted(path for path in folder.iterdir() if not path.name.startswith("."))  # a file being written may vanish
     files = [(path.name, path.stat()) for path in names]
     return tuple((name, stat.st_mtime_ns, stat.st_size) for name, stat in files)
@@ -132,7 +132,7 @@ def _stamp(folder: Path) -> tuple[tuple[str, int, int], ...]:
 
 @lru_cache(4096)
 def _fault(folder: Path, stamp: tuple) -> str:
-    """What is wrong with a record as it was at `stamp`; empty if nothing is."""
+    """The error message of a damaged record, empty for a good one; `stamp` makes changed files a new entry of the cache."""
     record = Record(folder)
     try:
         _ = record.means, get_experiment(record.info["experiment"]) if record.info["kind"] == "training" else None
@@ -144,14 +144,14 @@ def _fault(folder: Path, stamp: tuple) -> str:
 
 
 def find_record(experiment: str, root: Path | None = None) -> Record | None:
-    """The record of an experiment, of those that did not diverge: trial recipes last, then the longest, then the first seed."""
+    """The best undiverged record of an experiment: no trial recipe if possible, then the longest, then the first seed."""
     records = [r for r in find_records(root) if r.folder.parts[-2] == experiment and "diverged" not in r.info]
     trial = {r.folder: r.info.get("recipe", {}).get("name", "") not in EVIDENCE for r in records}
     return min(records, key=lambda r: (trial[r.folder], -training_fraction(r), r.info.get("seed", 0)), default=None)
 
 
 def training_fraction(record: Record) -> float:
-    """Pixels of all training patches seen, ancestors' included, as a fraction of the published run's; 1 without training."""
+    """Pixels of all training patches seen, ancestors' included, over the published run's; 1 where nothing is trained."""
     if record.info["kind"] != "training":
         return 1.0
     run = published_run(record.info["experiment"])
@@ -166,9 +166,13 @@ def load_model(name: str, scale: int, weights: Path | None = None) -> nn.Module:
     name : str
         An experiment, or a model of `srlib.models.MODELS`.
     scale : int
-        At which it is to be used.
+        The factor of enlargement that it is used for: 2, 3 or 4.
     weights : path, optional
-        A file of them; those of the experiment's record if omitted.
+        A file of weights; those of the experiment's record if omitted.
+
+    Returns
+    -------
+    torch.nn.Module
 
     Raises
     ------
@@ -177,14 +181,13 @@ def load_model(name: str, scale: int, weights: Path | None = None) -> nn.Module:
     """
     experiment = get_experiment(name) if name not in MODELS or name in EXPERIMENTS else None
     model = experiment.make() if experiment else MODELS[name]()
-    known = model.scale or None
-    scales = (known,) if known else experiment.recipes[0].scales if experiment else SCALES
+    scales = (model.scale,) if model.scale else experiment.recipes[0].scales if experiment else SCALES
     if scale not in scales:
         raise InputError(f"{name} is trained for scale {', '.join(map(str, scales))}, not {scale}: choose one it knows.")
     if weights is not None:
         return load_weights(model, weights, name)
     record = find_record(name)
-    if record is None and (faults := [why for folder, why in damaged_records().items() if Path(folder).parts[-2] == name]):
+    if record is None and (faults := [fault for folder, fault in damaged_records().items() if Path(folder).parts[-2] == name]):
         raise InputError(faults[0])
     if record is None or not (record.folder / "weights.safetensors").exists():
         raise InputError(f"There is no record of {name} with weights in results/: train it, or give --weights FILE.")
@@ -202,7 +205,7 @@ def record_folder(
     fit: float | None = None,
     ancestors: Sequence[dict[str, Any]] = (),
 ) -> Path:
-    """Where a record belongs: runs of different lengths and lines stand side by side."""
+    """The folder of a record; its name tells seed, recipe, length and the record from which the run started."""
     length = f"{budget:g}" if fit is None else f"fit{fit:g}"
     name = f"seed{seed}" if (recipe, length) == ("fast", "1") else f"seed{seed}_{recipe}_{length}"
     if ancestors:
@@ -211,7 +214,7 @@ def record_folder(
 
 
 def write_record(folder: Path, info: dict[str, Any], scores: pd.DataFrame | None = None) -> Record:
-    """Write a record atomically, with where, when and with what it was made."""
+    """Write a record atomically, with commit, date (UTC) and versions of the libraries."""
     info = info | {"commit": commit(), "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), "environment": environment()}
     if scores is not None:
         write_scores(folder, scores)
@@ -220,9 +223,9 @@ def write_record(folder: Path, info: dict[str, Any], scores: pd.DataFrame | None
 
 
 def join_scores(scores: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:
-    """Two tables of scores in one, a row for an image; where both have a number, the first's."""
-    both = [table for table in (scores, others) if not table.empty]
-    return pd.concat(both or [scores]).groupby(COLUMNS[:4], sort=False, as_index=False)[list(METRICS)].first()
+    """Two tables of scores joined, a row for an image; where both have a number, that of the first."""
+    tables = [table for table in (scores, others) if not table.empty]
+    return pd.concat(tables or [scores]).groupby(COLUMNS[:4], sort=False, as_index=False)[list(METRICS)].first()
 
 
 def write_scores(folder: Path, scores: pd.DataFrame) -> None:
@@ -231,6 +234,6 @@ def write_scores(folder: Path, scores: pd.DataFrame) -> None:
 
 
 def pixels_seen(info: dict[str, Any]) -> int:
-    """Pixels of all patches that a record's network was trained on, those of its ancestors included."""
-    own = info["iterations_done"] * info["recipe"]["batch"] * info["recipe"]["patch"] ** 2
-    return own + sum(ancestor["pixels"] for ancestor in info.get("ancestors", []))
+    """Number of pixels of all patches that a record's network was trained on, those of its ancestors included."""
+    pixels = info["iterations_done"] * info["recipe"]["batch"] * info["recipe"]["patch"] ** 2
+    return pixels + sum(ancestor["pixels"] for ancestor in info.get("ancestors", []))

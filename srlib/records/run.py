@@ -1,4 +1,4 @@
-"""Run an experiment and keep what comes of it: train, write the record, score it."""
+"""Run an experiment: train it, write its record, score it."""
 
 import argparse
 import json
@@ -44,19 +44,21 @@ def run_experiment(
     experiment, seed, recipe, budget, fit, options
         As for `srlib.training.loop.train`.
     root : path, optional
-        Receives the record (default: the committed ones).
+        Folder of records (default: the committed ones).
     start_from : path, optional
         A finished record whose averaged weights this run begins from, with a schedule of its own.
 
     Returns
     -------
     Record
-        Of what was kept at epochs there are records, too, under names like `rlcsc_k25_epoch5`.
+        Snapshots that were kept on the way have records, too, under names like `rlcsc_k25_epoch5`.
 
     Raises
     ------
     InputError
-        As `srlib.training.train`, or if nothing can start from that record. A run that diverges leaves a record that says so.
+        As `srlib.training.train`; if the run cannot start from that record; or if the folder holds another finished run.
+    DivergedError
+        If the loss does not stay finite; the record then has the key `diverged`.
     """
     line: list[dict[str, Any]] = []
     if start_from is not None:
@@ -65,17 +67,17 @@ def run_experiment(
         parent.check()
         data = without_validation(open_images(options.get("data") or experiment.data))
         if parent.info["data_sha256"] != data.digest():
-            trained = parent.info["data"]
-            raise InputError(f"{start_from} was trained on {trained}, not on {data.name}: start from a record of that.")
+            parent_data = parent.info["data"]
+            raise InputError(f"{start_from} was trained on {parent_data}, not on {data.name}: start from a record of that.")
         options |= {"ancestors": line, "weights": parent.folder / "weights.safetensors"}
     folder = record_folder(experiment, seed, recipe, budget, root, fit, line)
     _check_kept(experiment, recipe, options.get("keep", ()))
     if (folder / "record.json").exists() and (record := Record(folder)).info["finished"]:
         data = without_validation(open_images(options.get("data") or experiment.data))
-        asked = {"data_sha256": data.digest(), "precision": options.get("precision", "auto")}
-        was = {key: record.info[key] for key in asked if asked[key] not in ("auto", record.info[key])}
-        if was:
-            raise InputError(f"{folder} holds another finished run ({was}): move it away or give another folder.")
+        requested = {"data_sha256": data.digest(), "precision": options.get("precision", "auto")}
+        differing = {key: record.info[key] for key, value in requested.items() if value not in ("auto", record.info[key])}
+        if differing:
+            raise InputError(f"{folder} holds another finished run ({differing}): move it away or give another folder.")
         if options.get("keep") and "kept" not in record.info:
             raise InputError(f"{folder} is finished, and nothing was kept on its way: move it away or give another folder.")
         _write_snapshots(record)  # a run may have been killed between its record and theirs
@@ -93,7 +95,7 @@ def run_experiment(
 
 
 def _check_kept(experiment: Experiment, recipe: str, keep: Sequence[int]) -> None:
-    """Refuse what would be taken for an experiment of its own, such as `drn_x3_epoch100`, whose schedule is another."""
+    """Refuse snapshots whose name is an experiment with a schedule of its own, such as `drn_x3_epoch100`."""
     unit = "epoch" if experiment.recipe(recipe).epochs else "iteration"
     for number in keep:
         name = snapshot_name(re.sub(r"_w\d+$", "", experiment.name), f"{unit}{number}")
@@ -102,26 +104,26 @@ def _check_kept(experiment: Experiment, recipe: str, keep: Sequence[int]) -> Non
 
 
 def snapshots(record: Record) -> dict[str, Record]:
-    """The records of what a training kept on its way, by label: 'epoch5', or 'iteration500'."""
+    """The records of a training's snapshots by label: 'epoch5', or 'iteration500'."""
     root, name = record.folder.parents[1], record.info["experiment"]
     return {label: Record(root / snapshot_name(name, label) / record.folder.name) for label in record.info.get("kept", {})}
 
 
 def _write_snapshots(record: Record) -> None:
-    """A record of its own for each epoch or iteration whose weights were kept."""
+    """Write a record for each epoch or iteration whose weights were kept."""
     for label, snapshot in snapshots(record).items():
         folder, iteration = snapshot.folder, record.info["kept"][label]
-        kept = record.folder / f"weights_{label}.safetensors"
-        if not kept.exists():  # it has become a record already
+        weights = record.folder / f"weights_{label}.safetensors"
+        if not weights.exists():  # its record is written already
             continue
-        sha256 = load_tensors(kept)[1]["sha256"]
+        sha256 = load_tensors(weights)[1]["sha256"]
         curve = record.curve[record.curve["iteration"] <= iteration]
         write_atomically(folder / "curve.csv", curve.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
-        write_atomically(folder / "weights.safetensors", kept.read_bytes())
+        write_atomically(folder / "weights.safetensors", weights.read_bytes())
         info = {key: value for key, value in record.info.items() if key not in ("kept", "sessions")}
         info |= {"experiment": folder.parent.name, "iterations_done": iteration, "weights_sha256": sha256}
         write_atomically(folder / "record.json", json.dumps(info | {"snapshot_of": record.info["experiment"]}, indent=1) + "\n")
-        kept.unlink()
+        weights.unlink()
 
 
 def add_scores(
@@ -132,7 +134,7 @@ def add_scores(
     metrics: Sequence[str] = METRICS,
     **options: Any,
 ) -> Record:
-    """Score a trained record on a dataset, where it has no scores yet."""
+    """Score a trained record on a dataset where it has no scores yet; returns the record with all scores."""
     record = Record(record.folder)  # its scores as they are now: the caller's may have been read before others were added
     method, scores = as_method(record.model()), record.scores
     for scale in scales:
@@ -145,14 +147,14 @@ def add_scores(
 
 @dataclass(frozen=True)
 class Rerun:
-    """Fresh runs and the set that they were scored on."""
+    """The records of fresh runs, and the set on which they were scored."""
 
     records: tuple[Record, ...]
     test_set: str
-    stand_in: bool  # trained or scored on other data than the experiments': such numbers stand apart
+    stand_in: bool  # whether training or test data are other than the experiments', so that the numbers stand apart
 
     def table(self, protocol: str = "") -> pd.DataFrame:
-        """One row a run and scale, with PSNR (dB) and SSIM under its first protocol or the one given."""
+        """Table of a row for each run and scale, with PSNR (dB) and SSIM under `protocol`, or the experiment's first."""
         rows = []
         for record in self.records:
             experiment = get_experiment(record.info["experiment"])
@@ -188,13 +190,17 @@ def rerun(
     names : iterable of str
         Experiments, narrow ones such as `rlcsc_k15_w16` included.
     notebook : str
-        Its name: records go below `results/runs/<notebook>/`, never among the committed ones.
+        Name of the notebook: records go below `results/runs/<notebook>/`, never among the committed ones.
     seed, budget, device
         As for `srlib.training.loop.train`; the recipe is `fast`.
     data : str
         Training set or folder in place of the experiment's own.
     runs : str
         Another folder for the records.
+
+    Returns
+    -------
+    Rerun
     """
     experiments = [get_experiment(name) for name in names]
     test_set = first_available("Set5")
@@ -206,8 +212,8 @@ def rerun(
         record = run_experiment(experiment, root, seed, budget=budget, data=training_set, device=device)
         record = add_scores(record, open_images(test_set), _scales(record), experiment.protocols, progress=False)
         records.append(record)
-        done = record.info
-        print(f"{experiment.name}: {done['iterations_done']} iterations on {done['data']} in {done['seconds']:.0f} s")
+        info = record.info
+        print(f"{experiment.name}: {info['iterations_done']} iterations on {info['data']} in {info['seconds']:.0f} s")
     if stand_in:
         print(f"Scored on {test_set}. Training or test data are not the experiments': these numbers stand apart.")
     return Rerun(tuple(records), test_set, stand_in)
@@ -220,19 +226,19 @@ VDSR_PROTOCOLS = {"vdsr": ("psnr", "ssim")}
 
 
 def score_bicubic(sets: Iterable[str], progress: bool = True) -> pd.DataFrame:
-    """Bicubic at all scales in the three protocols behind the published rows; the columns of `scores.csv`."""
+    """Scores of bicubic interpolation at all scales, in the three protocols of the published rows; columns of `scores.csv`."""
     return _score(sets, BICUBIC_PROTOCOLS, None, progress)
 
 
 def score_vdsr(
     weights: str | Path, sets: Iterable[str], protocols: dict[str, tuple[str, ...]] = VDSR_PROTOCOLS, progress: bool = True
 ) -> pd.DataFrame:
-    """The released VDSR network at all scales, in the protocol of its own paper unless others are given."""
+    """Scores of the released VDSR at all scales, by default in the protocol of its own paper; columns of `scores.csv`."""
     return _score(sets, protocols, as_method(load_weights(VDSR(), weights)), progress)
 
 
 def score_black(sets: Iterable[str]) -> pd.DataFrame:
-    """An all-black image at all scales: what a dead network without residual learning scores (RL-CSC, Table 3)."""
+    """Scores of a black image at all scales: those of a dead network without residual learning (RL-CSC, Table 3)."""
     return _score(sets, {"drrn": ("psnr", "ssim")}, lambda lr, ilr, scale: np.zeros_like(ilr), progress=False)
 
 
@@ -266,7 +272,7 @@ if __name__ == "__main__":
         scores = score_vdsr(
             options.vdsr_weights, [n for n in sets if n in ("Set5", "Set14")], VDSR_PROTOCOLS | {"drrn": METRICS}
         )
-        for name in sets:  # the large ones take an hour on a CPU: what is done is kept
+        for name in sets:  # the large ones take an hour on a CPU, so each is written at once
             if name not in set(scores.dataset):
                 scores = pd.concat([scores, score_vdsr(options.vdsr_weights, [name])], ignore_index=True)
             print(write_baseline("vdsr_official", scores, weights_sha256=weights).folder)

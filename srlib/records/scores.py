@@ -1,4 +1,4 @@
-"""Our runs: the committed records by experiment, and the number that they give for a cell."""
+"""Our runs: the committed records by experiment, and our score for a cell."""
 
 from collections import defaultdict
 from collections.abc import Collection
@@ -13,19 +13,19 @@ from srlib.training.recipe import EVIDENCE
 
 @dataclass(frozen=True)
 class OurScore:
-    """Our number: the mean over the seeds of one experiment at one recipe and length."""
+    """Our score for a cell: one value for each seed of an experiment, at one recipe and length."""
 
     values: tuple[float, ...]  # of each seed
     records: tuple[Record, ...]
 
     @property
     def value(self) -> float:
-        """The mean over seeds."""
+        """Mean over seeds, in the metric's unit."""
         return float(np.mean(self.values))
 
     @property
     def training_fraction(self) -> float:
-        """Share of the published training behind it."""
+        """Pixels of all patches seen, as a fraction of the published training's."""
         return training_fraction(self.records[0])
 
     @property
@@ -35,12 +35,12 @@ class OurScore:
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """In order."""
+        """Seeds of the runs, in the order of `values`."""
         return tuple(record.info.get("seed", 0) for record in self.records)
 
     @property
     def recipe(self) -> str:
-        """Its name; empty where nothing was trained."""
+        """Name of the recipe; empty where nothing is trained."""
         return self.records[0].info.get("recipe", {}).get("name", "")
 
 
@@ -64,31 +64,31 @@ class Runs:
             self._groups[info["experiment"]][key].append(record)
 
     def groups(self, experiment: str) -> dict[tuple, list[Record]]:
-        """Records of one experiment by (recipe, budget, data, its ancestors and their pixels), a list of seeds each."""
+        """Records of one experiment by key: (recipe, budget, data, ancestors with their pixels); one for each seed."""
         return self._groups.get(experiment, {})
 
     def names(self, paper: str = "") -> list[str]:
-        """All experiments that have a record, or those of one paper."""
+        """Names of all experiments that have a record, or of those of one paper."""
         return [n for n, groups in self._groups.items() if paper in ("", next(iter(groups.values()))[0].folder.parts[-3])]
 
     def find(self, experiment: str, dataset: str, scale: int | None, metric: str, protocol: str) -> OurScore | None:
-        """Our number for one cell: that of the longest runs that were scored so; of unfinished ones where none has ended."""
-        found = []
+        """Our score for one cell: that of the longest finished runs, or of unfinished ones where none has finished."""
+        scores = []
         for records in self.groups(experiment).values():
-            scored = [(record.means.get((dataset, scale, protocol, metric)), record) for record in records]
-            scored = [(value, record) for value, record in scored if value is not None and "diverged" not in record.info]
-            scored = [(value, record) for value, record in scored if record.info.get("finished", True)] or scored
-            if scored:
-                found.append(OurScore(*(tuple(column) for column in zip(*scored, strict=True))))
-        return max(found, key=lambda ours: (ours.finished, ours.training_fraction), default=None)
+            cell = (dataset, scale, protocol, metric)
+            candidates = [record for record in records if cell in record.means and "diverged" not in record.info]
+            candidates = [record for record in candidates if record.info.get("finished", True)] or candidates
+            if candidates:
+                scores.append(OurScore(tuple(record.means[cell] for record in candidates), tuple(candidates)))
+        return max(scores, key=lambda ours: (ours.finished, ours.training_fraction), default=None)
 
 
-def percent(share: float) -> str:
-    """A share with two digits: 0.0096 %, 17 %, 130 %."""
-    return f"{100 * share:.2g} %" if share < 0.995 else f"{100 * share:.0f} %"
+def percent(fraction: float) -> str:
+    """A fraction in percent, with two digits: 0.0096 %, 17 %, 130 %."""
+    return f"{100 * fraction:.2g} %" if fraction < 0.995 else f"{100 * fraction:.0f} %"
 
 
 @cache
 def runs() -> Runs:
-    """The records as they are now, read once."""
+    """The committed records, read once in a process."""
     return Runs()

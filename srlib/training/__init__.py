@@ -1,6 +1,6 @@
-"""Training: recipes, patches, one step, the loop, and what a run leaves behind.
+"""Training: recipes, patches, one step, the loop, and the files of a run.
 
-Names are imported when they are asked for: who reads a record loads no trainer.
+Names are imported on first use, so that reading a record loads no trainer.
 """
 
 import lazy_loader

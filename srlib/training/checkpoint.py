@@ -1,6 +1,6 @@
-"""Files that hold weights and training states: safetensors with a digest, written whole or not at all.
+"""Files of weights and of training states: safetensors with a digest, written atomically.
 
-A file names what it belongs to in its metadata and carries the SHA-256 of its tensors, so a torn, damaged or foreign one is
+The metadata of a file hold the name of its experiment and the SHA-256 of its tensors, so a torn, damaged or foreign file is
 refused by name. Pickles are never read.
 """
 
@@ -25,7 +25,13 @@ Tensors = dict[str, torch.Tensor]
 
 
 def save_tensors(path: str | Path, tensors: Tensors, metadata: dict[str, Any]) -> str:
-    """Write tensors and JSON-able metadata atomically; returns the digest of the tensors."""
+    """Write tensors and metadata (as JSON) atomically.
+
+    Returns
+    -------
+    str
+        SHA-256 of the tensors, from `digest`.
+    """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     sha256 = digest(tensors)
     write_atomically(path, serialise(tensors, {"srlib": json.dumps({**metadata, "sha256": sha256})}))
@@ -33,12 +39,19 @@ def save_tensors(path: str | Path, tensors: Tensors, metadata: dict[str, Any]) -
 
 
 def load_tensors(path: str | Path) -> tuple[Tensors, dict[str, Any]]:
-    """Read what `save_tensors` wrote; whole, even while another process replaces it.
+    """Tensors and metadata of a file of `save_tensors`; of one version of it, even while another process replaces it.
+
+    Returns
+    -------
+    dict of torch.Tensor
+        By name.
+    dict
+        The metadata, with the digest as `sha256`.
 
     Raises
     ------
     InputError
-        If the file is missing, torn, not ours, or its tensors do not match its digest.
+        If the file is missing or torn, was not written by `save_tensors`, or its tensors do not match its digest.
     """
     try:
         content = Path(path).read_bytes()  # opened once: `safe_open` opens a file twice, and may get two versions of it
@@ -59,8 +72,15 @@ def load_tensors(path: str | Path) -> tuple[Tensors, dict[str, Any]]:
 
 
 def save_weights(path: str | Path, model: nn.Module, experiment: str) -> str:
-    """Write what a record keeps: convolutions in half precision, everything smaller in single; returns the digest.
+    """Write the weights of a record: convolutions in half precision, all smaller tensors in single.
 
+    Returns
+    -------
+    str
+        SHA-256 of the tensors.
+
+    Notes
+    -----
     Scores are computed from this file, so its rounding (at most 5e-4 of a weight) is in them.
     """
     state = model.state_dict()
@@ -69,7 +89,7 @@ def save_weights(path: str | Path, model: nn.Module, experiment: str) -> str:
 
 
 def digest(tensors: Tensors) -> str:
-    """SHA-256 over names, types, shapes and bytes."""
+    """SHA-256 over the names, dtypes, shapes and bytes of tensors, as a hexadecimal string."""
     sha256 = hashlib.sha256()
     for name in sorted(tensors):
         tensor = tensors[name].detach().cpu().contiguous()
@@ -79,16 +99,21 @@ def digest(tensors: Tensors) -> str:
 
 
 def load_weights(model: nn.Module, path: str | Path, name: str | None = None) -> nn.Module:
-    """Load weights into `model`: our `.safetensors`, or VDSR's release as `.npz` (`weight0..19` OIHW, `bias0..19`).
+    """A model with the weights of a file: our `.safetensors`, or VDSR's release as `.npz` (`weight0..19` OIHW, `bias0..19`).
 
     Parameters
     ----------
     model : torch.nn.Module
-        Of the architecture that the file is for.
+        Of the file's architecture; its weights are overwritten.
     path : path
         The file. Pickles (`.pt`, `.pth`) are never opened.
     name : str, optional
-        The experiment wanted. Recursive networks of any depth have weights of one shape, so a file says whose it is.
+        Name of the experiment. Recursive networks of all depths have weights of one shape, so it is compared with the file's.
+
+    Returns
+    -------
+    torch.nn.Module
+        `model`.
 
     Raises
     ------
@@ -104,14 +129,16 @@ def load_weights(model: nn.Module, path: str | Path, name: str | None = None) ->
         owner = metadata.get("experiment")
     else:
         raise InputError(f"{path} is of no known kind: give a .safetensors file, or VDSR weights as .npz.")
-    wanted = {name: tuple(t.shape) for name, t in model.state_dict().items()}
-    given = {name: tuple(t.shape) for name, t in tensors.items()}
-    if wanted != given:
-        differing = sorted(tensor for tensor in wanted | given if wanted.get(tensor) != given.get(tensor))
+    model_shapes = {name: tuple(t.shape) for name, t in model.state_dict().items()}
+    file_shapes = {name: tuple(t.shape) for name, t in tensors.items()}
+    if model_shapes != file_shapes:
+        names = model_shapes | file_shapes
+        differing = sorted(tensor for tensor in names if model_shapes.get(tensor) != file_shapes.get(tensor))
         first = differing[0]
         raise InputError(
             f"{path} does not fit {name or type(model).__name__}{f' (it holds {owner})' if owner else ''}: {len(differing)} "
-            f"tensors differ, the first is {first} (file: {given.get(first, 'absent')}, model: {wanted.get(first, 'absent')})."
+            f"tensors differ, the first is {first} (file: {file_shapes.get(first, 'absent')}, "
+            f"model: {model_shapes.get(first, 'absent')})."
         )
     if None not in (name, owner) and name != owner:
         raise InputError(f"{path} holds {owner}, not {name}: give the file of {name}, or ask for {owner}.")

@@ -1,4 +1,4 @@
-"""What computes: the device, its name, its precision and its memory."""
+"""The device of a computation: its choice, name, precision and memory."""
 
 import platform
 import resource
@@ -13,7 +13,7 @@ PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
 def choose_device(device: str) -> str:
-    """Resolve 'auto'; an `InputError` if a GPU is asked for where there is none."""
+    """'cpu' or 'cuda': the argument, or for 'auto' the GPU if there is one; an `InputError` for a GPU that is not there."""
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     if device not in ("cpu", "cuda"):
@@ -24,17 +24,17 @@ def choose_device(device: str) -> str:
 
 
 def choose_precision(device: str) -> str:
-    """What 'auto' is: bf16 on a GPU and on processors that multiply in it, fp32 elsewhere."""
+    """The default precision of a device: 'bf16' on a GPU and on processors that multiply in it, else 'fp32'."""
     return "bf16" if device == "cuda" or has_bf16() else "fp32"
 
 
 def has_bf16() -> bool:
-    """Whether this processor multiplies in bf16 (AVX-512 BF16 or AMX): elsewhere that is slow."""
+    """Whether this processor multiplies in bf16 (AVX-512 BF16 or AMX); on others bf16 is slow."""
     return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 
 def device_name(device: str) -> str:
-    """The processor's or GPU's own name, for the record."""
+    """Name of the GPU, or of the processor with torch's number of threads, for the record."""
     if device == "cuda":
         return torch.cuda.get_device_name()
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
@@ -43,7 +43,7 @@ def device_name(device: str) -> str:
 
 
 def peak_memory(device: str) -> float:
-    """The most memory in use so far, in MB: of the GPU for tensors, or of this process."""
+    """Peak memory so far, in MB: of tensors on the GPU, or of this process."""
     if device == "cuda":
         return torch.cuda.max_memory_allocated() / 1e6
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6

@@ -1,7 +1,7 @@
-"""Trainings that begin where another one ended: a further cycle of the same network, or of the same weights unrolled further.
+"""Trainings that start from the weights of another: a further cycle of the same network, or of its weights unrolled further.
 
-Only the averaged weights are handed on, so runs of different days and machines build on each other. A record names all its
-ancestors; what it has been trained for is the sum over the line.
+Only the averaged weights are passed on, so runs of different days and machines build on each other. A record names all its
+ancestors; its total training is the sum over them and itself.
 """
 
 import re
@@ -15,30 +15,30 @@ from srlib.training.recipe import Experiment
 from srlib.training.state import TrainingState
 
 UNROLLING = {"drrn": "U", "rlcsc": "K", "dsrn": "T", "dsrn_single_state": "T"}  # the argument that no shared weight depends on
-# What each unit or step has of its own, by its number.
-OWN = re.compile(r"(?P<head>(?:^|.*\.)(?:norms_1|norms_2|normalise|normalise_l|normalise_h)\.)(?P<number>\d+)(?P<tail>\..*)")
+# Names of parameters that each unit or step has for itself, by its number.
+PER_UNIT = re.compile(r"(?P<head>(?:^|.*\.)(?:norms_[12]|normalise(?:_[lh])?)\.)(?P<number>\d+)(?P<tail>\..*)")
 
 
 def ancestors_of(parent: dict[str, Any], experiment: Experiment) -> list[dict[str, Any]]:
-    """The line of a training that starts from a record, oldest first.
+    """The ancestors of a training that starts from a record, oldest first.
 
     Parameters
     ----------
     parent : dict
-        What `record.json` says of the record.
+        Content of the `record.json` of the record.
     experiment : Experiment
-        What is to be trained.
+        Experiment of the new training.
 
     Returns
     -------
     list of dict
-        Of each ancestor its experiment, the SHA-256 of its weights, how many iterations and patches it was trained for (without
-        its own ancestors) and the pixels of those patches.
+        For each ancestor the name of its experiment, the SHA-256 of its weights, and its numbers of iterations, patches and
+        pixels of those patches, without those of its own ancestors.
 
     Raises
     ------
     InputError
-        If the record is unfinished, or of a network whose weights are not this one's.
+        If the record is unfinished, or its network has other weights.
     """
     name = parent["experiment"]
     if parent.get("kind") != "training" or not parent.get("finished"):
@@ -54,8 +54,8 @@ def ancestors_of(parent: dict[str, Any], experiment: Experiment) -> list[dict[st
         differing = differing or [str(unrolling)]
     if differing:
         only = f" Only {unrolling} may differ." if unrolling and not untied else ""
-        here, there = ({key: x.get(key, "the paper's") for key in differing} for x in (experiment.arguments, arguments))
-        raise InputError(f"{experiment.name} cannot start from {name}: it has {here}, the record {there}.{only}")
+        new, old = ({key: x.get(key, "the paper's") for key in differing} for x in (experiment.arguments, arguments))
+        raise InputError(f"{experiment.name} cannot start from {name}: it has {new}, the record {old}.{only}")
     patches = parent["iterations_done"] * parent["recipe"]["batch"]
     return [
         *parent.get("ancestors", []),
@@ -70,30 +70,30 @@ def ancestors_of(parent: dict[str, Any], experiment: Experiment) -> list[dict[st
 
 
 def begin_from(state: TrainingState, weights: Tensors) -> None:
-    """Give a fresh state the weights of another training; new units take the last unit's normalisation.
+    """Set the weights of a new state to those of another training; new units get the last unit's normalisation.
 
     Parameters
     ----------
-    state : State
-        Before its first iteration; its network and average are overwritten.
+    state : TrainingState
+        Before its first iteration; the weights of its two models are overwritten.
     weights : dict of torch.Tensor
-        Of a network of the same kind, perhaps unrolled otherwise.
+        Of a network of the same kind, with the same or another number of units.
     """
-    wanted = unroll(weights, state.model)
+    weights = unroll(weights, state.model)
     for module in (state.model, state.ema_model):
-        module.load_state_dict(wanted)
+        module.load_state_dict(weights)
 
 
 def unroll(weights: Tensors, model: nn.Module) -> Tensors:
-    """Weights for `model` from those of the same network with more or fewer units; in single precision."""
+    """Weights for `model` from those of the same network with more or fewer units, in the model's precision."""
     last: dict[str, int] = {}
     for name in weights:
-        if match := OWN.fullmatch(name):
+        if match := PER_UNIT.fullmatch(name):
             last[match["head"]] = max(last.get(match["head"], 0), int(match["number"]))
-    found = {}
+    unrolled = {}
     for name, tensor in model.state_dict().items():
         source = name
-        if name not in weights and (match := OWN.fullmatch(name)):
+        if name not in weights and (match := PER_UNIT.fullmatch(name)):
             source = f"{match['head']}{last[match['head']]}{match['tail']}"
-        found[name] = weights[source].to(tensor.dtype if tensor.is_floating_point() else weights[source].dtype)
-    return found
+        unrolled[name] = weights[source].to(tensor.dtype if tensor.is_floating_point() else weights[source].dtype)
+    return unrolled

@@ -1,7 +1,7 @@
 """Training: a loop that can be stopped and resumed anywhere, bit for bit on the CPU.
 
-`Step` does an iteration; what is here decides when to look at the loss, validate, save and stop. The device is left alone for
-about a second at a time. The whole state is in one checkpoint, and nothing else decides what the next iteration does.
+`Step` does an iteration; this module decides when to read the loss, validate, save and stop. The device computes for about a
+second between two reads. One checkpoint holds the full state, and nothing else influences the next iteration.
 
 On a GPU libraries may choose other algorithms after a restart, so a resumed run ends in other bits and the same statistics,
 unless `deterministic` forbids it.
@@ -37,13 +37,13 @@ from srlib.training.validation import validation, without_validation
 
 VALIDATIONS = 12  # points of a curve
 SAVE_EVERY = 60  # seconds between checkpoints
-SYNC_EVERY = 1.0  # seconds between looks at the loss
+SYNC_EVERY = 1.0  # seconds between reads of the loss
 TRIAL = 25.0  # seconds in which `fit` measures the speed
-RESERVE = 0.97  # share of the time that `fit` plans for
+RESERVE = 0.97  # fraction of the time that `fit` plans for
 
 
 class DivergedError(InputError):
-    """A loss, weight or statistic is no longer finite; `info` is what a record says of the run."""
+    """A loss, weight or statistic is no longer finite; `info` is the content of the run's `record.json`."""
 
     def __init__(self, message: str, info: dict[str, Any]) -> None:
         super().__init__(message)
@@ -68,18 +68,18 @@ def train(
     weights: Path | None = None,
     progress: bool = True,
 ) -> dict[str, Any]:
-    """Train, or go on training, until the budget or the minutes are spent.
+    """Train, or resume a training, until the budget or the minutes are spent.
 
     Parameters
     ----------
     experiment : Experiment
-        What to train.
+        The model, its data and its recipes.
     folder : path
-        Receives `checkpoint.safetensors`, `curve.csv` and `weights.safetensors`; a checkpoint found there is resumed.
+        Folder of `checkpoint.safetensors`, `curve.csv` and `weights.safetensors`; a checkpoint in it is resumed.
     recipe : str
         Name of one of the experiment's recipes.
     seed : int
-        Of the initial weights, the order of the patches and their augmentation.
+        Seed of the initial weights, the order of the patches and their augmentation.
     budget : float
         Fraction of the recipe's iterations, above 0.
     data : str, optional
@@ -95,26 +95,26 @@ def train(
     minutes : float, optional
         Stop cleanly after so long, validation and saving included, with everything saved.
     fit : float, optional
-        Minutes, 1 or more: measures the speed for half a minute and fixes the iterations so that a whole run, annealed to its
-        end, takes so long. In place of `budget`.
+        Minutes, 1 or more, in place of `budget`: the speed is measured for half a minute, and the number of iterations is
+        chosen so that a complete run, annealed to its end, takes so long.
     keep : sequence of int
-        Epochs, or iterations where the paper does not count in epochs, at which weights are kept in files of their own.
+        Epochs, or iterations where the paper does not count in epochs, at which weights are saved in separate files.
     ancestors : sequence of dict
-        The line that this run continues, from `srlib.training.lineage.ancestors_of`.
+        Earlier trainings that this run continues, from `srlib.training.lineage.ancestors_of`.
     weights : path, optional
         With `ancestors`: the weights to start from.
     progress : bool
-        Show a progress bar with loss, validation PSNR, images per second, utilisation and the time left.
+        Show a progress bar with loss, validation PSNR, images per second and the time left.
 
     Returns
     -------
     dict
-        What a record keeps: configuration, iterations done, sessions, hashes; `finished` tells whether the budget is spent.
+        Content of `record.json`: configuration, iterations done, sessions, hashes; `finished` is whether the budget is spent.
 
     Raises
     ------
     InputError
-        If an option is of no use, the checkpoint is damaged or another run's, another process trains in the folder, or
+        If an option is out of range, the checkpoint is damaged or another run's, another process trains in the folder, or
         (`DivergedError`) the loss is no longer finite.
     KeyboardInterrupt
         After Ctrl-C or SIGTERM, when the current step is done and everything is saved.
@@ -125,39 +125,41 @@ def train(
     checkpoint = check_output(folder / "checkpoint.safetensors")
     images = without_validation(open_images(data or experiment.data))
     total = max(1, round(budget * recipe.iterations))
-    kept = kept_iterations(recipe, total, keep)
+    snapshots = snapshot_iterations(recipe, total, keep)
     with lock(folder), _algorithms(device, deterministic), _interruptions() as interruptions:
-        known = load_tensors(checkpoint)[1].get("config", {}) if checkpoint.exists() else {}
+        old_config = load_tensors(checkpoint)[1].get("config", {}) if checkpoint.exists() else {}
         if precision == "auto":
-            precision = known.get("precision") or choose_precision(device)
+            precision = old_config.get("precision") or choose_precision(device)
         state = start(experiment, recipe, seed, device)
         patches = make_patches(images, recipe, state.model.domain, state.model.colour, experiment.degradation, device)
         validate = validation(experiment, recipe)
         options = {"precision": precision, "cycle": len(ancestors)}
         if fit is not None:
-            total = known.get("iterations") or _fitting(experiment, recipe, patches, validate, 60 * fit, began, device, options)
-            budget, kept = total / recipe.iterations, kept_iterations(recipe, total, keep)
+            total = old_config.get("iterations") or _iterations_in(
+                60 * fit, experiment, recipe, patches, validate, began, device, options
+            )
+            budget, snapshots = total / recipe.iterations, snapshot_iterations(recipe, total, keep)
         config = _config(experiment, recipe, seed, budget, total, images, precision)
         config |= {"fit": fit} if fit is not None else {}
         config |= {"ancestors": list(ancestors)} if ancestors else {}
-        if known:
+        if old_config:
             restore(state, checkpoint, config)
         elif weights is not None:
             begin_from(state, load_tensors(weights)[0])
-        missed = [k for k, at in kept.items() if at <= state.iteration and not _kept_file(folder, k).exists()]
-        if missed:
-            raise InputError(f"{folder} is at iteration {state.iteration}, past {missed[0]}: what is not kept then is lost.")
+        missing = [k for k, at in snapshots.items() if at <= state.iteration and not _snapshot_file(folder, k).exists()]
+        if missing:
+            raise InputError(f"{folder} is at iteration {state.iteration}, past {missing[0]}: what is not kept then is lost.")
 
         step = Step(state, patches, recipe, total, seed, **options)
         meter = Meter(recipe.batch)
         session = {"device": device_name(device), "gpu": device == "cuda", "seconds": 0.0}
         state.sessions += [session] if state.iteration < total else []
-        validate_every, saved = max(1, total // VALIDATIONS), began
-        with Progress(experiment.name, state.iteration, total, shown=progress) as bar:
+        validate_every, last_save = max(1, total // VALIDATIONS), began
+        with Progress(experiment.name, state.iteration, total, visible=progress) as bar:
             while state.iteration < total:
                 # A second or so of iterations, at most up to where weights are validated or kept.
                 seconds = 60 * minutes - (time.monotonic() - began) - meter.overhead if minutes is not None else math.inf
-                stops = [total, state.iteration + validate_every - state.iteration % validate_every, *kept.values()]
+                stops = [total, state.iteration + validate_every - state.iteration % validate_every, *snapshots.values()]
                 first, next_stop = state.iteration, min(stop for stop in stops if stop > state.iteration)
                 meter.start()
                 for _ in range(min(next_stop - first, meter.steps_until_sync(min(seconds, SYNC_EVERY)))):
@@ -168,19 +170,19 @@ def train(
                 train_loss = loss.item()  # waits for the device
                 meter.stop(state.iteration - first)
 
-                # What is due.
+                # Validate, keep and save, if due.
                 now = time.monotonic()
                 out_of_time = minutes is not None and now - began + meter.overhead >= 60 * minutes
                 last = state.iteration == total or out_of_time or bool(interruptions)
                 validation_due = state.iteration == total or state.iteration % validate_every == 0
-                saving_due = last or now - saved > SAVE_EVERY
-                labels = [label for label, at in kept.items() if at == state.iteration]
-                bar.tell(meter, train_loss, state.curve[-1]["psnr"] if state.curve else None, last)
+                saving_due = last or now - last_save > SAVE_EVERY
+                labels = [label for label, at in snapshots.items() if at == state.iteration]
+                bar.report(meter, train_loss, state.curve[-1]["psnr"] if state.curve else None, last)
                 if validation_due or saving_due or labels:
                     if not (math.isfinite(train_loss) and is_finite(state)):
                         raise _diverged(state, train_loss, checkpoint, config | {"sessions": state.sessions})
                     for label in labels:
-                        save_weights(_kept_file(folder, label), state.ema_model, snapshot_name(experiment.name, label))
+                        save_weights(_snapshot_file(folder, label), state.ema_model, snapshot_name(experiment.name, label))
                     if validation_due:
                         lr, val_psnr = recipe.lr_at(state.iteration - 1, total), validate(state.ema_model)
                         state.curve.append({"iteration": state.iteration, "lr": lr, "loss": train_loss, "psnr": val_psnr})
@@ -188,39 +190,39 @@ def train(
                     session["memory_mb"] = round(peak_memory(device))
                     if saving_due:
                         save(state, checkpoint, config)
-                        saved = time.monotonic()
+                        last_save = time.monotonic()
                     meter.overhead = 1.5 * (time.monotonic() - now)
                 if last:
                     break
         if interruptions:
             raise KeyboardInterrupt(f"stopped at iteration {state.iteration} of {total}; {checkpoint} holds everything.")
-        return config | ({"kept": kept} if kept else {}) | _write(folder, experiment, state, total)
+        return config | ({"kept": snapshots} if snapshots else {}) | _write(folder, experiment, state, total)
 
 
-def kept_iterations(recipe: Recipe, total: int, keep: Sequence[int]) -> dict[str, int]:
-    """The iterations of a run of `total` at which weights are kept, by label: 'epoch5', or 'iteration500'."""
-    whole, unit = (recipe.epochs, "epoch") if recipe.epochs else (total, "iteration")
+def snapshot_iterations(recipe: Recipe, total: int, keep: Sequence[int]) -> dict[str, int]:
+    """Iterations of a run of `total` at which weights are saved, by label: 'epoch5', or 'iteration500'."""
+    units, unit = (recipe.epochs, "epoch") if recipe.epochs else (total, "iteration")
     for number in keep:
-        if not 1 <= number <= whole:
-            raise InputError(f"{unit} {number} cannot be kept: the run has {unit}s 1 to {whole}.")
-    return {f"{unit}{number}": max(1, round(total * number / whole)) for number in keep}
+        if not 1 <= number <= units:
+            raise InputError(f"{unit} {number} cannot be kept: the run has {unit}s 1 to {units}.")
+    return {f"{unit}{number}": max(1, round(total * number / units)) for number in keep}
 
 
-def _kept_file(folder: Path, label: str) -> Path:
+def _snapshot_file(folder: Path, label: str) -> Path:
     return folder / f"weights_{label}.safetensors"
 
 
-def _fitting(
+def _iterations_in(
+    seconds: float,
     experiment: Experiment,
     recipe: Recipe,
     patches: Patches,
     validate: Callable[[nn.Module], float],
-    seconds: float,
     began: float,
     device: str,
     options: dict[str, Any],
 ) -> int:
-    """How many iterations a span of time is enough for, by the speed of a trial that leaves nothing behind."""
+    """Number of iterations that a span of time is enough for, by the speed of a trial run that is not kept."""
     trial = start(experiment, recipe, 0, device)
     step = Step(trial, patches, recipe, 1_000_000, 0, **options)
     for _ in range(2):
@@ -244,7 +246,7 @@ def _fitting(
 def _config(
     experiment: Experiment, recipe: Recipe, seed: int, budget: float, total: int, images: ImageSet, precision: str
 ) -> dict[str, Any]:
-    """What decides the result; a checkpoint of another configuration is another run's."""
+    """The configuration that decides the result; a checkpoint with another one belongs to another run."""
     return {
         "experiment": experiment.name,
         "model": experiment.model,
@@ -260,7 +262,7 @@ def _config(
 
 
 def _write(folder: Path, experiment: Experiment, state: TrainingState, total: int) -> dict[str, Any]:
-    """Write curve and weights; returns how they came about."""
+    """Write curve and weights; returns the entries of `record.json` about their training."""
     curve = pd.DataFrame(state.curve, columns=["iteration", "lr", "loss", "psnr"])
     write_atomically(folder / "curve.csv", curve.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
     sha256 = save_weights(folder / "weights.safetensors", state.ema_model, experiment.name)
@@ -294,8 +296,8 @@ def _check(seed: int, budget: float, minutes: float | None, fit: float | None, p
 
 def _diverged(state: TrainingState, loss: float, checkpoint: Path, info: dict[str, Any]) -> DivergedError:
     name = type(state.model).__name__
-    good = f"the last good one is {checkpoint}" if checkpoint.exists() else "there is no checkpoint yet"
-    message = f"{name} diverged by iteration {state.iteration} (loss {loss}); {good}; try another seed."
+    checkpoint_text = f"the last good one is {checkpoint}" if checkpoint.exists() else "there is no checkpoint yet"
+    message = f"{name} diverged by iteration {state.iteration} (loss {loss}); {checkpoint_text}; try another seed."
     last = info["sessions"][-1]
     seconds = {"seconds": sum(s["seconds"] for s in info["sessions"]), "gpu_seconds": 0, "device": last["device"]}
     return DivergedError(message, info | {"iterations_done": state.iteration} | seconds)
@@ -303,7 +305,7 @@ def _diverged(state: TrainingState, loss: float, checkpoint: Path, info: dict[st
 
 @contextmanager
 def _algorithms(device: str, deterministic: bool) -> Iterator[None]:
-    """On a GPU: the fastest convolutions that can be found, or the same ones each time."""
+    """On a GPU: choose the fastest algorithms of convolutions, or the same ones each time."""
     cudnn = torch.backends.cudnn
     before = cudnn.benchmark, cudnn.deterministic, torch.are_deterministic_algorithms_enabled()
     if device == "cuda":
@@ -318,7 +320,7 @@ def _algorithms(device: str, deterministic: bool) -> Iterator[None]:
 
 @contextmanager
 def _interruptions() -> Iterator[list[int]]:
-    """Collect Ctrl-C and SIGTERM instead of dying of them half way through a step."""
+    """Collect Ctrl-C and SIGTERM, so that a step is completed before the run stops."""
     signals: list[int] = []
     if threading.current_thread() is not threading.main_thread():
         yield signals

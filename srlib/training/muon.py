@@ -1,8 +1,8 @@
 """Muon on convolutions: each update is the momentum, orthogonalised, so that all directions of a weight move equally far.
 
-K. Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024. Newton-Schulz iterations are those of
-`torch.optim.Muon`, which takes matrices: a convolution is seen as one of outputs x (inputs x filter). First and last layers,
-biases, normalisation and PReLUs are AdamW's, as its authors advise.
+K. Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024. The Newton-Schulz iterations are those of
+`torch.optim.Muon`, which takes matrices: a convolution is seen as a matrix of outputs x (inputs x filter). AdamW trains first
+and last layers, biases, normalisation and PReLUs, as the authors advise.
 
 A recursive network applies few and small matrices many times, so orthogonalising them costs next to nothing.
 """
@@ -17,12 +17,12 @@ MOMENTUM = 0.95  # Nesterov's, `torch.optim.Muon`'s own
 
 
 def inner_convolutions(model: nn.Module) -> list[nn.Parameter]:
-    """Weights of all convolutions but those that read the image and the one that makes it, `(outputs, inputs, height, width)`.
+    """Weights of all convolutions but the first and the last ones, `(outputs, inputs, height, width)` each.
 
     Raises
     ------
     InputError
-        If there is none.
+        If the model has no other convolutions.
     """
     convs = [m for m in model.modules() if isinstance(m, CONVOLUTIONS)]
     inner = [m.weight for m in convs if m is not model.reconstruction and m.in_channels != model.channels]
@@ -33,7 +33,7 @@ def inner_convolutions(model: nn.Module) -> list[nn.Parameter]:
 
 
 class Muon:
-    """Updates of convolutions whose spectral norm is the learning rate.
+    """An optimiser of convolutions: the spectral norm of each update is the learning rate.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ class Muon:
     def step(self, lr: torch.Tensor) -> None:
         """Update the weights by their gradients; `lr` is a scalar on their device."""
         for weight, update in zip(self.weights, self.updates, strict=True):
-            # autograd gives a gradient its weight's layout; a weight that was not used has none, and is left alone
+            # autograd gives a gradient its weight's layout; a weight that was not used has no gradient, and stays
             update.grad = None if weight.grad is None else _matrix(weight.grad)
         self.optimiser.step()
         torch._foreach_mul_(self.updates, lr)
@@ -67,6 +67,6 @@ class Muon:
 
 
 def _matrix(weight: torch.Tensor) -> torch.Tensor:
-    """A channels-last weight as a matrix, wide rather than tall: `torch.optim.Muon` takes larger steps of tall ones."""
+    """A channels-last weight as a matrix, wide rather than tall: `torch.optim.Muon` takes larger steps for tall ones."""
     matrix = weight.permute(0, 2, 3, 1).flatten(1)
     return matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T

@@ -1,8 +1,8 @@
-"""Training pairs: every patch of every image, drawn by index from whole images that stay on the device.
+"""Training pairs: every patch of every image, drawn by index from full images that stay on the device.
 
 A patch is never stored. Images of one kind lie end to end in one flat tensor, a `PatchSource`; a batch is one gather, and
-turning, mirroring and the choice of scale are arithmetic on the indices. Which patches make up iteration t is a pure function
-of the seed and t, so resuming needs no sampler state, and nothing but a new order for each pass ever comes from the host.
+turning, mirroring and the choice of scale are arithmetic on the indices. The patches of iteration t are a pure function of the
+seed and t, so resuming needs no sampler state, and the host sends nothing but a new order for each pass.
 """
 
 import hashlib
@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -26,12 +27,12 @@ from srlib.protocol import PROTOCOLS
 from srlib.training.checkpoint import Tensors, load_tensors, save_tensors
 from srlib.training.recipe import Recipe
 
-PREPARED = 1  # version of the prepared images: a new one makes them anew
+CACHE_VERSION = 1  # of the prepared images on the disk: a new number makes them anew
 
 
 @dataclass(frozen=True)
 class PatchSource:
-    """Images of one kind, end to end, and where each patch lies in them.
+    """Images of one kind, end to end in one tensor, and the positions of all patches in them.
 
     Attributes
     ----------
@@ -40,7 +41,7 @@ class PatchSource:
     start, width : torch.Tensor
         `int64`, `(patches,)`: index of each patch's first pixel, and its image's width.
     mirrored_rows, mirrored_columns : torch.Tensor
-        `int64`, `(patches,)`: how far down and to the right a patch moves if it is cut from the image mirrored that way, where
+        `int64`, `(patches,)`: pixels down and to the right by which a patch moves if it is cut from the mirrored image, where
         the lattice starts from the other border.
     size : int
         Side of a patch in pixels.
@@ -64,7 +65,7 @@ class PatchSource:
         Notes
         -----
         The papers' scripts store mirrored and turned copies of each image and lay the lattice of patches over every copy from
-        its own first pixel. So a patch of a mirrored copy lies elsewhere in the image than that of the copy as it is.
+        the copy's first pixel. So a patch of a mirrored copy lies elsewhere in the image than that patch of the image itself.
         """
         swapped = transform & 4 > 0  # then the first bit mirrors columns of the image, and the second one its rows
         rows, columns = torch.where(swapped, transform >> 1, transform) & 1, torch.where(swapped, transform, transform >> 1) & 1
@@ -86,7 +87,7 @@ class PatchSource:
 
 @dataclass(frozen=True)
 class Patches:
-    """All training pairs of a set of images: the HR patches, and what a network is given for each (`'lr'`, `'ilr'`)."""
+    """All training pairs of a set of images: the HR patches, and the network's inputs for each, by name (`'lr'`, `'ilr'`)."""
 
     hr: PatchSource
     inputs: dict[str, PatchSource]
@@ -96,38 +97,31 @@ class Patches:
 
 
 class Sampler:
-    """Which patches, under which transforms, make up each iteration.
+    """The patches of each iteration and their transforms.
 
-    Patches are shuffled anew for each pass over them; what does not fill a batch waits for another pass. A pass's order lies on
-    the device, and the iteration is read there, so drawing needs nothing from the host.
+    Patches are shuffled anew for each pass over them; a rest smaller than a batch is left out. The order of a pass lies on the
+    device, and the iteration is read there, so drawing needs nothing from the host.
 
     Parameters
     ----------
     patches : Patches
-        What is drawn from.
+        All training pairs.
     batch : int
         Pairs an iteration.
     transforms : tuple of int
         Symmetries of the square, drawn uniformly.
     seed : int
-        Decides everything.
+        Seed of the orders and transforms of all passes.
     cycle : int
-        How many trainings this one builds on: each draws orders of its own.
+        Number of ancestors of this training: each draws other orders.
     """
 
-    def __init__(
-        self,
-        patches: Patches,
-        batch: int,
-        transforms: tuple[int, ...],
-        seed: int,
-        cycle: int = 0,
-    ) -> None:
+    def __init__(self, patches: Patches, batch: int, transforms: tuple[int, ...], seed: int, cycle: int = 0) -> None:
         device = patches.hr.pixels.device
         self.patches, self.batch, self.transforms, self.seed, self.cycle = patches, batch, transforms, seed, cycle
         self.repeats = math.ceil(batch / len(patches))  # of a set smaller than one batch
         self.iterations = self.repeats * len(patches) // batch  # a pass
-        self.loaded = -1  # the pass whose order is on the device
+        self.epoch = -1  # number of the pass whose order is on the device
         self.order = torch.zeros(self.iterations * batch, dtype=torch.int64, device=device)
         self.transform = torch.zeros(self.iterations * batch, dtype=torch.int64, device=device)
         self.offsets = torch.arange(batch, device=device)
@@ -135,14 +129,14 @@ class Sampler:
     def seek(self, iteration: int) -> None:
         """Bring the order of the pass that holds an iteration to the device, unless it is there."""
         epoch = iteration // self.iterations
-        if epoch == self.loaded:
+        if epoch == self.epoch:
             return
         generator = _generator(self.seed, epoch, self.cycle)
         count = len(self.order)
         order = torch.cat([torch.randperm(len(self.patches), generator=generator) for _ in range(self.repeats)])
         self.order.copy_(order[:count])
         self.transform.copy_(torch.tensor(self.transforms)[torch.randint(len(self.transforms), (count,), generator=generator)])
-        self.loaded = epoch
+        self.epoch = epoch
 
     def draw(self, iteration: torch.Tensor) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
         """The pairs of an iteration (a tensor on the device, of the pass that `seek` brought): inputs by name, and HR."""
@@ -165,25 +159,26 @@ def make_patches(
     degradation: str = "drrn",
     device: str = "cpu",
 ) -> Patches:
-    """Cut patches from whole, modcropped and resized images, as the papers do, all scales mixed.
+    """All patches of modcropped and resized images, as the papers cut them, of all scales.
 
     Parameters
     ----------
     images : iterable of (name, image)
-        `uint8`, grey or RGB. What is made of an `ImageSet` is kept on the disk, in `SRLIB_CACHE` or `~/.cache/srlib/prepared`.
+        `uint8`, grey or RGB. Prepared images of an `ImageSet` are kept on the disk, in `SRLIB_CACHE` or
+        `~/.cache/srlib/prepared`.
     recipe : Recipe
-        Its scales, sizes, patch and stride.
+        Its scales, sizes, patch and stride are used.
     domain, colour : str
-        What the network takes, as in `srlib.models`.
+        Domain and colour of the network's input, as in `srlib.models`.
     degradation : str
-        The protocol that makes LR and ILR.
+        Name of the protocol that makes LR and ILR.
     device : str
-        Where the pixels are kept.
+        Device of the pixels.
 
     Raises
     ------
     InputError
-        If no image is large enough for a patch. Smaller ones are left out, and said to be.
+        If no image is large enough for a patch. Smaller ones are left out, with a message.
 
     Notes
     -----
@@ -210,24 +205,21 @@ def make_patches(
         raise InputError(f"No training image is as large as one patch of {recipe.patch} pixels: give larger ones.")
     if small:
         print(f"srlib: {small} of {len(shapes)} images are smaller than a patch of {recipe.patch}: left out", file=sys.stderr)
-    located = {kind: torch.from_numpy(np.concatenate(lattice[kind], axis=1)).to(device) for kind in ("hr", "lr")}
-    sources = {
-        kind: PatchSource(
-            tensors[kind].to(device), *located[key := "lr" if kind == "lr" else "hr"],
-            recipe.patch // (recipe.scales[0] if key == "lr" else 1),
-        )
-        for kind in ("hr", *kinds)
-    }  # fmt: skip
+    positions = {kind: torch.from_numpy(np.concatenate(lattice[kind], axis=1)).to(device) for kind in ("hr", "lr")}
+    sources = {}
+    for kind in ("hr", *kinds):
+        grid, side = ("lr", recipe.patch // recipe.scales[0]) if kind == "lr" else ("hr", recipe.patch)
+        sources[kind] = PatchSource(tensors[kind].to(device), *positions[grid], side)
     return Patches(sources.pop("hr"), sources)
 
 
 def prepare(
     images: Iterable[tuple[str, np.ndarray]], recipe: Recipe, kinds: list[str], colour: str, degradation: str
 ) -> Tensors:
-    """Whole images as training takes them: `hr` and the `kinds`, `(pixels, channels)`, and `shapes`, (height, width, scale)."""
+    """Full images for training: `hr` and the `kinds`, `(pixels, channels)`, and `shapes`, rows of (height, width, scale)."""
     cache = None
     if isinstance(images, ImageSet):
-        key = json.dumps([PREPARED, images.digest(), kinds, colour, degradation, recipe.scales, recipe.sizes])
+        key = json.dumps([CACHE_VERSION, images.digest(), kinds, colour, degradation, recipe.scales, recipe.sizes])
         folder = Path(os.environ.get("SRLIB_CACHE") or "~/.cache/srlib/prepared").expanduser()
         cache = folder / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.safetensors"
         if cache.exists():
@@ -236,14 +228,15 @@ def prepare(
             except InputError as error:
                 print(f"srlib: {error} It is made anew.", file=sys.stderr)
 
-    def one(named: tuple[str, np.ndarray]) -> list[dict[str, np.ndarray]]:
-        reduced = [named[1] if size == 1 else imresize(named[1], size) for size in recipe.sizes]
-        return [_pair(image, scale, kinds, colour, degradation) for image in reduced for scale in recipe.scales]
+    def pairs_of(item: tuple[str, np.ndarray]) -> list[dict[str, np.ndarray]]:
+        _, image = item
+        resized = [image if size == 1 else imresize(image, size) for size in recipe.sizes]
+        return [_pair(image, scale, kinds, colour, degradation) for image in resized for scale in recipe.scales]
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         total = len(images) if hasattr(images, "__len__") else None
-        bar = tqdm(pool.map(one, images), desc="resizing training images", total=total, leave=False, disable=None)
-        pairs = [pair for of_one_image in bar for pair in of_one_image]
+        bar = tqdm(pool.map(pairs_of, images), desc="resizing training images", total=total, leave=False, disable=None)
+        pairs = list(chain.from_iterable(bar))
     if not pairs:
         raise InputError("There is no training image: give a folder that holds some.")
     channels = 1 if colour == "luma" else 3
@@ -258,13 +251,13 @@ def prepare(
 
 
 def _pair(image: np.ndarray, scale: int, kinds: list[str], colour: str, degradation: str) -> dict[str, np.ndarray]:
-    """One image at one scale: HR as 8 bits; LR and ILR as the protocol makes them, never rounded further."""
+    """HR, and LR or ILR, of one image at one scale: HR in 8 bits; LR and ILR of the protocol, never rounded further."""
     protocol = PROTOCOLS[degradation]
     lr = protocol.degrade(image, scale)
     versions = {"hr": protocol.reference(image, scale), "lr": lr}
     if "ilr" in kinds:
         versions["ilr"] = protocol.interpolate(lr, scale)
-    if colour == "luma" and protocol.colour == "rgb":  # what a luma network sees of an RGB image
+    if colour == "luma" and protocol.colour == "rgb":  # the luma of an RGB image, for a luma network
         versions = {kind: rgb_to_luma(x if x.dtype == np.uint8 else 255 * x) for kind, x in versions.items()}
         versions = {kind: round_uint8(x) if kind == "hr" else x / 255 for kind, x in versions.items()}
     return {

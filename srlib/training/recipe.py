@@ -1,6 +1,6 @@
-"""Experiment and Recipe: what is trained and how, as plain frozen data.
+"""`Experiment` and `Recipe`: a model with its data, and the settings of its training, as frozen dataclasses.
 
-The experiments of a paper are declared in `srlib.papers.<paper>`, readable beside its section on training.
+The experiments of a paper are in `srlib.papers.<paper>`, to be read beside its section on training.
 """
 
 import math
@@ -17,13 +17,13 @@ from srlib.models import macs_per_pixel, make_model
 # The symmetries of the square as bits: 1 and 2 mirror rows and columns, 4 exchanges them; 0, 3, 5 and 6 are the rotations.
 ROTATIONS = (0, 3, 5, 6)
 REFLECTIONS = (1, 2, 4, 7)
-# Recipes whose runs stand beside printed numbers ('': nothing was trained); the others are trials.
+# Recipes whose scores are compared with printed numbers ('' of methods without training); the others are trials.
 EVIDENCE = ("published", "fast", "core", "")
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a model is trained. `budget` scales the iterations and every milestone, nothing else."""
+    """The settings of a training. A `budget` scales the iterations and every milestone, nothing else."""
 
     name: str
     optimiser: str  # 'sgd' (with momentum), 'adam' or 'muon' (see `srlib.training.muon`)
@@ -46,13 +46,13 @@ class Recipe:
     loss: str = "squared"  # or 'absolute' differences
     loss_factor: float = 0.5
     pixel_mean: bool = False  # whether the loss is a mean over pixels, or their sum; it is a mean over patches in any case
-    supervision: float = 0.0  # share of the loss that intermediate predictions have at first; it falls to zero linearly (DRCN)
-    sizes: tuple[float, ...] = (1.0,)  # factors by which every training image enters, reduced
+    supervision: float = 0.0  # initial weight of the intermediate predictions in the loss, which falls to zero linearly (DRCN)
+    sizes: tuple[float, ...] = (1.0,)  # factors by which every training image is resized
     transforms: tuple[int, ...] = ROTATIONS + REFLECTIONS  # symmetries of the square, drawn uniformly from this list
     ema: float = 0.0  # decay of the moving average of the weights; 0: none
-    bn_momentum: float | None = None  # replaces the model's
+    bn_momentum: float | None = None  # of batch normalisation, in place of the model's
     last_gain: float = 1.0  # factor on the initial weights of the last convolution
-    epochs: int = 0  # that the paper's whole run has, if it counts in epochs
+    epochs: int = 0  # of the paper's run, if the paper counts in epochs
     first_shift: float = 0.0  # initial beta of the normalisation of the input image (see `srlib.models.drrn`)
 
     def lr_at(self, iteration: int, total: int) -> float:
@@ -66,7 +66,7 @@ class Recipe:
 
 
 def snapshot_name(name: str, label: str) -> str:
-    """An experiment as it was at an epoch or iteration: `rlcsc_k25_epoch5`, or narrow, `rlcsc_k25_epoch5_w16`."""
+    """Name of an experiment's weights at an epoch or iteration: `rlcsc_k25_epoch5`, or narrow, `rlcsc_k25_epoch5_w16`."""
     return re.sub(r"(_w\d+)?$", rf"_{label}\1", name, count=1)
 
 
@@ -97,9 +97,9 @@ class Experiment:
 
 
 def operations(experiment: Experiment, recipe: Recipe, iterations: float) -> float:
-    """Floating-point operations of a training.
+    """Floating-point operations of a training: six for each multiplication of the forward pass.
 
-    Forward once and backward twice; a multiplication with its addition counts as two.
+    The backward pass counts as two forward passes, and a multiplication with its addition as two operations.
     """
     macs = _macs_per_pixel(experiment.model, tuple(experiment.arguments.items()), recipe.scales[0])
     return 6 * macs * recipe.patch**2 * recipe.batch * iterations

@@ -21,15 +21,15 @@ ADAM = {"betas": (0.9, 0.999), "eps": 1e-8}  # torch's own, as DRN prints them
 
 @dataclass
 class TrainingState:
-    """Everything that changes from one iteration to the next."""
+    """The models, the optimisers, and all else that changes from one iteration to the next."""
 
     model: nn.Module
-    ema_model: nn.Module  # moving average of the weights: what is validated and kept
+    ema_model: nn.Module  # moving average of the weights, which is validated and saved
     optimiser: torch.optim.Optimizer
-    muon: Muon | None = None  # what trains the inner convolutions in place of `optimiser`
+    muon: Muon | None = None  # optimiser of the inner convolutions, in place of `optimiser`
     iteration: int = 0
     curve: list[dict[str, float]] = field(default_factory=list)
-    sessions: list[dict[str, Any]] = field(default_factory=list)  # one a process: where, how long, how many iterations
+    sessions: list[dict[str, Any]] = field(default_factory=list)  # device, seconds and last iteration of each process
 
 
 def start(experiment: Experiment, recipe: Recipe, seed: int, device: str) -> TrainingState:
@@ -44,7 +44,7 @@ def start(experiment: Experiment, recipe: Recipe, seed: int, device: str) -> Tra
     if recipe.first_shift:
         nn.init.constant_(_input_norm(model).bias, recipe.first_shift)
     model = model.to(device, memory_format=torch.channels_last).train()
-    average = copy.deepcopy(model).eval().requires_grad_(False)
+    ema_model = copy.deepcopy(model).eval().requires_grad_(False)
     muon = Muon(inner_convolutions(model)) if recipe.optimiser == "muon" else None
     inner = {id(p) for p in muon.weights} if muon else set()
     biases = {id(m.bias) for m in model.modules() if isinstance(m, nn.Conv2d) and m.bias is not None}
@@ -60,11 +60,11 @@ def start(experiment: Experiment, recipe: Recipe, seed: int, device: str) -> Tra
     else:
         graph = device == "cuda"
         optimiser = torch.optim.AdamW(groups, weight_decay=recipe.weight_decay, fused=True, capturable=graph, **ADAM)
-    return TrainingState(model, average, optimiser, muon)
+    return TrainingState(model, ema_model, optimiser, muon)
 
 
 def _input_norm(model: nn.Module) -> nn.BatchNorm2d:
-    """The normalisation of the image itself, with which DRRN and its VDSR begin."""
+    """The batch normalisation of the input image, the first layer of DRRN and of its VDSR."""
     norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d) and m.num_features == model.channels]
     if not norms:
         raise InputError(
@@ -79,18 +79,14 @@ def is_finite(state: TrainingState) -> bool:
 
 
 def save(state: TrainingState, path: Path, config: dict[str, Any]) -> None:
-    """Write the whole state atomically."""
+    """Write a checkpoint with the full state, atomically."""
     tensors: Tensors = {f"model.{name}": t for name, t in state.model.state_dict().items()}
     tensors |= {f"average.{name}": t for name, t in state.ema_model.state_dict().items()}
     for name, optimiser in _optimisers(state).items():
         for index, slots in optimiser.state_dict()["state"].items():
             tensors |= {f"{name}.{index}.{slot}": torch.as_tensor(value) for slot, value in slots.items() if value is not None}
-    extra = {
-        "iteration": state.iteration,
-        "curve": state.curve,
-        "sessions": state.sessions,
-    }
-    save_tensors(path, tensors, {"config": config} | extra)
+    metadata = {"config": config, "iteration": state.iteration, "curve": state.curve, "sessions": state.sessions}
+    save_tensors(path, tensors, metadata)
 
 
 def restore(state: TrainingState, path: Path, config: dict[str, Any]) -> None:
@@ -98,8 +94,8 @@ def restore(state: TrainingState, path: Path, config: dict[str, Any]) -> None:
     tensors, metadata = load_tensors(path)
     differing = [key for key in config if metadata.get("config", {}).get(key) != config[key]]
     if differing:
-        was, now = (c.get(differing[0]) for c in (metadata.get("config", {}), config))
-        raise InputError(f"{path} belongs to another run ({differing[0]} was {was}, now {now}): choose another folder.")
+        old, new = (c.get(differing[0]) for c in (metadata.get("config", {}), config))
+        raise InputError(f"{path} belongs to another run ({differing[0]} was {old}, now {new}): choose another folder.")
     for prefix, module in (("model.", state.model), ("average.", state.ema_model)):
         module.load_state_dict({name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)})
     for prefix, optimiser in _optimisers(state).items():

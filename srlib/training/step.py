@@ -1,8 +1,8 @@
 """One iteration of training: draw, predict, compare, clip, update, average.
 
 All that changes from one iteration to the next is a tensor on the device: its number, the learning rates, the order of the
-patches. Nothing is read back, so a GPU can replay the whole iteration as one CUDA graph, without the hundreds of launches that
-a small network would otherwise wait for. On a CPU the same lines run one by one.
+patches. Nothing is read back, so a GPU can replay an iteration as one CUDA graph, without the hundreds of launches that a small
+network would otherwise wait for. On a CPU the same lines run one by one.
 """
 
 import sys
@@ -20,26 +20,26 @@ WARM_UP = 3  # iterations before a graph is captured, for libraries to choose th
 
 
 class Step:
-    """Call it for the next iteration; it returns the loss, on the device.
+    """A function that runs the next iteration and returns its loss, a scalar tensor on the device.
 
     Parameters
     ----------
-    state : State
-        What is trained; its `iteration` is kept.
+    state : TrainingState
+        State before the iteration; it is changed in place.
     patches : Patches
         On the state's device.
     recipe : Recipe
-        How.
+        Settings of the training.
     total : int
-        Iterations of the whole run.
+        Iterations of the run.
     seed : int
-        Of order and augmentation.
+        Seed of the order of the patches and their transforms.
     precision : str
-        Of the convolutions; weights, normalisation statistics, loss and averages stay in fp32.
+        Precision of the convolutions; weights, normalisation statistics, loss and averages stay in fp32.
     graph : bool
         Whether a GPU replays the iteration as a CUDA graph.
     cycle : int
-        How many trainings this one builds on.
+        Number of ancestors of this training.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Step:
             self.averages, self.weights = ([t for t in tensors if t.is_floating_point()] for tensors in pairs)
 
     def __call__(self) -> torch.Tensor:
-        """Run the next iteration."""
+        """The loss of the next iteration, after which the state is updated."""
         self.sampler.seek(self.state.iteration)
         if self.graph is None and self.before_capture == 0:
             self._capture()
@@ -85,7 +85,7 @@ class Step:
         return self.loss
 
     def _capture(self) -> None:
-        """Record one iteration; if the GPU's libraries refuse, say so and go on without a graph."""
+        """Capture one iteration as a graph; if the GPU's libraries refuse, print it and go on without a graph."""
         graph, iteration = torch.cuda.CUDAGraph(), self.iteration.clone()
         self.state.model.zero_grad(set_to_none=True)
         try:
@@ -123,12 +123,12 @@ class Step:
         with autocast(hr.device.type, self.precision):
             if not self.recipe.supervision:
                 return self._distance(self.state.model.predict(*lr_ilr), hr)
-            model = self.state.model  # DRCN: what is wanted of the intermediate predictions, too
+            model = self.state.model  # DRCN: the intermediate predictions are supervised, too
             predictions = model.predictions(lr_ilr[1])
             sr = sum(w * y for w, y in zip(model.w, predictions, strict=True))
         weight = self.recipe.supervision * (1 - self.iteration / self.total)
-        each = torch.stack([self._distance(y, hr) for y in predictions]).mean()
-        return (1 - weight) * self._distance(sr, hr) + weight * each
+        mean_loss = torch.stack([self._distance(y, hr) for y in predictions]).mean()
+        return (1 - weight) * self._distance(sr, hr) + weight * mean_loss
 
     def _distance(self, sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
         error = sr.float() - hr
@@ -146,5 +146,5 @@ class Step:
 
 
 def autocast(device: str, precision: str) -> AbstractContextManager:
-    """Convolutions in half precision, or nothing for fp32."""
+    """Context in which torch computes convolutions in a precision of `PRECISIONS`; one without effect for fp32."""
     return nullcontext() if precision == "fp32" else torch.autocast(device, PRECISIONS[precision])

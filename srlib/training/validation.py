@@ -1,4 +1,4 @@
-"""Validation while training: a few crops of images that are in no training and no test set."""
+"""Validation during training: PSNR on a few crops of images that are in no training and no test set."""
 
 import math
 from collections.abc import Callable
@@ -15,22 +15,22 @@ VALIDATION = "BSDS500_test"  # every twentieth image of it, held out from every 
 
 
 def validation_images() -> ImageSet:
-    """The images that validate: every twentieth of `VALIDATION`."""
+    """The validation images: every twentieth of `VALIDATION`."""
     images = open_images(VALIDATION)
     return ImageSet(images.name, images.paths[::20], images.sha256[::20])
 
 
 def without_validation(images: ImageSet) -> ImageSet:
-    """A training set without the images that validate."""
+    """A training set without the validation images."""
     if not is_available(VALIDATION):
         return images
-    validating = set(validation_images().paths)
-    keep = [k for k, path in enumerate(images.paths) if path not in validating]
-    return ImageSet(images.name, tuple(images.paths[k] for k in keep), tuple(images.sha256[k] for k in keep))
+    excluded = set(validation_images().paths)
+    indices = [k for k, path in enumerate(images.paths) if path not in excluded]
+    return ImageSet(images.name, tuple(images.paths[k] for k in indices), tuple(images.sha256[k] for k in indices))
 
 
 def validation(experiment: Experiment, recipe: Recipe) -> Callable[[nn.Module], float]:
-    """A function that scores a model on ten crops of the held-out pool, in dB; NaN where the pool is not at hand."""
+    """A function from a model to its PSNR (dB) on ten crops of the validation images; NaN where they are not at hand."""
     if not is_available(VALIDATION):
         return lambda model: math.nan
     scale = 3 if 3 in recipe.scales else recipe.scales[0]

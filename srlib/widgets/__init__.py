@@ -1,6 +1,6 @@
-"""What readers touch: the viewer, the explorer, the states of a network.
+"""Interactive elements of notebooks and pages: the viewer, the explorer, the states of a network.
 
-Names are imported when they are asked for: who reads a record loads no trainer.
+Names are imported on first use, so that reading a record loads no trainer.
 """
 
 import lazy_loader

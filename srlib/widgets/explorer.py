@@ -1,8 +1,8 @@
-"""The explorer: choose or upload an image in JupyterLab, drag a region, run the networks on it and compare what they make.
+"""The explorer: choose or upload an image in JupyterLab, drag a region, run the networks on it and compare their outputs.
 
-The controls are here; what they do is in `explorer_run`. A run has a thread of its own, so that the page stays alive and
-Cancel is heard. The region is dragged on the picture by a script (`explorer.js`), which hands its place over in a hidden field;
-the sliders beside it do the same by keyboard, and where scripts are not trusted.
+The controls are here, and `explorer_run` does the work. A run has a thread of its own, so that the page and its Cancel button
+stay responsive. A script (`explorer.js`) lets the region be dragged on the picture and writes its position into a hidden field;
+the sliders beside it set the same position by keyboard, and where scripts are not trusted.
 """
 
 import threading
@@ -25,24 +25,24 @@ from srlib.training.devices import choose_device, device_name
 from srlib.widgets.elements import with_script
 from srlib.widgets.explorer_choices import (
     NAMES,
+    available_methods,
     image_names,
-    leading,
-    not_offered,
-    offers,
-    read_chosen,
+    missing_methods,
+    most_trained,
+    read_image_of,
     read_upload,
     small_picture,
     test_sets,
 )
-from srlib.widgets.explorer_run import LEAST, MOST, Request, Result, run_request
+from srlib.widgets.explorer_run import MAX_SIDE, MIN_SIDE, Request, Result, run_request
 
 UPLOAD = "your own file"
-TELL_EVERY = 0.2  # seconds between two words on how it goes
-SIDES = 12  # a side is a multiple of it, and so of every scale
+STATUS_EVERY = 0.2  # seconds between two updates of the status line
+SIDE_STEP = 12  # the side of a region is a multiple of it, and so of every scale
 
 
 def _controls(device: str) -> SimpleNamespace:
-    """Everything that is pressed, chosen or shown."""
+    """All widgets of one explorer, by name, with its device and its event of cancelling."""
 
     def control(kind: type[w.Widget], description: str = "", **options: Any) -> w.Widget:
         style = {} if kind in (w.Button, w.FileUpload) else {"description_width": "90px"}
@@ -55,10 +55,10 @@ def _controls(device: str) -> SimpleNamespace:
         upload=control(w.FileUpload, "Upload an image", accept="image/*"),
         itself=control(w.Checkbox, "enlarge the image itself: no scores", indent=False),
         preview=control(w.HTML),
-        place=w.Text(layout=w.Layout(display="none")),  # written by the script, for nobody to see
+        position=w.Text(layout=w.Layout(display="none")),  # written by the script
         top=control(w.IntSlider, "from top"),
         left=control(w.IntSlider, "from left"),
-        side=control(w.IntSlider, "side", min=LEAST, max=MOST, step=SIDES, value=192),
+        side=control(w.IntSlider, "side", min=MIN_SIDE, max=MAX_SIDE, step=SIDE_STEP, value=192),
         scale=control(w.Dropdown, "scale", options=[(f"×{s}", s) for s in SCALES], value=3),
         methods=w.VBox(layout=w.Layout(max_height="250px", overflow="auto")),
         missing=control(w.HTML),
@@ -75,12 +75,12 @@ def _controls(device: str) -> SimpleNamespace:
 
 
 def explore(device: str = "auto") -> w.VBox:
-    """The explorer, as a widget that JupyterLab and VS Code show.
+    """The explorer as a widget of JupyterLab and VS Code.
 
     Parameters
     ----------
     device : str
-        Where networks run: 'cpu', 'cuda' or 'auto'.
+        Device of the networks: 'cpu', 'cuda' or 'auto'.
 
     Returns
     -------
@@ -97,18 +97,18 @@ def explore(device: str = "auto") -> w.VBox:
         (c.side, _fit_region),
         (c.top, _draw_region),
         (c.left, _draw_region),
-        (c.place, _move_region),
+        (c.position, _move_region),
     ):
-        control.observe(lambda _, react=react: _say(c, react), "value")
-    c.run.on_click(lambda _: _say(c, _start))
+        control.observe(lambda _, react=react: _react(c, react), "value")
+    c.run.on_click(lambda _: _react(c, _start))
     c.cancel.on_click(lambda _: c.cancelled.set())
-    c.place.add_class("srlib-place")
+    c.position.add_class("srlib-place")
     _list_methods(c)
     _list_images(c)
     script = w.Output()
     script.append_display_data(HTML(with_script("", "explorer.js")))
     column = w.Layout(flex="1 1 300px", min_width="280px", max_width="420px")
-    picture = [c.dataset, c.image, c.upload, c.itself, c.preview, c.place, c.top, c.left, c.side]
+    picture = [c.dataset, c.image, c.upload, c.itself, c.preview, c.position, c.top, c.left, c.side]
     choices = [
         c.scale,
         w.HTML("<strong>methods</strong>"),
@@ -125,16 +125,16 @@ def explore(device: str = "auto") -> w.VBox:
     return box
 
 
-def _say(c: SimpleNamespace, react: Callable[[SimpleNamespace], None]) -> None:
-    """React to a control; what is wrong is said in the explorer, not in a log that nobody reads."""
+def _react(c: SimpleNamespace, react: Callable[[SimpleNamespace], None]) -> None:
+    """React to a control; an error is shown in the explorer, not in the log of the page."""
     try:
         c.status.value = ""
         react(c)
     except InputError as error:
-        _tell(c, str(error))
+        _show_status(c, str(error))
 
 
-def _tell(c: SimpleNamespace, text: str) -> None:
+def _show_status(c: SimpleNamespace, text: str) -> None:
     c.status.value = f'<div role="status">{escape(text)}</div>'
 
 
@@ -147,15 +147,15 @@ def _list_images(c: SimpleNamespace) -> None:
 
 def _take_upload(c: SimpleNamespace) -> None:
     if c.upload.value:
-        _uploaded(c)  # refused here if it is of no use, and the image chosen before stays
+        _uploaded(c)  # raises if the file is not an image, and the image chosen before stays
         c.dataset.value = UPLOAD
         _show_image(c)
 
 
 def _image(c: SimpleNamespace) -> np.ndarray | None:
-    """The image chosen, if there is one."""
+    """The chosen image, or `None`."""
     if c.dataset.value != UPLOAD:
-        return read_chosen(c.dataset.value, c.image.value) if c.image.value else None
+        return read_image_of(c.dataset.value, c.image.value) if c.image.value else None
     return _uploaded(c) if c.upload.value else None
 
 
@@ -164,22 +164,22 @@ def _uploaded(c: SimpleNamespace) -> np.ndarray:
 
 
 def _size(c: SimpleNamespace, image: np.ndarray) -> tuple[int, int]:
-    """Height and width of what comes out."""
+    """Height and width of the output in pixels."""
     scale = c.scale.value
     height, width = (n * scale if c.itself.value else n // scale * scale for n in image.shape[:2])
     return height, width
 
 
 def _show_image(c: SimpleNamespace) -> None:
-    """Another image: the region is in its middle."""
+    """Show the chosen image, with the region in its middle."""
     image = _image(c)
     c.protocol.disabled = c.itself.value
     if image is None:
         c.preview.value = f"<p>{'Upload an image.' if c.dataset.value == UPLOAD else ''}</p>"
         return
-    if min(_size(c, image)) < LEAST:
-        raise InputError(f"The image has {image.shape[1]} x {image.shape[0]} pixels: at least {LEAST} a side are wanted.")
-    c.side.max = min(MOST, *_size(c, image)) // SIDES * SIDES
+    if min(_size(c, image)) < MIN_SIDE:
+        raise InputError(f"The image has {image.shape[1]} x {image.shape[0]} pixels: at least {MIN_SIDE} a side are wanted.")
+    c.side.max = min(MAX_SIDE, *_size(c, image)) // SIDE_STEP * SIDE_STEP
     _fit_region(c)
     for slider in (c.top, c.left):
         slider.value = slider.max // 2
@@ -187,7 +187,7 @@ def _show_image(c: SimpleNamespace) -> None:
 
 
 def _fit_region(c: SimpleNamespace) -> None:
-    """The region stays in the image."""
+    """Limit the region to the image."""
     if (image := _image(c)) is not None:
         for slider, size in zip((c.top, c.left), _size(c, image), strict=True):
             slider.max = size - c.side.value
@@ -195,12 +195,12 @@ def _fit_region(c: SimpleNamespace) -> None:
 
 
 def _move_region(c: SimpleNamespace) -> None:
-    """The region was dragged: its corner, as shares of the image."""
+    """Set the sliders to a dragged region, whose corner the script gives as fractions of the image's sides."""
     image = _image(c)
-    if image is not None and c.place.value:
-        shares = [float(part) for part in c.place.value.split(",")]
-        for slider, share, size in zip((c.top, c.left), shares, _size(c, image), strict=True):
-            slider.value = round(share * size)
+    if image is not None and c.position.value:
+        fractions = [float(part) for part in c.position.value.split(",")]
+        for slider, fraction, size in zip((c.top, c.left), fractions, _size(c, image), strict=True):
+            slider.value = round(fraction * size)
 
 
 def _draw_region(c: SimpleNamespace) -> None:
@@ -210,30 +210,30 @@ def _draw_region(c: SimpleNamespace) -> None:
 
 
 def _list_methods(c: SimpleNamespace) -> None:
-    """What can run at this scale; the network that went furthest of each paper is chosen at first."""
-    names, first = offers(c.scale.value), [*NAMES, *leading(c.scale.value)]
+    """List the methods of the chosen scale; the most trained network of each paper is selected at first."""
+    names, selected = available_methods(c.scale.value), [*NAMES, *most_trained(c.scale.value)]
     c.methods.children = [
-        w.Checkbox(description=NAMES.get(name, name), value=name in first, indent=False, layout=w.Layout(width="auto"))
-        for name in sorted(names, key=lambda name: name not in first)
+        w.Checkbox(description=NAMES.get(name, name), value=name in selected, indent=False, layout=w.Layout(width="auto"))
+        for name in sorted(names, key=lambda name: name not in selected)
     ]
-    c.missing.value = not_offered(c.scale.value)
+    c.missing.value = missing_methods(c.scale.value)
     _show_image(c)
 
 
 def _request(c: SimpleNamespace) -> Request:
-    """What the controls say."""
+    """The request that the controls describe."""
     if (image := _image(c)) is None:
         raise InputError("There is no image yet: choose one of a set, or upload one.")
-    experiments = {NAMES.get(name, name): name for name in offers(c.scale.value)}
-    chosen = tuple(experiments[box.description] for box in c.methods.children if box.value)
-    if not chosen:
+    experiments = {NAMES.get(name, name): name for name in available_methods(c.scale.value)}
+    methods = tuple(experiments[box.description] for box in c.methods.children if box.value)
+    if not methods:
         raise InputError("No method is chosen: choose one or more.")
     uploaded = c.dataset.value == UPLOAD
     name, dataset = (c.upload.value[0]["name"], "") if uploaded else (c.image.value, c.dataset.value)
     side = c.side.value
     region = Region(name, dataset, c.scale.value, c.top.value, c.left.value, side, side, "it was chosen by hand")
     options = {"self_ensemble": c.self_ensemble.value, "itself": c.itself.value}
-    return Request(image, region, chosen, c.protocol.value, states=c.states.value, device=c.device, **options)
+    return Request(image, region, methods, c.protocol.value, states=c.states.value, device=c.device, **options)
 
 
 def _start(c: SimpleNamespace) -> None:
@@ -245,35 +245,35 @@ def _start(c: SimpleNamespace) -> None:
 
 
 def _work(c: SimpleNamespace, request: Request) -> None:
-    """The thread of a run."""
-    began = told = time.monotonic()
+    """Run a request and show its result: the function of a run's thread."""
+    began = last_update = time.monotonic()
 
-    def progress(name: str, share: float) -> None:
-        nonlocal told
+    def progress(name: str, fraction: float) -> None:
+        nonlocal last_update
         now = time.monotonic()
-        if now - told > TELL_EVERY:
-            told, c.progress.value = now, share
-            left = (now - began) * (1 - share) / share if share else 0
-            _tell(c, f"{name}: {share:.0%} of all done, {left:.0f} s left")
+        if now - last_update > STATUS_EVERY:
+            last_update, c.progress.value = now, fraction
+            left = (now - began) * (1 - fraction) / fraction if fraction else 0
+            _show_status(c, f"{name}: {fraction:.0%} of all done, {left:.0f} s left")
 
     try:
         c.progress.value = 0
-        _tell(c, "Reading the networks")
+        _show_status(c, "Reading the networks")
         result = run_request(request, progress, c.cancelled.is_set)
         c.progress.value = 1
-        _show(c, result)
-        _tell(c, f"Done in {time.monotonic() - began:.1f} s on {device_name(c.device)}.")
+        _show_result(c, result)
+        _show_status(c, f"Done in {time.monotonic() - began:.1f} s on {device_name(c.device)}.")
     except CancelledError:
         c.progress.value = 0
-        _tell(c, "Cancelled: nothing was kept.")
-    except Exception as error:  # whatever it is, out of memory or a damaged file: a thread's traceback is seen by nobody
-        _tell(c, f"That did not work: {error}")
+        _show_status(c, "Cancelled: nothing was kept.")
+    except Exception as error:  # of any kind, out of memory or a damaged file: nobody sees the traceback of a thread
+        _show_status(c, f"That did not work: {error}")
     finally:
         c.run.disabled, c.cancel.disabled = False, True
 
 
-def _show(c: SimpleNamespace, result: Result) -> None:
-    """The viewer, the numbers, and the states."""
+def _show_result(c: SimpleNamespace, result: Result) -> None:
+    """Show the viewer, the table and the states of a result."""
     digits = {"SSIM": "{:.4f}", "SSIM, whole image": "{:.4f}", "MB": "{:.0f}"}
     frame = result.table()
     formats = {name: digits.get(name, "{:.2f}") for name in frame.columns if name not in ("method", "note")}

@@ -1,7 +1,7 @@
-"""What the explorer does, without its controls: a request is run, and ends as a result, in an error or cancelled.
+"""The explorer without its controls: a request is run, and ends as a result, in an error or cancelled.
 
-Every network sees the chosen region and as much around it as its `radius`, so that the region is exact, at a cost that does
-not grow with the image. Scores are those of the region.
+Every network runs on the chosen region and the pixels around it within its `radius`, so the output inside the region is exact,
+at a cost that does not grow with the image. Scores are of the region alone.
 """
 
 import time
@@ -19,9 +19,10 @@ from torch import nn
 
 from srlib.errors import InputError
 from srlib.figures.crops import Scene
-from srlib.figures.regions import Region, Window
+from srlib.figures.regions import Region, model_windows
 from srlib.images import imresize, round_uint8, to_float, ycbcr_to_rgb
 from srlib.inference.enlarge import as_method
+from srlib.inference.tiling import Window, scaled
 from srlib.models import CONVOLUTIONS, macs_per_pixel, params
 from srlib.protocol import Score, get_protocol
 from srlib.records.methods import TrainedMethod, find_method
@@ -29,83 +30,86 @@ from srlib.widgets.explorer_choices import NAMES, QUEUE
 from srlib.widgets.states import States, has_states, show_states
 from srlib.widgets.viewer import Comparison, Output, compare
 
-LEAST, MOST = 48, 384  # sides of a region: enough to be scored; and what every network holds in memory at once
-TAPS = 4  # pixels of the small image at a cut that bicubic, down and up again, makes otherwise than in the whole
+MIN_SIDE, MAX_SIDE = 48, 384  # of a region: large enough for SSIM, and small enough for one tile of every network
+TAPS = 4  # LR pixels at a cut whose bicubic values differ from those of the full image, after reducing and enlarging
 STATES = 96  # side of the square in the middle of the region whose states are shown
 
 
 @dataclass(frozen=True, eq=False)
 class Request:
-    """An image, a region of what comes out, the methods, and how they run."""
+    """An image, a region of the output, the methods, and their options."""
 
-    image: np.ndarray  # `(H, W)` or `(H, W, 3)`, `uint8`: the original, or what is to be enlarged if `itself`
-    region: Region  # in pixels of the output; the dataset is '' where the image is of none
+    image: np.ndarray  # `(H, W)` or `(H, W, 3)`, `uint8`: the HR image, or the LR image if `itself`
+    region: Region  # in pixels of the output; the dataset is '' for an image that is in none
     methods: tuple[str, ...]  # experiments, as `find_method` takes them
     protocol: str = "drrn"
     self_ensemble: bool = False
-    itself: bool = False  # enlarge the image itself: there is no original then, and no score
+    itself: bool = False  # whether the image itself is enlarged: there is no HR image then, and no score
     states: bool = False
     device: str = "cpu"
 
 
 @dataclass(frozen=True, eq=False)
-class Made:
-    """What one method made of the region, and what it took."""
+class MethodResult:
+    """The output of one method inside the region, its scores, time and memory."""
 
     method: TrainedMethod
     pixels: np.ndarray  # `(side, side, 3)`, `uint8`
     score: Score | None  # of the region
-    recorded: Score | None  # of the whole image, from the record
+    record_score: Score | None  # of the full image, from the record
     seconds: float
-    megabytes: float | None  # beyond what was in use before; `None` where it cannot be told
+    megabytes: float | None  # beyond the memory in use before; `None` without psutil
 
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """What came out of a request."""
+    """The outputs of all methods of a request."""
 
     request: Request
-    made: tuple[Made, ...]
+    results: tuple[MethodResult, ...]
     hr: np.ndarray | None  # the region of the original
     missing: dict[str, str]  # method to reason
     states: tuple[States, ...] = ()  # of the middle of the region
 
     def comparison(self) -> Comparison:
-        """The outputs in the viewer."""
+        """The viewer with the outputs of all methods and, where there is one, the HR image."""
         region = self.request.region
         outputs = [
             Output(
-                m.method.label,
-                m.pixels,
-                psnr=m.score.psnr if m.score else None,
-                ssim=m.score.ssim if m.score else None,
-                params=params(m.method.model) if m.method.model else None,
-                note=m.method.note,
+                r.method.label,
+                r.pixels,
+                psnr=r.score.psnr if r.score else None,
+                ssim=r.score.ssim if r.score else None,
+                params=params(r.method.model) if r.method.model else None,
+                note=r.method.note,
             )
-            for m in self.made
+            for r in self.results
         ]
         return compare(outputs, self.hr, title=f"{region.image}, ×{region.scale}")
 
     def table(self) -> pd.DataFrame:
-        """A row a method: scores of the region, the record's of the whole image, seconds and megabytes; `NaN` where none."""
-        nothing = Score(np.nan, np.nan, np.nan)
+        """Scores of the region, scores of the full image from the record, seconds and MB, a row for each method.
+
+        A value that is unknown is NaN, and a column without any value is left out.
+        """
+        no_score = Score(np.nan, np.nan, np.nan)
         rows = [
             {
-                "method": m.method.label,
-                "note": m.method.note,
-                "PSNR": (m.score or nothing).psnr,
-                "SSIM": (m.score or nothing).ssim,
-                "PSNR, whole image": (m.recorded or nothing).psnr,
-                "SSIM, whole image": (m.recorded or nothing).ssim,
-                "seconds": m.seconds,
-                "MB": np.nan if m.megabytes is None else m.megabytes,
+                "method": r.method.label,
+                "note": r.method.note,
+                "PSNR": (r.score or no_score).psnr,
+                "SSIM": (r.score or no_score).ssim,
+                "PSNR, whole image": (r.record_score or no_score).psnr,
+                "SSIM, whole image": (r.record_score or no_score).ssim,
+                "seconds": r.seconds,
+                "MB": np.nan if r.megabytes is None else r.megabytes,
             }
-            for m in self.made
+            for r in self.results
         ]
         return pd.DataFrame(rows).dropna(axis="columns", how="all")
 
     def notes(self) -> str:
-        """What the numbers are of, and what is missing; Markdown."""
+        """Meaning of the numbers, and the missing methods with the reason; Markdown."""
         request = self.request
         lines = ["Seconds and MB are what the region took, with what a network must see around it."]
         if request.itself:
@@ -121,47 +125,47 @@ class Result:
 
 def run_request(
     request: Request,
-    progress: Callable[[str, float], None] = lambda name, share: None,
+    progress: Callable[[str, float], None] = lambda name, fraction: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Result:
-    """Run every method of a request.
+    """The outputs of all methods of a request.
 
     Parameters
     ----------
     request : Request
-        What is wanted.
+        Image, region, methods and options.
     progress : callable
-        Told the method at work, and the share of the multiplications that are done, 0 to 1; after every layer.
+        Called after every layer with the name of the running method and the fraction of all multiplications done, 0 to 1.
     cancelled : callable
-        Asked after every layer whether to stop.
+        Called after every layer; a true result stops the run.
 
     Raises
     ------
     InputError
         If the region does not lie in the image or is too small or too large, or a name is unknown.
     concurrent.futures.CancelledError
-        As soon as `cancelled` says so; nothing is left behind.
+        As soon as `cancelled` returns true; no result is kept.
     """
     _check(request)
     scale = request.region.scale
-    found = {name: find_method(NAMES.get(name, name), name, scale, request.device) for name in request.methods}
-    methods = [m for m in found.values() if isinstance(m, TrainedMethod)]
-    missing = {name: QUEUE if m == "no record yet" else m for name, m in found.items() if isinstance(m, str)}
-    shown = [m for m in methods if request.states and m.model is not None and has_states(m.model)]
-    whole = sum(_work(request, m) for m in methods) or 1
+    searches = {name: find_method(NAMES.get(name, name), name, scale, request.device) for name in request.methods}
+    methods = [m for m in searches.values() if isinstance(m, TrainedMethod)]
+    missing = {name: QUEUE if m == "no record yet" else m for name, m in searches.items() if isinstance(m, str)}
+    recursive = [m for m in methods if request.states and m.model is not None and has_states(m.model)]
+    total = sum(_multiplications(request, m) for m in methods) or 1
     done = 0.0
 
     def step(name: str, multiplications: float) -> None:
         nonlocal done
         done += multiplications
-        progress(name, min(1.0, done / whole))
+        progress(name, min(1.0, done / total))
         if cancelled():
             raise CancelledError
 
-    made = tuple(_make(request, m, step) for m in methods)
-    states = tuple(_states(request, m, step) for m in shown)
+    results = tuple(_run(request, m, step) for m in methods)
+    states = tuple(_states(request, m, step) for m in recursive)
     hr = None if request.itself else request.image[request.region.window]
-    return Result(request, made, hr, missing, states)
+    return Result(request, results, hr, missing, states)
 
 
 def _check(request: Request) -> None:
@@ -172,8 +176,10 @@ def _check(request: Request) -> None:
         ("high", "wide"), (region.top, region.left), (region.height, region.width), request.image.shape, strict=False
     ):
         size = size * factor // region.scale * region.scale
-        if not LEAST <= side <= MOST or side % region.scale:
-            raise InputError(f"The region is {side} pixels {name}: {LEAST} to {MOST} are wanted, a multiple of {region.scale}.")
+        if not MIN_SIDE <= side <= MAX_SIDE or side % region.scale:
+            raise InputError(
+                f"The region is {side} pixels {name}: {MIN_SIDE} to {MAX_SIDE} are wanted, a multiple of {region.scale}."
+            )
         if start < 0 or start + side > size:
             raise InputError(
                 f"The region ends at pixel {start + side}, but the image is {size} pixels {name}: move it or make it smaller."
@@ -181,8 +187,8 @@ def _check(request: Request) -> None:
 
 
 @dataclass(frozen=True, eq=False)
-class _Place:
-    """What a network is given: the small image, its interpolation, and where in the latter the region lies."""
+class _Inputs:
+    """The inputs of a network: LR image and interpolation, cut to what its radius needs, and the region inside the latter."""
 
     lr: np.ndarray
     ilr: np.ndarray
@@ -190,34 +196,29 @@ class _Place:
     scene: Scene | None
 
 
-def _place(request: Request, model: nn.Module | None) -> _Place:
-    """The part of the image that decides what a network makes of the region."""
+def _inputs(request: Request, model: nn.Module | None) -> _Inputs:
+    """The inputs of a network, `None` for bicubic interpolation, for its exact output inside the region."""
     region, scale = request.region, request.region.scale
-    step = 1 if request.itself else scale  # pixels of the given image in one of the small image
-    radius = 0 if model is None else -(-model.radius // scale) if model.domain == "ilr" else model.radius
-    lr = [
-        slice(max(0, s.start // scale - radius - TAPS), min(n // step, -(-s.stop // scale) + radius + TAPS))
-        for s, n in zip(region.window, request.image.shape, strict=False)
-    ]
-    part = request.image[tuple(slice(step * s.start, step * s.stop) for s in lr)]
-    top, left = (s.start - scale * o.start for s, o in zip(region.window, lr, strict=True))
-    inner = replace(region, top=top, left=left)
+    zoom = 1 if request.itself else scale  # pixels of the request's image in one of the LR image
+    height, width = (n // zoom for n in request.image.shape[:2])
+    lr, _, inner = model_windows(region.window, (height, width), model, scale, margin=TAPS)
+    part = request.image[scaled(lr, zoom)]
     if request.itself:
-        return _Place(to_float(part), imresize(to_float(part), scale), inner.window, None)
-    scene = Scene(inner, get_protocol(request.protocol), part)
-    return _Place(scene.lr, scene.ilr, inner.window, scene)
+        return _Inputs(to_float(part), imresize(to_float(part), scale), inner, None)
+    scene = Scene(replace(region, top=inner[0].start, left=inner[1].start), get_protocol(request.protocol), part)
+    return _Inputs(scene.lr, scene.ilr, inner, scene)
 
 
-def _work(request: Request, method: TrainedMethod) -> float:
+def _multiplications(request: Request, method: TrainedMethod) -> float:
     if method.model is None:
         return 0
-    pixels = np.prod(_place(request, method.model).ilr.shape[:2]) * (8 if request.self_ensemble else 1)
+    pixels = np.prod(_inputs(request, method.model).ilr.shape[:2]) * (8 if request.self_ensemble else 1)
     return macs_per_pixel(lambda: deepcopy(method.model).cpu(), request.region.scale) * pixels
 
 
-def _make(request: Request, method: TrainedMethod, step: Callable[[str, float], None]) -> Made:
-    began, place = time.perf_counter(), _place(request, method.model)
-    sr, memory = to_float(place.ilr), []
+def _run(request: Request, method: TrainedMethod, step: Callable[[str, float], None]) -> MethodResult:
+    began, inputs = time.perf_counter(), _inputs(request, method.model)
+    sr, memory = to_float(inputs.ilr), []
     if method.model is not None:
         if request.device == "cuda":
             torch.cuda.reset_peak_memory_stats()
@@ -226,24 +227,24 @@ def _make(request: Request, method: TrainedMethod, step: Callable[[str, float], 
             memory.append(_memory(request.device))
             step(method.label, multiplications)
 
-        # One tile: what a region needs fits, and so the work is known beforehand.
+        # One tile: the inputs of a region fit in memory, and so the multiplications are known beforehand.
         options = {"tile": 10**6, "self_ensemble": request.self_ensemble}
         before = _memory(request.device)
         with _every_layer(method.model, after_layer):
-            sr = as_method(method.model, **options)(place.lr, place.ilr, request.region.scale)
+            sr = as_method(method.model, **options)(inputs.lr, inputs.ilr, request.region.scale)
     megabytes = max(memory) - before if memory and before is not None else None
-    seconds, sr, scene = time.perf_counter() - began, sr[place.inner], place.scene
+    seconds, sr, scene = time.perf_counter() - began, sr[inputs.inner], inputs.scene
     score = None
     if scene is not None:
-        score = scene.protocol.score(scene.file[place.inner], sr, request.region.scale, ("psnr", "ssim"))
+        score = scene.protocol.score(scene.file[inputs.inner], sr, request.region.scale, ("psnr", "ssim"))
     if scene is not None and sr.ndim == 2 and scene.file.ndim == 3:  # luma was resized: chroma is bicubic, as in the papers
-        sr = ycbcr_to_rgb(np.dstack([sr, scene.chroma[place.inner]]))
+        sr = ycbcr_to_rgb(np.dstack([sr, scene.chroma[inputs.inner]]))
     pixels = round_uint8(255 * (sr if sr.ndim == 3 else np.repeat(sr[..., None], 3, axis=2)))
-    return Made(method, pixels, score, _recorded(request, method), seconds, megabytes)
+    return MethodResult(method, pixels, score, _record_score(request, method), seconds, megabytes)
 
 
-def _recorded(request: Request, method: TrainedMethod) -> Score | None:
-    """The whole image's scores in the record, which are without self-ensemble."""
+def _record_score(request: Request, method: TrainedMethod) -> Score | None:
+    """The scores of the full image in the record; `None` for an image or a self-ensemble that no record has."""
     if method.record is None or request.itself or (method.model is not None and request.self_ensemble):
         return None
     s, region = method.record.scores, request.region
@@ -254,11 +255,11 @@ def _recorded(request: Request, method: TrainedMethod) -> Score | None:
 
 @contextmanager
 def _every_layer(model: nn.Module, step: Callable[[float], Any]) -> Iterator[None]:
-    """Call `step` with the multiplications of each convolution when it is done."""
+    """Call `step` after each convolution with the number of its multiplications."""
 
     def note(conv: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
-        places = inputs[0] if isinstance(conv, nn.ConvTranspose2d) else output
-        step(places.shape[-2] * places.shape[-1] * conv.weight.numel())
+        maps = inputs[0] if isinstance(conv, nn.ConvTranspose2d) else output
+        step(maps.shape[-2] * maps.shape[-1] * conv.weight.numel())
 
     hooks = [m.register_forward_hook(note) for m in model.modules() if isinstance(m, CONVOLUTIONS)]
     try:
@@ -269,7 +270,7 @@ def _every_layer(model: nn.Module, step: Callable[[float], Any]) -> Iterator[Non
 
 
 def _memory(device: str) -> float | None:
-    """Megabytes in use: on a GPU the most so far, for tensors; else of this process, `None` without psutil."""
+    """Memory in use, in MB: on a GPU the peak for tensors; else of this process, `None` without psutil."""
     if device == "cuda":
         return torch.cuda.max_memory_allocated() / 1e6
     try:
@@ -280,11 +281,12 @@ def _memory(device: str) -> float | None:
 
 
 def _states(request: Request, method: TrainedMethod, step: Callable[[str, float], None]) -> States:
-    """The states of a network in the middle of the region."""
+    """The states of a network in a square in the middle of the region."""
     region = request.region
     side = min(STATES, region.height, region.width) // region.scale * region.scale
     top, left = region.top + (region.height - side) // 2, region.left + (region.width - side) // 2
-    place = _place(replace(request, region=replace(region, top=top, left=left, height=side, width=side)), method.model)
-    hr = None if place.scene is None else place.scene.hr
-    with _every_layer(method.model, lambda work: step(f"states of {method.label}", 0)):
-        return show_states(method.model, place.lr, place.ilr, region.scale, window=place.inner, hr=hr, label=method.label)
+    square = replace(region, top=top, left=left, height=side, width=side)
+    inputs = _inputs(replace(request, region=square), method.model)
+    hr = None if inputs.scene is None else inputs.scene.hr
+    with _every_layer(method.model, lambda multiplications: step(f"states of {method.label}", 0)):
+        return show_states(method.model, inputs.lr, inputs.ilr, region.scale, window=inputs.inner, hr=hr, label=method.label)

@@ -1,7 +1,7 @@
-"""The states of the recursive networks, step by step: the image that each would give, and where it is active.
+"""The states of the recursive networks, step by step: the energy map of each state, and the image reconstructed from it.
 
-DSRN's Figure 5 shows "energy maps" of its states. Here they are read out of every network of `srlib.models` that recurs, and
-shown in an element with a slider (`states.js`): in JupyterLab for any image, in the book from small crops.
+DSRN's Figure 5 shows "energy maps" of its states. This module computes them for every recursive network of `srlib.models` and
+shows them in an element with a slider (`states.js`): in JupyterLab for any image, in the book from small crops.
 
 Readings:
 
@@ -19,34 +19,34 @@ import torch
 from torch import Tensor, nn
 
 from srlib.errors import InputError
-from srlib.figures.regions import Window, context_window
+from srlib.figures.regions import model_windows
 from srlib.images import rgb_to_luma, round_uint8
-from srlib.inference.tiling import to_tensor
+from srlib.inference.tiling import Window, to_tensor
 from srlib.metrics import psnr
 from srlib.models import DRCN, DRRN, DSRN, RLCSC, SingleState
 from srlib.widgets.elements import data_uri, with_script
 
 MOST_PIXELS = 512 * 512  # of the window: two pictures a step have to fit into a page
 BRIGHT = 0.995  # quantile of an energy map that is drawn as its brightest colour, as a few pixels are far above the rest
-SHOWN = 120  # least width of the pictures where there is no script, in dots
+MIN_WIDTH = 120  # least width of the pictures where there is no script, in dots
 
 
 def has_states(model: nn.Module) -> bool:
-    """Whether a network recurs, so that `unrolled` and `show_states` take it."""
+    """Whether a network is recursive, so that `unrolled` and `show_states` take it."""
     if isinstance(model, DRRN):
         return any(len(block.norms_1) for block in model.blocks)  # U = 0 is no recursion
     return isinstance(model, (DSRN, SingleState, DRCN, RLCSC))
 
 
 def unrolled(model: nn.Module, lr: Tensor, ilr: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """Every state and the image that it gives by itself.
+    """Every state of a network, in the order of the steps, and the image reconstructed from that state alone.
 
     Parameters
     ----------
     model : nn.Module
         DSRN (its HR states), DSRN's single-state baseline, DRRN (each unit of each block), RL-CSC (z_1 .. z_K) or DRCN.
     lr, ilr : torch.Tensor
-        Luma `(N, 1, H, W)` and `(N, 1, scale H, scale W)`, 0..1; only DSRN looks at `lr`.
+        Luma `(N, 1, H, W)` and `(N, 1, scale H, scale W)`, 0..1; only DSRN uses `lr`.
 
     Yields
     ------
@@ -92,13 +92,13 @@ def unrolled(model: nn.Module, lr: Tensor, ilr: Tensor) -> Iterator[tuple[Tensor
 
 
 def energy(state: Tensor) -> np.ndarray:
-    """Mean of the squares over the channels of a state `(1, C, H, W)`: `(H, W)`."""
+    """Energy map `(H, W)` of a state `(1, C, H, W)`: the mean of the squares over the channels."""
     return state.square().mean(1)[0].cpu().numpy()
 
 
 @dataclass(frozen=True, eq=False)
 class States:
-    """What a network holds at each step inside a window; a notebook shows it as pictures with a slider.
+    """Energy maps and predictions of a network at each step inside a window; a notebook shows them with a slider.
 
     Parameters
     ----------
@@ -107,13 +107,13 @@ class States:
     energies : tuple of numpy.ndarray
         The energy map of each step, `(height, width)`.
     predictions : tuple of numpy.ndarray
-        The luma that each step gives by itself, `(height, width)`, about 0..1.
+        The luma reconstructed from each state alone, `(height, width)`, about 0..1.
     bicubic : numpy.ndarray
         The interpolated luma, `(height, width)`, about 0..1.
     output : numpy.ndarray, optional
-        What the network gives, where it combines the steps instead of taking the last one.
+        The network's output `(height, width)`, where it combines the predictions of all steps instead of taking the last.
     combined : str
-        How it combines them.
+        The combination, in words.
     hr : numpy.ndarray, optional
         The original's luma, `(height, width)`, `uint8`.
     """
@@ -132,7 +132,7 @@ class States:
 
     @property
     def html(self) -> str:
-        """The element without its script: a captioned figure a step."""
+        """The HTML element without its script: a captioned figure for each step."""
         figures = [self._figure("step 0, bicubic interpolation", self.bicubic)]
         for t, (luma, e) in enumerate(zip(self.predictions, self.energies, strict=True), 1):
             figures.append(self._figure(f"step {t} of {len(self.energies)}", luma, e))
@@ -141,12 +141,15 @@ class States:
         if self.hr is not None:
             picture = _picture(self.hr, f"{self.label}: the original")
             figures.append(f"<figure data-hr>{picture}<figcaption>{escape(self.label)}: the original.</figcaption></figure>")
-        aim = (self.predictions[-1] if self.output is None else self.output) if self.hr is None else self.hr / 255
-        top = max(4, int(np.ceil(255 * np.quantile(np.abs(aim - self.bicubic), 0.98))))  # grey levels
+        if self.hr is not None:
+            reference = self.hr / 255
+        else:
+            reference = self.predictions[-1] if self.output is None else self.output
+        top = max(4, int(np.ceil(255 * np.quantile(np.abs(reference - self.bicubic), 0.98))))  # grey levels
         return f'<srlib-states data-label="{escape(self.label)}" data-residual="{top}">\n{"".join(figures)}</srlib-states>'
 
     def _figure(self, name: str, luma: np.ndarray, e: np.ndarray | None = None) -> str:
-        """A prediction and the energy of its state, with the numbers that the script reads."""
+        """The figure of a prediction and the energy map of its state, with the numbers that the script reads; HTML."""
         data, words = [f'data-name="{name}"'], [f"{escape(self.label)}, {name}"]
         if (dB := self.psnr(luma)) is not None:
             data.append(f'data-psnr="{dB:.4f}"')
@@ -160,12 +163,14 @@ class States:
         return f"<figure {' '.join(data)}>{pictures}<figcaption>{'; '.join(words)}.</figcaption></figure>\n"
 
     def __str__(self) -> str:
-        """The steps' PSNR, or their mean energies without an original, in a line."""
+        """PSNR of the steps, or their mean energies without an original, in one line."""
         height, width = self.bicubic.shape
-        numbers = [f"{self.psnr(x):.2f}" for x in (self.bicubic, *self.predictions)] if self.hr is not None else []
-        what = f"PSNR (dB) from bicubic on: {', '.join(numbers)}" if numbers else "mean energy: "
-        what += "" if numbers else ", ".join(_short(e.mean()) for e in self.energies)
-        return f"{self.label}: {len(self.energies)} steps, {height} x {width} pixels; {what}"
+        if self.hr is None:
+            numbers = f"mean energy: {', '.join(_short(e.mean()) for e in self.energies)}"
+        else:
+            values = ", ".join(f"{self.psnr(x):.2f}" for x in (self.bicubic, *self.predictions))
+            numbers = f"PSNR (dB) from bicubic on: {values}"
+        return f"{self.label}: {len(self.energies)} steps, {height} x {width} pixels; {numbers}"
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         """Jupyter's hook."""
@@ -183,22 +188,23 @@ def show_states(
     hr: np.ndarray | None = None,
     label: str = "",
 ) -> States:
-    """Step through the recursions of a network.
+    """Energy maps and predictions of the steps of a recursive network.
 
     Parameters
     ----------
     model : nn.Module
-        A network that recurs, on any device.
+        A recursive network, on any device.
     lr, ilr : numpy.ndarray
-        The image made small and interpolated, as `Protocol.degrade` and `Protocol.interpolate` do; of RGB the luma is taken.
+        The LR image and its interpolation, from `Protocol.degrade` and `Protocol.interpolate`; of RGB the luma is taken.
     scale : int
         2, 3 or 4.
-    window : tuple of slices, optional
-        Rows and columns of `ilr` to show; all if omitted. The network sees as much around as it needs, so this is exact.
+    window : (slice, slice), optional
+        Rows and columns of `ilr` to show; all if omitted. The network runs on the pixels around it within its radius, too, so
+        the result is exact.
     hr : numpy.ndarray, optional
         The original, of `ilr`'s height and width: `uint8` or float in 0..1, luma or RGB. Without it there are no errors.
     label : str
-        Name of the network; that of its class if omitted.
+        Name of the network; the name of its class if omitted.
 
     Returns
     -------
@@ -222,13 +228,13 @@ def show_states(
     if not (height > 0 < width and height * width <= MOST_PIXELS):
         raise InputError(f"The window is {height} x {width} pixels: choose one of 1 to {MOST_PIXELS:,} pixels.")
     device, training = next(model.parameters()).device, model.training
-    seen, seen_ilr, inner = context_window(window, lr.shape, model, scale)
-    given = [to_tensor(x).to(device) for x in (lr[seen], ilr[seen_ilr])]
+    lr_window, ilr_window, inner = model_windows(window, lr.shape, model, scale)
+    inputs = [to_tensor(x).to(device) for x in (lr[lr_window], ilr[ilr_window])]
     model.eval()
     try:
-        pairs = [(energy(s)[inner], y[0, 0].double().cpu().numpy()[inner]) for s, y in unrolled(model, *given)]
-        combined = _combined(model)
-        output = model.predict(*given)[0, 0].double().cpu().numpy()[inner] if combined else None
+        pairs = [(energy(s)[inner], y[0, 0].double().cpu().numpy()[inner]) for s, y in unrolled(model, *inputs)]
+        combined = _combination(model)
+        output = model.predict(*inputs)[0, 0].double().cpu().numpy()[inner] if combined else None
     finally:
         model.train(training)
     energies, predictions = zip(*pairs, strict=True)
@@ -236,15 +242,15 @@ def show_states(
     return States(label or type(model).__name__, energies, predictions, ilr[window], output, combined, original)
 
 
-def _combined(model: nn.Module) -> str:
-    """How a network makes its output of the predictions; '' if it takes the last."""
+def _combination(model: nn.Module) -> str:
+    """How a network combines the predictions of all steps into its output; '' if it takes the last."""
     if isinstance(model, DRCN):
         return "the weighted sum of all steps"
     return "the mean of all steps" if getattr(model, "average", isinstance(model, SingleState)) else ""
 
 
 def _luma(image: np.ndarray, name: str) -> np.ndarray:
-    """Luma in grey levels of an image that is luma or RGB, `uint8` or in 0..1."""
+    """Luma in grey levels of an image, luma or RGB, `uint8` or float in 0..1."""
     if image.ndim != 2 and image.shape[2:] != (3,):
         raise InputError(f"{name} is an array of shape {image.shape}: luma (H, W) or RGB (H, W, 3) is wanted.")
     if image.dtype != np.uint8 and not (top := np.abs(image).max()) < 4:  # interpolation may leave 0..1 a little
@@ -253,11 +259,11 @@ def _luma(image: np.ndarray, name: str) -> np.ndarray:
 
 
 def _short(x: float) -> str:
-    """Three digits, without an exponent for large numbers."""
+    """A number to three digits, without an exponent for large ones."""
     return f"{x:.3g}" if x < 1000 else f"{x:,.0f}"
 
 
 def _picture(pixels: np.ndarray, alt: str) -> str:
-    """An `img`, enlarged by a whole factor."""
-    height, width = (n * max(1, -(-SHOWN // pixels.shape[1])) for n in pixels.shape)
+    """An `img` element, its pixels enlarged by an integer factor."""
+    height, width = (n * max(1, -(-MIN_WIDTH // pixels.shape[1])) for n in pixels.shape)
     return f'<img src="{data_uri(pixels)}" alt="{escape(alt)}" width="{width}" height="{height}">'

@@ -1,7 +1,7 @@
 """`compare`: one element in which outputs for one scene are swiped, zoomed, flicked through and subtracted from the original.
 
 The same call serves JupyterLab, VS Code and the book: captioned lossless pictures as HTML, and `viewer.js`, which makes them
-live. Numbers and colours are written here, pixels are only copied there.
+interactive. This module writes all numbers and colours; the script copies pixels only.
 """
 
 from collections.abc import Iterable, Mapping
@@ -24,8 +24,8 @@ from srlib.widgets.elements import data_uri, with_script
 if TYPE_CHECKING:
     from srlib.figures.crops import View
 
-HR = "HR"  # how the original is named among the outputs
-ERROR_COLOURS = 61  # of the error map's scale; between them colours are interpolated
+HR = "HR"  # label of the original among the outputs
+ERROR_COLOURS = 61  # colours of the error map's scale, between which the script interpolates
 PAGE = """<!doctype html>
 <html lang="en">
 <head>
@@ -53,7 +53,7 @@ Zoom = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class Output:
-    """One method's picture, `(H, W)` or `(H, W, 3)` `uint8`, and its caption; numbers that are `None` are left out."""
+    """The picture of one method, `(H, W)` or `(H, W, 3)` `uint8`, and its caption, without the numbers that are `None`."""
 
     label: str
     pixels: np.ndarray
@@ -65,7 +65,7 @@ class Output:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What `compare` returns: shown by a notebook as the viewer, by a terminal as a line."""
+    """Pictures of one scene and the viewer's options; a notebook shows the viewer, a terminal one line."""
 
     outputs: tuple[Output, ...]  # the original first, where there is one
     has_hr: bool
@@ -76,7 +76,7 @@ class Comparison:
 
     @property
     def html(self) -> str:
-        """The element without its script: captioned pictures, which is also what a page without JavaScript shows."""
+        """The HTML element without its script: captioned pictures, as a page without JavaScript shows them."""
         colours = "".join(
             matplotlib.colors.to_hex(c)[1:] for c in matplotlib.colormaps["magma"](np.linspace(0, 1, ERROR_COLOURS))
         )
@@ -93,9 +93,9 @@ class Comparison:
         return "\n".join([f"<srlib-compare {attributes}>", *map(self._figure, self.outputs), "</srlib-compare>"])
 
     def save(self, path: str | Path) -> None:
-        """Write a page that needs no other file and no network; whole or not at all."""
+        """Write a page that needs no other file and no network, atomically."""
         title = self.title or f"{self.first} and {self.second}, compared"
-        element = replace(self, title="").html  # the page's heading says it
+        element = replace(self, title="").html  # the title is the page's heading
         write_atomically(path, PAGE.format(title=escape(title), content=with_script(element, "viewer.js")))
 
     def _figure(self, output: Output) -> str:
@@ -106,7 +106,7 @@ class Comparison:
         return f'<figure data-label="{escape(output.label)}">{image}{caption}</figure>'
 
     def _caption(self, output: Output) -> str:
-        """Name, scores (the best in bold where there is more than one), parameters and note, a line each."""
+        """Label, scores (the best in bold if there are several), parameters and note of an output, a line each; HTML."""
         numbers = []
         for metric, digits, unit in (("psnr", 2, " dB"), ("ssim", 4, "")):
             if (value := getattr(output, metric)) is not None:
@@ -136,23 +136,29 @@ def compare(
     first: str | None = None,
     second: str | None = None,
 ) -> Comparison:
-    """Put outputs for one scene into a viewer.
+    """A viewer of outputs for one scene.
 
     Parameters
     ----------
     outputs : View, iterable of Output, or mapping
-        A view of `crops`, which brings the original, its scores, a title and the rectangle; outputs; or label to picture:
-        an array `(H, W)` or `(H, W, 3)` `uint8`, a PIL image of mode L or RGB, or the path of a file.
+        A view of `srlib.figures.crops`, from which original, scores, title and rectangle are taken; outputs; or label to
+        picture: an array `(H, W)` or `(H, W, 3)` `uint8`, a PIL image of mode L or RGB, or the path of a file.
     hr : picture, optional
-        The original. Without it there is no error map. With `scale`, it is cropped to a multiple of it if that fits.
+        The original. Without it there is no error map. With `scale`, it is cropped to a multiple of the scale if the outputs
+        have another size.
     scale, protocol : int and str, optional
         With both and `hr`, outputs without scores get PSNR (dB) and SSIM under this protocol of `srlib.protocol`.
     title : str
-        Names the scene: a heading above the pictures.
+        Name of the scene: a heading above the pictures.
     zoom : tuple of int, optional
         Top, left, height and width, in pixels, of the rectangle that is magnified at first; default the middle.
     first, second : str, optional
         Labels at the left and the right of the swipe; default the first output and the last. The original is `'HR'`.
+
+    Returns
+    -------
+    Comparison
+        The viewer; `save` writes it as a page.
 
     Raises
     ------
@@ -167,29 +173,30 @@ def compare(
         outputs = [Output(c.label, c.pixels, *(c.score[:2] if c.score else ()), params=c.params, note=c.note) for c in crops]
     elif isinstance(outputs, Mapping):
         outputs = [Output(str(label), _pixels(label, picture)) for label, picture in outputs.items()]
-    shown = [replace(output, pixels=_pixels(output.label, output.pixels)) for output in outputs]
-    if not shown:
+    outputs = [replace(output, pixels=_pixels(output.label, output.pixels)) for output in outputs]
+    if not outputs:
         raise InputError("There is nothing to compare: give at least one output.")
     if hr is not None:
         hr = _pixels(HR, hr)
-        if scale and hr.shape != shown[0].pixels.shape:
+        if scale and hr.shape != outputs[0].pixels.shape:
             hr = modcrop(hr, scale)
     if protocol is not None:
         if hr is None or scale is None:
             raise InputError(f"To score under {protocol!r}, hr and scale are wanted, too: give both, or leave protocol out.")
-        shown = [_scored(o, hr, scale, protocol) if o.psnr is None else o for o in _alike([Output(HR, hr), *shown])[1:]]
-    pictures = _alike(shown if hr is None else [Output(HR, hr, note="the original"), *shown])
+        checked = _of_one_shape([Output(HR, hr), *outputs])[1:]
+        outputs = [_with_scores(o, hr, scale, protocol) if o.psnr is None else o for o in checked]
+    pictures = _of_one_shape(outputs if hr is None else [Output(HR, hr, note="the original"), *outputs])
     labels = [o.label for o in pictures]
-    if twice := next((a for a, b in pairwise(sorted(labels)) if a == b), None):
-        raise InputError(f"The label {twice!r} is there twice: give each output its own.")
-    first, second = first or shown[0].label, second or (shown[-1].label if len(shown) > 1 else labels[0])
+    if duplicate := next((a for a, b in pairwise(sorted(labels)) if a == b), None):
+        raise InputError(f"The label {duplicate!r} is there twice: give each output its own.")
+    first, second = first or outputs[0].label, second or (outputs[-1].label if len(outputs) > 1 else labels[0])
     if unknown := next((label for label in (first, second) if label not in labels), None):
         raise InputError(f"No output is called {unknown!r}: choose one of {', '.join(labels)}.")
     return Comparison(pictures, hr is not None, title, _zoom(zoom, pictures[0].pixels.shape), first, second)
 
 
 def _pixels(label: str, picture: Picture) -> np.ndarray:
-    """A picture as an array, checked."""
+    """The pixels of a picture, `uint8`, `(H, W)` or `(H, W, 3)`; an `InputError` for any other."""
     if isinstance(picture, str | Path):
         return read_image(picture)
     if isinstance(picture, Image.Image) and picture.mode not in ("L", "RGB"):
@@ -203,8 +210,8 @@ def _pixels(label: str, picture: Picture) -> np.ndarray:
     return pixels
 
 
-def _alike(outputs: list[Output]) -> tuple[Output, ...]:
-    """The same outputs, if all are of one shape."""
+def _of_one_shape(outputs: list[Output]) -> tuple[Output, ...]:
+    """The same outputs; an `InputError` if their shapes differ."""
     base = outputs[0]
     for other in outputs:
         if other.pixels.shape != base.pixels.shape:
@@ -215,13 +222,13 @@ def _alike(outputs: list[Output]) -> tuple[Output, ...]:
     return tuple(outputs)
 
 
-def _scored(output: Output, hr: np.ndarray, scale: int, protocol: str) -> Output:
+def _with_scores(output: Output, hr: np.ndarray, scale: int, protocol: str) -> Output:
     score = get_protocol(protocol).score(hr, output.pixels, scale, ("psnr", "ssim"))
     return replace(output, psnr=score.psnr, ssim=score.ssim)
 
 
 def _zoom(zoom: Zoom | None, shape: tuple[int, ...]) -> Zoom:
-    """The rectangle asked for, if it lies inside; default a third of the shorter side, 12 to 60 pixels, in the middle."""
+    """The rectangle, if it lies inside; default a third of the shorter side, 12 to 60 pixels, in the middle."""
     if zoom is None:
         side = min(max(12, min(60, min(shape[:2]) // 3)), *shape[:2])
         return (shape[0] - side) // 2, (shape[1] - side) // 2, side, side

@@ -54,14 +54,27 @@ def test_pairs_are_in_step(path):
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
-def test_every_notebook_takes_the_same_four_parameters_and_explains_them(path):
-    """papermill's own view of the parameters cell: name, type and help for each."""
+def test_a_notebook_uses_its_parameters_and_explains_them(path):
+    """papermill's own view of the parameters cell: name, type and help for each; each is used in a later cell."""
     papermill = pytest.importorskip("papermill")
+    jupytext = pytest.importorskip("jupytext")
     parameters = papermill.inspect_notebook(str(path.with_suffix(".ipynb")))
-    assert {"train": "bool", "budget": "float", "seed": "int", "device": "str"}.items() <= {
-        name: p["inferred_type_name"] for name, p in parameters.items()
-    }.items()
     assert all(p["help"] and p["inferred_type_name"] != "None" for p in parameters.values())
+    cells = [cell for cell in jupytext.read(path).cells if cell.cell_type == "code"]
+    code = "\n".join(cell.source for cell in cells if "parameters" not in cell.metadata.get("tags", ()))
+    assert set(parameters) <= {node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)}
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_a_notebook_shows_its_code(path):
+    """Folded are parameters, their check, and captions; a cell that is shown is short, imports apart."""
+    jupytext = pytest.importorskip("jupytext")
+    for cell in (cell for cell in jupytext.read(path).cells if cell.cell_type == "code"):
+        tags = cell.metadata.get("tags", [])
+        if "hide-input" in tags:
+            assert "parameters" in tags or re.search("check_parameters|^FIGURES = ", cell.source, re.MULTILINE)
+        elif "import " not in cell.source:
+            assert len(cell.source.splitlines()) <= 24
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)

@@ -177,7 +177,8 @@ def test_a_killed_campaign_goes_on_to_the_same_bits(tmp_path):
     with log.open("w") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output, env=environment, start_new_session=True)
         try:
-            until(lambda: len(going()) == 2, "no two checkpoints")
+            until(lambda: len(going()) == 2 or process.poll() is not None, "no two checkpoints")
+            assert process.poll() is None, log.read_text()
             killed = going()
             # The trainings are Snakemake's own children: no shell between them would swallow the signal.
             assert {child.environ()["CUDA_VISIBLE_DEVICES"] for child in trainings()} == {"3", "7"}

@@ -7,7 +7,7 @@ import pytest
 
 papermill = pytest.importorskip("papermill")
 
-from pages.rerun import OWN, _operations, box, duration, ways  # noqa: E402
+from pages.rerun import FULL_SIZE, _operations, box, duration, ways  # noqa: E402
 
 from srlib.models import macs_per_pixel  # noqa: E402
 from srlib.papers import PAPERS, claims, get_experiment  # noqa: E402
@@ -34,12 +34,13 @@ def test_each_command_of_a_box_names_a_notebook_and_its_parameters(page):
 def test_every_page_that_can_train_has_the_papers_networks_in_its_box():
     """Identity: pages whose parameters say that `train` trains, and the networks whose numbers their tables print."""
     parameters = {page: papermill.inspect_notebook(str(ROOT / "notebooks" / f"{page}.ipynb")) for page in PAGES}
-    assert {page for page, known in parameters.items() if "train here" in known["train"]["help"]} == OWN.keys()
+    trains = {page for page, known in parameters.items() if "train here" in known.get("train", {"help": ""})["help"]}
+    assert trains == FULL_SIZE.keys()
     for paper in PAPERS:
         for item in items(paper):
             printed = {c.experiment for c in claims(paper) if c.where == item.name and c.kind == "measured"}
             for name in printed:
-                assert re.sub(r"_epoch\d+$", "", name) in {re.sub(r"_epoch\d+$", "", own) for own in OWN[item.page]}
+                assert re.sub(r"_epoch\d+$", "", name) in {re.sub(r"_epoch\d+$", "", own) for own in FULL_SIZE[item.page]}
 
 
 def by_hand(name: str, iterations: float, recipe: str = "fast") -> float:
@@ -69,7 +70,7 @@ def test_without_records_nothing_is_estimated(results):
 
 def test_the_papers_networks_have_their_operations_and_the_longest_run(trained):
     """By hand: operations of the whole recipe; of two runs the one that did more."""
-    names = OWN["rlcsc_residual_memory"]
+    names = FULL_SIZE["rlcsc_residual_memory"]
     trained("rlcsc_k25", 33.0, budget=0.01)
     trained("rlcsc_k25_no_residual", 33.0, budget=0.02)
     own = ways("rlcsc_residual_memory", 1.0)[2]

@@ -5,7 +5,20 @@ import numpy as np
 import pytest
 import torch
 
-from srlib.figures.crops import Crop, Scene, View, crop, crop_figure, cut, describe, least_errors, score, scores_table, view
+from srlib.figures.crops import (
+    Crop,
+    Scene,
+    View,
+    crop,
+    crop_figure,
+    cut,
+    describe,
+    least_errors,
+    pattern_period,
+    score,
+    scores_table,
+    view,
+)
 from srlib.figures.regions import REGIONS, STAND_INS, Region, find, grow_to_square
 from srlib.images import rgb_to_luma, round_uint8
 from srlib.inference.enlarge import as_method
@@ -93,7 +106,7 @@ def test_a_score_is_the_protocols_own(photo):
 
 def test_a_score_that_takes_too_long_is_left_out(photo, monkeypatch):
     """The limit on work; bicubic is always scored."""
-    monkeypatch.setattr("srlib.figures.crops.MOST_WORK", 1)
+    monkeypatch.setattr("srlib.figures.crops.MAX_MULTIPLICATIONS", 1)
     scene = place(photo, 3, "drrn")
     assert score(scene, TrainedMethod("DRRN", DRRN(1, 1, width=8), None)) is None
     assert score(scene, TrainedMethod("Bicubic", None, None)).psnr > 20
@@ -221,3 +234,10 @@ def test_a_figure_shows_each_method_once_and_the_best_in_bold(photo):
     boxes = [ax.get_window_extent() for ax in figure.axes if ax.images][1:]
     assert all(box.width / 23 == pytest.approx(8) and box.height / 22 == pytest.approx(8) for box in boxes)
     plt.close(figure)
+
+
+def test_the_period_of_stripes_is_that_with_which_they_were_made():
+    """By hand: slanted stripes of period 6, to the resolution of the transform."""
+    row, column = np.mgrid[:60, :60]
+    stripes = 100 + 50 * np.sin(2 * np.pi * (0.6 * row + 0.8 * column) / 6)
+    assert pattern_period(stripes) == pytest.approx(6, abs=0.1)

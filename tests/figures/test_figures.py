@@ -96,7 +96,9 @@ def test_every_figure_of_a_notebook_has_a_caption_and_an_alt_text():
     for path in sorted((ROOT / "notebooks").glob("*.py")):
         text = path.read_text()
         tree = ast.parse(text)
-        figures = [ast.literal_eval(n.value) for n in tree.body if isinstance(n, ast.Assign) and n.targets[0].id == "FIGURES"]
+        figures = [
+            ast.literal_eval(n.value) for n in tree.body if isinstance(n, ast.Assign) and ast.unparse(n.targets[0]) == "FIGURES"
+        ]
         texts = figures[0] if figures else {}
         assert sorted(SHOWN.findall(text)) == sorted(texts), path.stem
         assert all(set(words) == {"caption", "alt"} and min(map(len, words.values())) > 20 for words in texts.values())

@@ -6,7 +6,7 @@ import pytest
 from srlib.figures.sweeps import PAPER_SIZE, depth_of, sweep, sweep_figure, sweep_table
 from srlib.ledger.comparisons import ci_half_width, pooled_std
 from srlib.papers import claims
-from srlib.records.rerun import rerun
+from srlib.records.run import rerun
 
 GRID = {("DRRN", depth_of(f"drrn_b3u{U}")): f"drrn_b3u{U}" for U in (2, 3, 4)}
 

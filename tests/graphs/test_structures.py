@@ -83,7 +83,7 @@ def test_drrn_folds_with_batch_normalisation_of_its_own_in_each_recursion():
     """DRRN's model file: convolutions are shared among the U recursions, batch normalisation is not."""
     s = trace(DRRN(1, 9, 2), TINY).folded()
     assert s.times == 9
-    assert [s.operations[i].own for i in s.body] == [True, False, False, True, False, False, False]
+    assert [s.operations[i].per_step for i in s.body] == [True, False, False, True, False, False, False]
 
 
 def test_drcn_folds_to_a_chain_and_supervises_every_recursion():

@@ -54,10 +54,12 @@ def test_the_flagship_with_the_fewest_cycles_is_next_and_builds_on_its_last(flag
     assert first.arguments == ("dsrn_t7_x3", "--recipe", "core", "--fit", "30")
     folder = flagship("dsrn_t7_x3", "a")
     assert next_cycle(tmp_path, 30).arguments[0] == "drrn_b1u9"
-    assert next_cycle(tmp_path, 30, taken={"drrn_b1u9"}).arguments[0] == "dsrn_t7_x2"
+    assert next_cycle(tmp_path, 30, in_training={"drrn_b1u9"}).arguments[0] == "dsrn_t7_x2"
     for name in ("dsrn_t7_x2", "dsrn_t7_x4", "drn_x3_standin", "rlcsc_k25"):
         flagship(name, name)
-    assert next_cycle(tmp_path, 30, taken={"drrn_b1u9"}).arguments[0] == "dsrn_t7_x3"  # B1U25 and the baselines wait for B1U9
+    assert (
+        next_cycle(tmp_path, 30, in_training={"drrn_b1u9"}).arguments[0] == "dsrn_t7_x3"
+    )  # B1U25 and the baselines wait for B1U9
     u9 = flagship("drrn_b1u9", "u9", root=tmp_path / "out")  # in the folder of this work, not committed
     unrolled = next_cycle(tmp_path / "out", 30)
     assert unrolled.arguments == ("drrn_b1u25", "--recipe", "core", "--fit", "30", "--start-from", str(u9))
@@ -110,7 +112,7 @@ def small(results, dataset, monkeypatch):
     for module in (campaign, work):
         monkeypatch.setattr(module, "CPU_GROUPS", (group,))
         monkeypatch.setattr(module, "GROUPS", ())
-    monkeypatch.setattr(work, "SCORED", ())
+    monkeypatch.setattr(work, "TEST_SETS", ())
     return group
 
 
@@ -136,10 +138,10 @@ def test_what_was_stopped_while_it_was_scored_is_scored_first(trained, results):
     """Behaviour: a set that is missing is asked for once a session, before anything is trained."""
     part = trained("drrn_b3u3_w16", 32.0)
     assert not work._unscored(part, ("Set5",))
-    shared = work._Shared(results, time.monotonic() + 60, "cpu", None, print, scored=("Set5", "Set14"))
+    shared = work._Shared(results, time.monotonic() + 60, "cpu", None, print, test_sets=("Set5", "Set14"))
     command, _ = work._pick(shared, "orders")
     assert command == ["score", str(part.folder), "--data", "Set5", "Set14"]
-    shared.taken.add(" ".join(command))
+    shared.commands.add(" ".join(command))
     assert (work._pick(shared, "orders") or [["train"]])[0][0] == "train"
 
 

@@ -287,9 +287,9 @@ def test_weights_are_kept_where_asked_and_change_nothing(train, tmp_path):
 def test_epochs_are_shares_of_the_papers_run():
     """Arithmetic: 35 epochs of RL-CSC; epoch 5 is a seventh of any run of its recipes."""
     recipe = get_experiment("rlcsc_k25").recipe("core")
-    assert training.kept_iterations(recipe, 700, (1, 5, 35)) == {"epoch1": 20, "epoch5": 100, "epoch35": 700}
+    assert training.snapshot_iterations(recipe, 700, (1, 5, 35)) == {"epoch1": 20, "epoch5": 100, "epoch35": 700}
     with pytest.raises(InputError, match="epoch 36 cannot be kept: the run has epochs 1 to 35"):
-        training.kept_iterations(recipe, 700, (36,))
+        training.snapshot_iterations(recipe, 700, (36,))
 
 
 @pytest.mark.slow

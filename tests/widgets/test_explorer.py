@@ -31,8 +31,8 @@ from srlib.protocol import COLUMNS, PROTOCOLS
 from srlib.records.methods import find_method
 from srlib.records.record import find_records, write_record
 from srlib.widgets.explorer import UPLOAD, explore
-from srlib.widgets.explorer_choices import leading, not_offered, offers, read_upload, small_picture
-from srlib.widgets.explorer_run import LEAST, MOST, Request, run_request
+from srlib.widgets.explorer_choices import available_methods, missing_methods, most_trained, read_upload, small_picture
+from srlib.widgets.explorer_run import MAX_SIDE, MIN_SIDE, Request, run_request
 
 NETWORKS = ("drrn_b1u3_w32", "dsrn_t3_x3_w32", "rlcsc_k5_n32_m32", "drn_x3_c32_g2_k3")
 PLACES = {"inside": (50, 64), "corner": (0, 0), "opposite corner": (102, 123)}  # of an image of 150 x 171
@@ -62,7 +62,7 @@ def test_what_is_shown_is_the_region_of_the_whole_output_and_the_score_is_the_pr
     rules, result = PROTOCOLS[protocol], run_request(ask(photo, "bicubic", *NETWORKS, place=place, protocol=protocol))
     lr = rules.degrade(photo, 3)
     ilr = rules.interpolate(lr, 3)
-    for name, made in zip(("bicubic", *NETWORKS), result.made, strict=True):
+    for name, made in zip(("bicubic", *NETWORKS), result.results, strict=True):
         sr = to_float(ilr) if name == "bicubic" else as_method(network(name))(lr, ilr, 3)
         window = result.request.region.window
         expected = rules.score(photo[window], sr[window], 3, ("psnr", "ssim"))
@@ -78,8 +78,8 @@ def test_options_are_those_of_as_method(photo, options):
     made = run_request(ask(photo, NETWORKS[3], protocol="rgb_floaty", **options))
     lr = rules.degrade(photo, 3)
     whole = as_method(network(NETWORKS[3]), **options)(lr, rules.interpolate(lr, 3), 3)[made.request.region.window]
-    np.testing.assert_allclose(made.made[0].pixels, round_uint8(255 * whole), atol=1)
-    assert made.made[0].score != plain.made[0].score
+    np.testing.assert_allclose(made.results[0].pixels, round_uint8(255 * whole), atol=1)
+    assert made.results[0].score != plain.results[0].score
 
 
 def test_an_image_enlarged_itself_has_no_original_and_no_score(photo):
@@ -87,7 +87,7 @@ def test_an_image_enlarged_itself_has_no_original_and_no_score(photo):
     result = run_request(ask(photo, "bicubic", NETWORKS[1], place=(200, 301), itself=True))
     lr = to_float(photo)
     ilr = imresize(lr, 3)
-    for made, sr in zip(result.made, (ilr, as_method(network(NETWORKS[1]))(lr, ilr, 3)), strict=True):
+    for made, sr in zip(result.results, (ilr, as_method(network(NETWORKS[1]))(lr, ilr, 3)), strict=True):
         np.testing.assert_allclose(made.pixels, round_uint8(255 * sr[result.request.region.window]), atol=1)
         assert made.score is None
     assert result.hr is None
@@ -99,7 +99,7 @@ def test_an_image_enlarged_itself_has_no_original_and_no_score(photo):
 def test_a_grey_image_runs_like_a_colour_one(photo):
     """The pixels shown are grey, and their score is the protocol's of a grey file."""
     grey = np.ascontiguousarray(photo[..., 1])
-    made = run_request(ask(grey, NETWORKS[0])).made[0]
+    made = run_request(ask(grey, NETWORKS[0])).results[0]
     assert np.ptp(made.pixels.astype(int), axis=2).max() == 0
     lr = PROTOCOLS["drrn"].degrade(grey, 3)
     whole = as_method(network(NETWORKS[0]))(lr, PROTOCOLS["drrn"].interpolate(lr, 3), 3)
@@ -113,10 +113,10 @@ def test_the_scores_of_the_whole_image_are_the_records(photo, results):
     scores = pd.DataFrame([["Set5", 3, "a", "drrn", 30.5, 0.85, 4.0]], columns=COLUMNS)
     write_record(folder, {"kind": "evaluation", "experiment": "bicubic"}, scores)
     region = Region("a", "Set5", 3, 0, 0, 48, 48, "a test")
-    made = run_request(Request(photo, region, ("bicubic", NETWORKS[0]))).made
-    assert [m.recorded for m in made] == [(30.5, 0.85, 4.0), (31.0, 0.9, 5.0)]
+    made = run_request(Request(photo, region, ("bicubic", NETWORKS[0]))).results
+    assert [m.record_score for m in made] == [(30.5, 0.85, 4.0), (31.0, 0.9, 5.0)]
     for options in ({"self_ensemble": True}, {"protocol": "vdsr"}):
-        assert run_request(Request(photo, region, (NETWORKS[0],), **options)).made[0].recorded is None
+        assert run_request(Request(photo, region, (NETWORKS[0],), **options)).results[0].record_score is None
 
 
 def test_progress_is_the_share_of_the_multiplications(photo):
@@ -141,7 +141,7 @@ def test_cancel_stops_after_the_next_layer_and_leaves_nothing(photo):
     with pytest.raises(CancelledError):
         run_request(request, cancelled=cancelled)
     assert len(asked) == 10
-    for old, new in zip(before.made, run_request(request).made, strict=True):
+    for old, new in zip(before.results, run_request(request).results, strict=True):
         np.testing.assert_array_equal(old.pixels, new.pixels)
 
 
@@ -158,8 +158,8 @@ def test_a_network_without_a_record_says_what_to_do(photo):
     result = run_request(ask(photo, "bicubic", "drrn_b1u25"))
     assert list(result.missing) == ["drrn_b1u25"]
     assert "drrn_b1u25: no record yet: `python -m srlib queue` says how to train one." in result.notes()
-    assert "<code>python -m srlib queue</code>" in not_offered(2)
-    assert "drrn_b1u25" in not_offered(2)
+    assert "<code>python -m srlib queue</code>" in missing_methods(2)
+    assert "drrn_b1u25" in missing_methods(2)
 
 
 def test_every_record_with_weights_is_offered_at_its_scales():
@@ -167,17 +167,17 @@ def test_every_record_with_weights_is_offered_at_its_scales():
     records = [record for record in find_records() if (record.folder / "weights.safetensors").exists()]
     for scale in (2, 3, 4):
         expected = {record.folder.parts[-2] for record in records if scale in record.info["recipe"]["scales"]}
-        assert set(offers(scale)) - {"bicubic", "vdsr_official"} == expected
-        assert set(leading(scale)) <= expected
+        assert set(available_methods(scale)) - {"bicubic", "vdsr_official"} == expected
+        assert set(most_trained(scale)) <= expected
 
 
 def test_the_released_vdsr_is_offered_where_its_weights_are_named(reference, monkeypatch):
     """By SRLIB_VDSR_WEIGHTS; without it the explorer says so."""
     monkeypatch.setenv("SRLIB_VDSR_WEIGHTS", str(reference / "vdsr_official.npz"))
-    assert "vdsr_official" in offers(4)
+    assert "vdsr_official" in available_methods(4)
     monkeypatch.delenv("SRLIB_VDSR_WEIGHTS")
-    assert "vdsr_official" not in offers(4)
-    assert "SRLIB_VDSR_WEIGHTS" in not_offered(4)
+    assert "vdsr_official" not in available_methods(4)
+    assert "SRLIB_VDSR_WEIGHTS" in missing_methods(4)
 
 
 @pytest.mark.parametrize(
@@ -228,7 +228,7 @@ def explorer():
     """The explorer with a small region of a photograph."""
     box = explore("cpu")
     controls = by_name(box)
-    controls["images"].value, controls["side"].value = "Sample", LEAST
+    controls["images"].value, controls["side"].value = "Sample", MIN_SIDE
     return box, controls
 
 
@@ -275,7 +275,7 @@ def test_the_region_stays_in_the_image(explorer):
         height, width = open_images("Sample").read({"astronaut": 0, "rocket": 3}[image]).shape[:2]
         for scale in (2, 3, 4):
             controls["scale"].value = scale
-            controls["side"].value = MOST
+            controls["side"].value = MAX_SIDE
             assert controls["from top"].max + controls["side"].value == height // scale * scale
             assert controls["from left"].max + controls["side"].value == width // scale * scale
     place = box.children[1].children[0].children[5]

@@ -1,1 +1,1 @@
-"""What the book computes while it is built: Markdown for the `{generated}` directive. Only the book calls it."""
+"""Generators of pages: Markdown for the `{generated}` directive, computed while the book is built."""

@@ -1,4 +1,4 @@
-"""Text of the book about depth at equal compute: what a deep DRRN gains over a shallow one that may train longer."""
+"""Depth at equal compute: the gain of a deep DRRN over shallow ones that are trained longer, as text of the book."""
 
 import numpy as np
 import pandas as pd
@@ -19,21 +19,21 @@ SCALE, SETS = 3, ("Set5", "Set14")
 
 def equal_compute() -> str:
     """Narrow DRRNs of three depths beside the deepest: at equal iterations, and at equal operations, as Markdown."""
-    deepest, *others = (narrow_form(name, WIDTH) for name in RECURSIONS)
-    trained = min(_trained(deepest), key=_operations, default=None)
-    if trained is None:
+    deepest, *shallower = (narrow_form(name, WIDTH) for name in RECURSIONS)
+    reference = min(_finished(deepest), key=_operations, default=None)
+    if reference is None:
         return f"`{deepest}` has not been trained yet."
-    rows = [_row("itself", trained)]
+    rows = [_row("itself", reference)]
     for title, amount in (("equal iterations", _iterations), ("equal operations", _operations)):
-        for name in others:
-            equal = [records for records in _trained(name) if abs(amount(records) / amount(trained) - 1) <= CLOSE]
-            missing = [{"compared at": title, "network": _short(name), "iterations": "not run"}]
-            rows += [_row(title, records, trained) for records in equal] or missing
+        for name in shallower:
+            equal = [records for records in _finished(name) if abs(amount(records) / amount(reference) - 1) <= CLOSE]
+            not_run = [{"compared at": title, "network": _short(name), "iterations": "not run"}]
+            rows += [_row(title, records, reference) for records in equal] or not_run
     return markdown_table(pd.DataFrame(rows).fillna(""))
 
 
-def _trained(name: str) -> list[list[Record]]:
-    """Finished trainings from scratch by the recipe `fast`: those of one length together, a seed each."""
+def _finished(name: str) -> list[list[Record]]:
+    """Finished trainings from scratch by the recipe `fast`: a list for each length, a record for each seed."""
     groups = [
         [record for record in records if record.info["finished"] and record.means]
         for (recipe, _, data, ancestors), records in runs().groups(name).items()
@@ -47,13 +47,13 @@ def _iterations(records: list[Record]) -> int:
 
 
 def _operations(records: list[Record]) -> float:
-    """Floating-point operations of a whole training, as the page of costs counts them."""
+    """Number of floating-point operations of a whole training, counted as on the page of costs."""
     experiment = get_experiment(records[0].info["experiment"])
     return operations(experiment, experiment.recipe("fast"), _iterations(records))
 
 
 def _row(title: str, records: list[Record], deepest: list[Record] | None = None) -> dict[str, str]:
-    """One network at one length; with the deepest beside it, how far that is ahead in the mean."""
+    """Table row of one network at one length; with `deepest`, its lead over that network in mean PSNR (dB)."""
     name = records[0].info["experiment"]
     row = {
         "compared at": title,
@@ -71,7 +71,7 @@ def _row(title: str, records: list[Record], deepest: list[Record] | None = None)
 
 
 def _short(name: str) -> str:
-    """B1U25 for `drrn_b1u25_w16`."""
+    """The structure in an experiment's name: B1U25 for `drrn_b1u25_w16`."""
     return name.split("_")[1].upper()
 
 

@@ -1,4 +1,4 @@
-"""The first screen of the book: where each paper stands, in one table, one sentence and one picture."""
+"""The first screen of the book: for each paper the networks trained and the scores reached, as table and picture."""
 
 import base64
 import io
@@ -23,44 +23,47 @@ INKS = {"light": "#212529", "dark": "#ced6dd"}  # of words and axes
 
 
 def standing() -> str:
-    """Where each paper stands, as a small Markdown table: its networks that are trained, and its scores."""
+    """Number of networks trained and of scores reached for each paper, as a Markdown table."""
     rows = []
     for paper in PAPERS:
-        own = counts(row for row in ledger((paper,)) if row.kind == "measured")
+        tally = counts(row for row in ledger((paper,)) if row.kind == "measured")
         rows.append(
             {"": f"[{TITLES[paper]}]({paper}.md)", "networks trained": trained_networks(paper)}
-            | {"scores reached": f"{own['reached']} of {own.total()}"}
-            | {word: own[word] for word in ("short of it", "unfinished", "not run")}
+            | {"scores reached": f"{tally['reached']} of {tally.total()}"}
+            | {verdict: tally[verdict] for verdict in ("short of it", "unfinished", "not run")}
         )
     frame = pd.DataFrame(rows)
     return markdown_table(frame if frame.unfinished.any() else frame.drop(columns="unfinished"))
 
 
 def claims_of(paper: str) -> str:
-    """All that one paper claims, by kind and verdict, as Markdown."""
+    """Number of one paper's claims by kind and verdict, as a Markdown table."""
     lines = ledger((paper,))
     rows = []
     for kind, meaning in KINDS.items():
         if tally := counts(row for row in lines if row.kind == kind):
-            listed = ", ".join(f"{tally[verdict]} {verdict}" for verdict in VERDICTS if tally[verdict])
-            rows.append({"claims": meaning, "how many": tally.total(), "verdicts": listed})
+            verdicts = ", ".join(f"{tally[verdict]} {verdict}" for verdict in VERDICTS if tally[verdict])
+            rows.append({"claims": meaning, "how many": tally.total(), "verdicts": verdicts})
     return markdown_table(pd.DataFrame(rows))
 
 
 def picture() -> str:
-    """PSNR against size, what the papers print and what we have trained, as an HTML figure: one for light pages, one for dark.
+    """PSNR (dB) against convolution weights, printed and trained here, as an HTML figure for light and for dark pages.
 
-    The alternative text names every point, for those who cannot see the picture.
+    The alternative text names every point.
     """
-    printed = [point for paper in PAPERS for point in _printed(paper)]
-    trained = [point for paper in PAPERS for point in _trained(paper)]
-    told = (
+    printed_points = [point for paper in PAPERS for point in _printed(paper)]
+    our_points = [point for paper in PAPERS for point in _ours(paper)]
+    point_lists = (
         "; ".join(f"{name} {psnr:.2f} dB with {weights:,} weights" for _, weights, psnr, name in points)
-        for points in (printed, trained)
+        for points in (printed_points, our_points)
     )
     alt = "Scatter plot of PSNR on Set5 at scale 3 against convolution weights. Printed: {}. Trained here: {}."
-    alt = escape(alt.format(*(words or "none" for words in told)))
-    images = (f'<img class="only-{theme}" alt="{alt}" src="{_drawn(printed, trained, ink)}">' for theme, ink in INKS.items())
+    alt = escape(alt.format(*(points or "none" for points in point_lists)))
+    images = (
+        f'<img class="only-{theme}" alt="{alt}" src="{_scatter_plot(printed_points, our_points, ink)}">'
+        for theme, ink in INKS.items()
+    )
     return (
         f'<figure class="srlib-standing">{"".join(images)}'
         "<figcaption>PSNR on Set5 ×3 against convolution weights. Hollow: what the papers print. Filled: what we have trained, "
@@ -68,21 +71,22 @@ def picture() -> str:
     )
 
 
-def _drawn(printed: list[Point], trained: list[Point], ink: str) -> str:
+def _scatter_plot(printed_points: list[Point], our_points: list[Point], ink: str) -> str:
     """The scatter plot as an SVG image, with axes and words in one colour."""
     colours = {f"{part}.color": ink for part in ("text", "xtick", "ytick")} | {"axes.edgecolor": ink, "axes.labelcolor": ink}
     with plt.rc_context(colours | {"svg.hashsalt": "srlib", "svg.fonttype": "none", "font.size": 9}):
         figure, axes = plt.subplots(figsize=(4.8, 3.6), layout="constrained")
-        for points, filled in ((printed, False), (trained, True)):
+        for points, filled in ((printed_points, False), (our_points, True)):
             for paper, weights, psnr, _ in points:
                 face = COLOURS[paper] if filled else "none"
                 axes.plot(weights, psnr, "o", color=COLOURS[paper], markerfacecolor=face, markersize=6 if filled else 8)
         for paper in PAPERS:
-            _, weights, psnr, _ = min(
-                (p for p in printed if p[0] == paper), key=lambda p: (p[1], -p[2])
-            )  # of the smallest the best
+            smallest = min(
+                (p for p in printed_points if p[0] == paper), key=lambda p: (p[1], -p[2])
+            )  # and of equal ones the best
+            _, weights, psnr, _ = smallest
             axes.annotate(TITLES[paper], (weights, psnr), (-8, 4), textcoords="offset points", ha="right")
-            if best := max((p for p in trained if p[0] == paper), key=lambda p: p[2], default=None):
+            if best := max((p for p in our_points if p[0] == paper), key=lambda p: p[2], default=None):
                 axes.plot([best[1], weights], [best[2], psnr], ":", color=COLOURS[paper], linewidth=1.5, zorder=0)
         axes.set(xscale="log", xlabel="convolution weights", ylabel="PSNR (dB)")
         axes.grid(axis="y", color=ink, alpha=0.2)
@@ -94,17 +98,17 @@ def _drawn(printed: list[Point], trained: list[Point], ink: str) -> str:
 
 
 def _printed(paper: str) -> Iterable[Point]:
-    """The paper's own networks on the cell of the picture."""
+    """Printed points of a paper's own networks on `CELL`."""
     for c in claims(paper):
         if (c.dataset, c.scale, c.metric, c.kind, c.where) == (*CELL, "measured", MAIN[paper]):
             yield paper, params(meta_model(MODELS[c.experiment])), c.number, c.experiment
 
 
-def _trained(paper: str) -> Iterable[Point]:
-    """Networks of that paper that we have trained, under its first protocol."""
+def _ours(paper: str) -> Iterable[Point]:
+    """Points of our networks of a paper on `CELL`, under its first protocol, without snapshots."""
     for name in runs().names(paper):
         experiment = get_experiment(name)
-        if any("snapshot_of" in record.info for several in runs().groups(name).values() for record in several):
-            continue  # what a network was on its way
+        if any("snapshot_of" in record.info for records in runs().groups(name).values() for record in records):
+            continue
         if ours := runs().find(name, *CELL, experiment.protocols[0]):
             yield paper, params(meta_model(experiment.make)), ours.value, name

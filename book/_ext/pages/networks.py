@@ -29,9 +29,8 @@ PACKAGES = (
     "jupyterlab",
 )
 
-
-# One of each kind; the ablations differ in what their name says.
-SHOWN = (
+# One of each kind, with a few of the ablations.
+NETWORKS = (
     "srcnn_955", "srcnn_915", "vdsr", "vdsr_bn_d28_w128", "drcn", "drrn_b1u9", "drrn_b1u25", "drrn_b2u3", "drrn_b3u2",
     "drrn_b3u8", "drrn_b17u1", "drrn_ns_b3u4", "dsrn_t7_x2", "dsrn_t7_x3", "dsrn_t7_x4", "dsrn_untied_x2",
     "dsrn_no_feedback_x2", "dsrn_single_state", "rlcsc_k15", "rlcsc_k15_m128", "rlcsc_k25", "rlcsc_k48", "drn_x2", "drn_x3",
@@ -40,35 +39,35 @@ SHOWN = (
 
 
 def printed_sizes(*metrics: str) -> list[Claim]:
-    """What the papers print about the size or speed of networks of ours."""
+    """The claims of the papers about the size or speed of networks that we have."""
     return [c for paper in PAPERS for c in claims(paper) if c.metric in metrics and c.experiment in MODELS]
 
 
 def models(family: str = "") -> str:
-    """The networks' sizes, ours beside the printed ones, as a Markdown table; of one family, say `drrn`, or of all."""
+    """Sizes of the networks, with the printed ones in brackets, as Markdown; of one family, say `drrn`, or of all."""
     rows, notes, sizes = [], [], printed_sizes("params", "depth", "receptive_field")
-    listed = {PUBLISHED[name][0] for name in SHOWN}
-    others = [name for name, (architecture, _) in PUBLISHED.items() if architecture not in listed]  # a new one shows itself
-    for name in (name for name in (*SHOWN, *others) if family in ("", name.split("_")[0])):
+    architectures = {PUBLISHED[name][0] for name in NETWORKS}
+    new = [name for name, (architecture, _) in PUBLISHED.items() if architecture not in architectures]
+    for name in (name for name in (*NETWORKS, *new) if family in ("", name.split("_")[0])):
         model = meta_model(MODELS[name])
         counts = {"params": params(model), "depth": model.depth, "receptive_field": 2 * model.radius + 1}
-        shown = {key: f"{value:,}" for key, value in counts.items()}
+        texts = {key: f"{value:,}" for key, value in counts.items()}
         for claim in (c for c in sizes if c.experiment == name):
-            ours = recomputed(claim.id)  # of what the words mean, which may be a part of the network
+            ours = recomputed(claim.id)  # the words may be about a part of the network
             if claim.printed_alike(counts[claim.metric]):
-                shown[claim.metric] = f"{counts[claim.metric]:,} ({claim.value})"
+                texts[claim.metric] = f"{counts[claim.metric]:,} ({claim.value})"
             elif ours is None or not claim.printed_alike(ours):
-                shown[claim.metric] = f"{counts[claim.metric]:,} ≠ {claim.value}"
+                texts[claim.metric] = f"{counts[claim.metric]:,} ≠ {claim.value}"
                 notes.append(f"* `{name}`, printed {claim.value}: {claim.note}.")
         scale = model.scale or 3
         rows.append(
             {
                 "model": f"`{name}`",
                 "input": model.domain + (" RGB" if model.colour == "rgb" else ""),
-                "weights": shown["params"],
+                "weights": texts["params"],
                 "all parameters": f"{params_total(model):,}",
-                "depth": shown["depth"],
-                "receptive field": shown["receptive_field"],
+                "depth": texts["depth"],
+                "receptive field": texts["receptive_field"],
                 "MACs a pixel": f"{macs_per_pixel(MODELS[name], scale):,.0f}",
             }
         )
@@ -76,15 +75,11 @@ def models(family: str = "") -> str:
 
 
 BENCHMARK = "benchmarks/inference.json"
-WAYS = {
-    "plain": "plain PyTorch",
-    "srlib": "**srlib**",
-    "onnxruntime": "ONNX Runtime",
-}
+WAYS = {"plain": "plain PyTorch", "srlib": "**srlib**", "onnxruntime": "ONNX Runtime"}
 
 
 def speed() -> str:
-    """The benchmark of inference as Markdown: times, memory, the papers' own times."""
+    """The benchmark of inference as Markdown: seconds, GFLOP/s, memory (MiB), and the papers' own times."""
     path = results_folder() / BENCHMARK
     if not path.exists():
         return "Not measured yet: `python benchmarks/inference.py`."
@@ -132,7 +127,7 @@ def speed() -> str:
 
 
 def protocols() -> str:
-    """The named protocols and what they do, as a Markdown table."""
+    """The named protocols and their settings, as a Markdown table."""
     names = {"luma": "Y", "rgb": "RGB"}
     rows = [
         {
@@ -150,7 +145,7 @@ def protocols() -> str:
 
 
 def status() -> str:
-    """Where this book was built, with what and with which data, as Markdown."""
+    """The machine on which this book was built, its software and its data, as Markdown."""
     versions = []
     for name in PACKAGES:
         try:

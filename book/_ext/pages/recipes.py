@@ -1,4 +1,4 @@
-"""Text of the book about what a recipe changed: DRRN's dark pixels, the trials of recipes, claims that turned."""
+"""Text of the book about the effect of recipes: DRRN's dark pixels, trials of recipes, claims with another outcome."""
 
 import math
 from collections import Counter, defaultdict
@@ -37,19 +37,19 @@ OUTCOMES = (SUPPORTED, UNDECIDED, CONTRADICTED, "not run")
 Groups = dict[tuple[str, float, str], dict[str, list[Record]]]  # (experiment, budget, data) to recipe to records, a seed each
 
 
-def _by_recipe(wanted: Callable[[Record], bool]) -> Groups:
-    """Finished trainings by what they share, then by recipe."""
+def _by_recipe(condition: Callable[[Record], bool]) -> Groups:
+    """Finished trainings from scratch that meet a condition, by (experiment, budget, data), then by recipe."""
     groups: Groups = defaultdict(lambda: defaultdict(list))
     for record in find_records():
         info = record.info
-        if info["kind"] == "training" and info.get("finished", True) and not info.get("ancestors") and wanted(record):
+        if info["kind"] == "training" and info.get("finished", True) and not info.get("ancestors") and condition(record):
             key = (info["experiment"], info["budget"], info["data"])
             groups[key][info["recipe"]["name"]].append(record)
     return groups
 
 
 def _scale(record: Record) -> int:
-    """The scale at which networks are compared: 3 if it was trained for that."""
+    """The scale at which a network is compared: 3 if it was trained for it, else its first."""
     scales = record.info["recipe"]["scales"]
     return 3 if 3 in scales else scales[0]
 
@@ -63,20 +63,20 @@ def _set5(record: Record) -> float | None:
 
 
 def _mean(values: Iterable[float | None]) -> float:
-    """The mean of those that are there; NaN without any."""
-    known = [value for value in values if value is not None]
-    return float(np.mean(known)) if known else math.nan
+    """The mean of the values that are not `None`; NaN without any."""
+    numbers = [value for value in values if value is not None]
+    return float(np.mean(numbers)) if numbers else math.nan
 
 
 def _db(value: float, sign: str = "") -> str:
     return NONE if math.isnan(value) else f"{value:{sign}.2f}"
 
 
-# What DRRN's first ReLU cuts off
+# The pixels that DRRN's first ReLU cuts off
 
 
 def dark() -> str:
-    """What narrow DRRNs and VDSRs with normalisation cut off at the end of training, and their scores, as Markdown.
+    """The luma below which narrow DRRNs and normalising VDSRs see nothing after training, and their scores, as Markdown.
 
     Recipe `first` starts the shift of the input's normalisation at 0, `fast` at 3.
     """
@@ -87,7 +87,7 @@ def dark() -> str:
     ]
     if not lines:
         return "No narrow DRRN has been trained yet."
-    # Most is lost at the top; what has no record of `first` stands at the end.
+    # The highest limit first; networks without a record of `first` last.
     lines.sort(key=lambda line: (-np.nan_to_num(line["first"], nan=-1), line["depth"], line["experiment"]))
     table = pd.DataFrame(
         {
@@ -106,7 +106,7 @@ def dark() -> str:
 
 
 def _normalises_input(record: Record) -> bool:
-    """Whether it is of a narrow network that begins with normalisation and ReLU on the image."""
+    """Whether a record is of a narrow network that begins with normalisation and ReLU on the image."""
     info = record.info
     return bool(width_of(info["experiment"])) and (info["model"] == "drrn" or info["arguments"].get("bn", False))
 
@@ -117,7 +117,7 @@ def _depth(experiment: str) -> int:
 
 
 def _both(recipes: dict[str, list[Record]]) -> dict[str, float]:
-    """Iterations; limit before and after, score and number of seeds, with each of the two recipes; the gain (dB)."""
+    """Iterations; for each of the two recipes the limits (luma), PSNR (dB) and number of seeds; and the gain (dB)."""
     line: dict[str, float] = {"iterations": next(iter(recipes.values()))[0].info["iterations_done"]}
     for name in (FIRST, FAST):
         records = recipes.get(name, [])
@@ -148,32 +148,32 @@ def _luma(limit: float) -> str:
 
 
 def _lost(lines: Sequence[dict]) -> str:
-    """Which luma is lost before training, and in how many networks after it."""
+    """The limits of luma before training, and the number of networks that lose pixels after it, in words."""
     text = [f"Black is {BLACK} of 255, so a network whose limit is at most that loses nothing."]
     for name in (FIRST, FAST):
-        trained = [line for line in lines if not math.isnan(line[name])]
-        if not trained:
+        with_limit = [line for line in lines if not math.isnan(line[name])]
+        if not with_limit:
             text.append(f"No network of recipe `{name}` is at hand.")
             continue
-        start = _mean(line[f"{name}_start"] for line in trained)
+        start = _mean(line[f"{name}_start"] for line in with_limit)
         text.append(f"With `{name}` training starts at a limit of {_luma(start)}; at its end")
-        blind = sorted((line for line in trained if 255 * line[name] > BLACK), key=lambda line: line[name])
-        lost = [f"all below {_luma(line[name])} in `{line['experiment']}`" for line in blind]
+        blind = sorted((line for line in with_limit if 255 * line[name] > BLACK), key=lambda line: line[name])
+        limits = [f"all below {_luma(line[name])} in `{line['experiment']}`" for line in blind]
         if not blind:
-            text[-1] += f" none of {_networks(len(trained))} loses pixels."
+            text[-1] += f" none of {_networks(len(with_limit))} loses pixels."
         elif len(blind) == 1:
-            text[-1] += f" 1 of {_networks(len(trained))} loses pixels: {lost[0]}."
+            text[-1] += f" 1 of {_networks(len(with_limit))} loses pixels: {limits[0]}."
         else:
-            text[-1] += f" {len(blind)} of {_networks(len(trained))} lose pixels, from {lost[0]} to {lost[-1]}."
+            text[-1] += f" {len(blind)} of {_networks(len(with_limit))} lose pixels, from {limits[0]} to {limits[-1]}."
     return " ".join(text)
 
 
 def _networks(count: int) -> str:
-    return f"{count} network{'s' * (count != 1)}"
+    return f"{count} network" if count == 1 else f"{count} networks"
 
 
 def _gained(lines: Sequence[dict]) -> str:
-    """The largest and the smallest gain."""
+    """The largest, the smallest and the mean gains (dB), in words."""
     lines = [line for line in lines if not math.isnan(line["gain"])]
     if not lines:
         return "No network has been trained with both recipes at one budget yet, so there is no gain to name."
@@ -182,24 +182,24 @@ def _gained(lines: Sequence[dict]) -> str:
     if len(lines) == 1:
         return f"One network has been trained with both recipes: the gain is {most['gain']:+.2f} dB."
     blind = [line["gain"] for line in lines if 255 * line["first"] > BLACK]
-    others = [line["gain"] for line in lines if 255 * line["first"] <= BLACK]
+    seeing = [line["gain"] for line in lines if 255 * line["first"] <= BLACK]
     text = (
         f"Of {len(lines)} networks with both recipes, `{most['experiment']}` gains most, {most['gain']:+.2f} dB, and "
         f"`{least['experiment']}` least, {least['gain']:+.2f} dB."
     )
-    if blind and others:
+    if blind and seeing:
         text += (
             f" Those that lost pixels ({len(blind)}) gain {np.mean(blind):+.2f} dB in the mean, those that lost none "
-            f"({len(others)}) {np.mean(others):+.2f} dB."
+            f"({len(seeing)}) {np.mean(seeing):+.2f} dB."
         )
     return text
 
 
-# Which recipe learns most
+# Trials of recipes
 
 
 def trials(paper: str = "") -> str:
-    """The recipes that were tried on narrow networks, of one paper or of all, as Markdown."""
+    """PSNR (dB) of the recipes tried on narrow networks, of one paper or of all, as Markdown."""
     groups = _by_recipe(lambda record: paper in ("", record.folder.parts[-3]))
     # `first` and `fast` alone differ in several settings at once and choose nothing: DRRN's chapter lists them.
     groups = {key: recipes for key, recipes in groups.items() if len(recipes) > 1 and recipes.keys() - {FAST, FIRST}}
@@ -210,11 +210,11 @@ def trials(paper: str = "") -> str:
         names = sorted(recipes, key=lambda name: (name != FAST, name != ADAM, name))
         for name in names:
             fast = recipes.get(FAST, []) if name != FAST else []
-            used = _sharing_seeds(recipes[name], [fast] if fast else [recipes[other] for other in names if other != name])
+            records = _sharing_seeds(recipes[name], [fast] if fast else [recipes[other] for other in names if other != name])
             network = {"network": f"`{experiment}`" if name == names[0] else ""}
-            rows.append(network | _settings(used[0]) | _reached(used, fast))
+            rows.append(network | _settings(records[0]) | _reached(records, fast))
             if name == ADAM:
-                leads.append(-_compare(used, fast)[0])
+                leads.append(-_compare(records, fast)[0])
     text = (
         "The choice between recipes is by the PSNR on the validation pool, which is in no training set. Set5, a test set, is "
         f"shown for information and decides nothing.{_ahead([lead for lead in leads if not math.isnan(lead)])}"
@@ -228,7 +228,7 @@ def trials(paper: str = "") -> str:
 
 
 def _ahead(leads: Sequence[float]) -> str:
-    """On how many networks `fast` ends above `adam`, from the differences (dB)."""
+    """The number of networks on which `fast` ends above `adam`, from the differences (dB), in words."""
     if not leads:
         return ""
     if len(leads) == 1:
@@ -244,14 +244,14 @@ def _seed(record: Record) -> int:
 
 
 def _sharing_seeds(records: Sequence[Record], others: Iterable[Sequence[Record]]) -> list[Record]:
-    """Those whose seed one of the others has too, in the order of seeds; all, where none does."""
-    seeds = {_seed(record) for several in others for record in several}
+    """The records whose seed one of the other groups has, too, in the order of seeds; all, where none does."""
+    seeds = {_seed(record) for group in others for record in group}
     records = sorted(records, key=_seed)
     return [record for record in records if _seed(record) in seeds] or records
 
 
 def _settings(record: Record) -> dict[str, str]:
-    """The recipe as the record has it: what was added to recipes later was 0 then."""
+    """Table cells of a record's recipe; a setting that its record lacks was 0."""
     recipe = record.info["recipe"]
     shift = f", shift {recipe['first_shift']:g}" if recipe.get("first_shift") else ""
     return {
@@ -262,22 +262,23 @@ def _settings(record: Record) -> dict[str, str]:
 
 
 def _reached(records: Sequence[Record], fast: Sequence[Record]) -> dict[str, str]:
-    """Where the runs ended, and how far from those of `fast`."""
+    """Table cells of the final PSNRs (dB) of some runs, and of their difference to those of `fast`."""
     difference, paired = _compare(records, fast)
+    unpaired = "" if paired or math.isnan(difference) else ", other seeds"
     return {
         "seeds": ", ".join(str(_seed(record)) for record in records),
         "pool (dB)": _db(_mean(map(_validation, records))),
-        "to `fast` (dB)": _db(difference, "+") + ", other seeds" * (not paired and not math.isnan(difference)),
+        "to `fast` (dB)": _db(difference, "+") + unpaired,
         "Set5 (dB)": f"{_db(_mean(map(_set5, records)))} (×{_scale(records[0])})",
     }
 
 
 def _compare(records: Sequence[Record], fast: Sequence[Record]) -> tuple[float, bool]:
-    """Validation PSNR minus that of `fast` (dB), and whether it is over common seeds; NaN where one of them is missing."""
-    one, other = ({_seed(r): psnr for r in several if (psnr := _validation(r)) is not None} for several in (records, fast))
-    if common := one.keys() & other.keys():
-        return float(np.mean([one[seed] - other[seed] for seed in common])), True
-    return _mean(one.values()) - _mean(other.values()), False
+    """Validation PSNR minus that of `fast` (dB), and whether over common seeds; NaN where either has no PSNR."""
+    psnrs, fast_psnrs = ({_seed(r): psnr for r in g if (psnr := _validation(r)) is not None} for g in (records, fast))
+    if common := psnrs.keys() & fast_psnrs.keys():
+        return float(np.mean([psnrs[seed] - fast_psnrs[seed] for seed in common])), True
+    return _mean(psnrs.values()) - _mean(fast_psnrs.values()), False
 
 
 def _validation(record: Record) -> float | None:
@@ -287,50 +288,49 @@ def _validation(record: Record) -> float | None:
     return float(record.curve.psnr.iloc[-1])
 
 
-# Claims that turned
+# Claims whose outcome depends on the recipe
 
 
 def changed(paper: str = "drrn") -> str:
-    """The claims of order that runs with recipe `first` or `fast` contradict, with what both say, as Markdown.
+    """The claims of order that runs with recipe `first` or `fast` contradict, with the outcomes of both, as Markdown.
 
     The same pairs of networks are compared at the same width and budget, so that nothing but the recipe differs.
     """
-    before, now = Runs((FIRST,)), Runs((FAST,))
-    asked = [c.id for c in claims(paper) if c.id in ORDERS and ORDERS[c.id].pairs]
-    rows, said = [], []
-    for identifier in asked:
+    first_runs, fast_runs = Runs((FIRST,)), Runs((FAST,))
+    rows, outcomes = [], []
+    for identifier in (c.id for c in claims(paper) if c.id in ORDERS and ORDERS[c.id].pairs):
         order = ORDERS[identifier]
-        if not (old := deciding_evidence(order, before)):
+        if not (old := deciding_evidence(order, first_runs)):
             continue
         form = partial(narrow_form, width=width_of(old.differences[0].better))
-        pairs = differences(order.pairs, form, order.datasets, order.scales, metric=order.metric, source=now)
+        pairs = differences(order.pairs, form, order.datasets, order.scales, metric=order.metric, source=fast_runs)
         lengths = {round(difference.training_fraction, 9) for difference in old.differences}
         new = [difference for difference in pairs if round(difference.training_fraction, 9) in lengths]
-        said.append((old.outcome, outcome(order, new, old.complete) if new else "not run"))
-        if CONTRADICTED in said[-1]:
+        outcomes.append((old.outcome, outcome(order, new, old.complete) if new else "not run"))
+        if CONTRADICTED in outcomes[-1]:
             rows.append(
                 {"the paper says": f"“{escape_markdown(claim(identifier).value)}” ({claim(identifier).where})"}
-                | _columns(FIRST, old.differences, said[-1][0], order.relation == ALIKE)
-                | _columns(FAST, new, said[-1][1], order.relation == ALIKE)
+                | _columns(FIRST, old.differences, outcomes[-1][0], order.relation == ALIKE)
+                | _columns(FAST, new, outcomes[-1][1], order.relation == ALIKE)
             )
-    if not said:
+    if not outcomes:
         return "No two networks have been trained with the recipe `first`."
-    contrary = Counter(new for old, new in said if old == CONTRADICTED)
-    text = f"Runs with recipe `first` bear on {len(said)} claims of order and contradict {contrary.total()}."
+    contrary = Counter(new for old, new in outcomes if old == CONTRADICTED)
+    text = f"Runs with recipe `first` bear on {len(outcomes)} claims of order and contradict {contrary.total()}."
     if contrary.total():
         tally = ", ".join(f"{contrary[word]} {word}" for word in OUTCOMES if contrary[word])
         text += f" By the same pairs of networks, at the same width and budget, with recipe `fast` these are: {tally}."
-    if turned := sum(old != CONTRADICTED == new for old, new in said):
+    if turned := sum(old != CONTRADICTED == new for old, new in outcomes):
         text += f" {turned} more {'are' if turned > 1 else 'is'} contradicted with `fast` alone."
     return f"{text}\n\n{markdown_table(pd.DataFrame(rows))}" if rows else text
 
 
-def _columns(recipe: str, found: Sequence[Difference], says: str, alike: bool) -> dict[str, str]:
-    """Mean difference and verdict by one recipe; of networks that are to be alike, the mean size of the differences."""
+def _columns(recipe: str, compared: Sequence[Difference], verdict: str, alike: bool) -> dict[str, str]:
+    """Table cells of one recipe: the mean difference (dB), or the largest if the claim is "alike"; and the verdict."""
     mean = NONE
-    if found and alike:
-        mean = f"{max(abs(difference.psnr) for difference in found):.2f} apart at most"
-    elif found:
-        psnr, half = mean_difference(found)
+    if compared and alike:
+        mean = f"{max(abs(difference.psnr) for difference in compared):.2f} apart at most"
+    elif compared:
+        psnr, half = mean_difference(compared)
         mean = f"{psnr:+.2f} ± {half:.2f}" if math.isfinite(half) else f"{psnr:+.2f}"
-    return {f"`{recipe}` (dB)": mean, f"`{recipe}`: verdict": says}
+    return {f"`{recipe}` (dB)": mean, f"`{recipe}`: verdict": verdict}

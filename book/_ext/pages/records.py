@@ -1,4 +1,4 @@
-"""The page of all records: for each number of ours, the command that makes it again and the files that hold it."""
+"""The page of all records: for each the command that reproduces it, and its files."""
 
 import os
 import re
@@ -14,7 +14,7 @@ from srlib.records.provenance import ROOT
 from srlib.records.record import Record, find_records, training_fraction
 
 FILES = ("record.json", "scores.csv", "curve.csv")
-AGAIN = "results/runs/again"  # beside the committed records: where they lie, `train` has nothing left to do
+AGAIN = "results/runs/again"  # apart from the committed records, beside which `train` would find nothing to do
 
 
 def anchor(experiment: str) -> str:
@@ -23,15 +23,15 @@ def anchor(experiment: str) -> str:
 
 
 def command(record: Record) -> str:
-    """What makes a record again, for a terminal in the project's folder."""
+    """The command that reproduces a record, for a terminal in the project's folder."""
     info = record.info
     if info["kind"] != "training":
         weights = " --vdsr-weights FILE.npz" if info["experiment"].startswith("vdsr") else ""
         return f"python -m srlib.records.run{weights}"
     name = info.get("snapshot_of", info["experiment"])
     options = {"recipe": info["recipe"]["name"], "budget": f"{info['budget']:g}", "seed": info["seed"]}
-    usual = {"recipe": "fast", "budget": "1", "seed": 0}
-    options = {name: value for name, value in options.items() if value != usual[name]}
+    defaults = {"recipe": "fast", "budget": "1", "seed": 0}
+    options = {name: value for name, value in options.items() if value != defaults[name]}
     if info["data"] != get_experiment(info["experiment"]).data:
         options["data"] = info["data"]
     if "snapshot_of" in info:
@@ -45,40 +45,40 @@ def command(record: Record) -> str:
 
 
 def _folder_of(weights_sha256: str) -> str:
-    """Where the record of some weights lies, for a terminal in the project's folder."""
-    found = (record.folder for record in find_records() if record.info.get("weights_sha256") == weights_sha256)
-    return next((os.path.relpath(folder, ROOT) for folder in found), f"RECORD_{weights_sha256[:8]}")
+    """The folder of the record with some weights, relative to the project's."""
+    folders = (record.folder for record in find_records() if record.info.get("weights_sha256") == weights_sha256)
+    return next((os.path.relpath(folder, ROOT) for folder in folders), f"RECORD_{weights_sha256[:8]}")
 
 
 def records() -> str:
     """All records by paper and experiment, as Markdown: facts, files to download, commands to copy."""
     text, papers = [], groupby(find_records(), lambda record: record.folder.parts[-3])
-    for paper, of_paper in papers:
+    for paper, paper_records in papers:
         text.append(f"## {TITLES.get(paper, paper.capitalize())}")
-        for experiment, group in groupby(of_paper, lambda record: record.folder.parts[-2]):
-            found = list(group)
-            commands = "\n".join(dict.fromkeys(command(record) for record in found))
+        for experiment, group in groupby(paper_records, lambda record: record.folder.parts[-2]):
+            group = list(group)
+            commands = "\n".join(dict.fromkeys(map(command, group)))
             text += [
                 f"({anchor(experiment)})=\n### `{experiment}`",
-                markdown_table(pd.DataFrame([_facts(record) for record in found])),
+                markdown_table(pd.DataFrame([_facts(record) for record in group])),
                 f"```bash\n{commands}\n```",
             ]
     return "\n\n".join(text) or "There is no record yet."
 
 
 def flagships() -> str:
-    """How far the networks of the papers' own sizes are trained, as Markdown."""
+    """Training of the networks of the papers' own sizes: cycles, fraction, hours and PSNR (dB), as a Markdown table."""
     rows = []
     for flagship in FLAGSHIPS:
-        done = cycles(flagship.experiment, (None,))
-        row = {"network": f"`{flagship.experiment}`", "cycles": len(done)} | dict.fromkeys(
+        finished = cycles(flagship.experiment, (None,))
+        row = {"network": f"`{flagship.experiment}`", "cycles": len(finished)} | dict.fromkeys(
             ("share of the published training", "hours", "Set5 (dB)"), "–"
         )
-        if done:
-            last, experiment = done[-1], get_experiment(flagship.experiment)
-            scores = [(s, last.mean("Set5", s, "psnr", experiment.protocols[0])) for s in last.info["recipe"]["scales"]]
-            row["share of the published training"] = f"{100 * training_fraction(last):.2g} %"
-            row["hours"] = f"{sum(record.info['seconds'] for record in done) / 3600:.1f}, {last.info['device']}"
+        if finished:
+            latest, experiment = finished[-1], get_experiment(flagship.experiment)
+            scores = [(s, latest.mean("Set5", s, "psnr", experiment.protocols[0])) for s in latest.info["recipe"]["scales"]]
+            row["share of the published training"] = f"{100 * training_fraction(latest):.2g} %"
+            row["hours"] = f"{sum(record.info['seconds'] for record in finished) / 3600:.1f}, {latest.info['device']}"
             row["Set5 (dB)"] = ", ".join(f"×{s}: {psnr:.2f}" for s, psnr in scores if psnr is not None) or "–"
         rows.append(row)
     return markdown_table(pd.DataFrame(rows))
@@ -86,18 +86,18 @@ def flagships() -> str:
 
 def _facts(record: Record) -> dict[str, str]:
     """One line of an experiment's table."""
-    info, made = record.info, {"data": ", ".join(record.scores.dataset.unique())}
+    info, facts = record.info, {"data": ", ".join(record.scores.dataset.unique())}
     if info["kind"] == "training":
-        took = f"{info['iterations_done']:,} iterations in {info['seconds']:,.0f} s on {info['device']}"
+        training = f"{info['iterations_done']:,} iterations in {info['seconds']:,.0f} s on {info['device']}"
         if "diverged" in info:
-            took = f"diverged by iteration {info['iterations_done']:,}"
+            training = f"diverged by iteration {info['iterations_done']:,}"
         if ancestors := info.get("ancestors"):
-            took += ", after " + ", ".join(f"{a['iterations']:,} as `{a['experiment']}`" for a in ancestors)
-            took += "; it builds on others, so it decides no claim of order"
-        made = {"training": took, "data": info["data"]}
+            training += ", after " + ", ".join(f"{a['iterations']:,} as `{a['experiment']}`" for a in ancestors)
+            training += "; it builds on others, so it decides no claim of order"
+        facts = {"training": training, "data": info["data"]}
     return {
         "record": record.folder.name,
-        **made,
+        **facts,
         "commit": f"`{info['commit'][:8]}`",
         "date": info["date"][:10],
         "files": ", ".join(_link(record.folder / name) for name in FILES if (record.folder / name).exists()),
@@ -105,5 +105,5 @@ def _facts(record: Record) -> dict[str, str]:
 
 
 def _link(path: Path) -> str:
-    """A download, for a page that lies in the folder of the book."""
+    """A link to download a file, for a page in the folder of the book."""
     return f"{{download}}`{path.name} <{os.path.relpath(path, ROOT / 'book')}>`"

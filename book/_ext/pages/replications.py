@@ -1,4 +1,4 @@
-"""Text of the book about others' replications: beside the printed numbers, and what they do to the margins over VDSR."""
+"""Text of the book about others' replications: their scores beside the printed ones, and the margins over VDSR."""
 
 import numpy as np
 import pandas as pd
@@ -16,21 +16,21 @@ AT = 3  # the scale at which margins are compared: that of the papers' ablations
 
 def others(paper: str) -> str:
     """Others' replications of one paper, or of the `baselines`, as Markdown."""
-    found = replications(paper)
-    if not found:
+    published = replications(paper)
+    if not published:
         return (
             f"We found no public replication of {TITLES[paper]} that states its scores. "
             "We looked in public repositories, in their discussions and in web pages."
         )
     text = [
         "PSNR on Set5, in dB, as its source states it. In brackets the number that the papers print, and the difference.",
-        markdown_table(pd.DataFrame([_row(r) for r in found if r.kind == TRAINED])),
+        markdown_table(pd.DataFrame([_row(r) for r in published if r.kind == TRAINED])),
     ]
-    return "\n\n".join([*text, *(_scoring(found) if paper == "baselines" else _depths(found))])
+    return "\n\n".join([*text, *(_scoring(published) if paper == "baselines" else _depths(published))])
 
 
 def margin(paper: str) -> str:
-    """What becomes of one paper's margin over VDSR, as a paragraph of Markdown."""
+    """One paper's margin over VDSR (dB) as printed and over another VDSR, as a paragraph of Markdown."""
     network = HEADLINES[paper][0]
     ours, quoted, theirs = _printed(paper, network), _printed(paper, "vdsr"), _vdsr()
     over, again, alike = _margins(ours, quoted)
@@ -43,7 +43,7 @@ def margin(paper: str) -> str:
 
 
 def margins() -> str:
-    """The papers' margins over VDSR, as printed and over the VDSR of `pytorch-vdsr`, as Markdown."""
+    """The papers' margins over VDSR (dB), as printed and over the VDSR of `pytorch-vdsr`, as a Markdown table."""
     rows = []
     for paper in PAPERS:
         for network in HEADLINES[paper]:
@@ -76,11 +76,11 @@ def _cell(replication: Replication, scale: int) -> str:
     return f"{replication.scores[scale]:.2f}{beside}"
 
 
-def _depths(found: tuple[Replication, ...]) -> list[str]:
-    """What depth brings where one source trained two of the paper's networks."""
+def _depths(published: tuple[Replication, ...]) -> list[str]:
+    """The gain by depth (dB) where one source trained two of the paper's networks, in words."""
     text = []
-    for method in dict.fromkeys(r.method for r in found):
-        pair = [r for r in found if r.method == method]
+    for method in dict.fromkeys(r.method for r in published):
+        pair = [r for r in published if r.method == method]
         if len(pair) == 2:
             theirs = [_signed(pair[1].scores[scale] - pair[0].scores[scale]) for scale in SCALES]
             paper = [_signed(pair[1].printed(scale).number - pair[0].printed(scale).number) for scale in SCALES]
@@ -91,29 +91,29 @@ def _depths(found: tuple[Replication, ...]) -> list[str]:
     return text
 
 
-def _scoring(found: tuple[Replication, ...]) -> list[str]:
-    """How far the number of `pytorch-vdsr` is a matter of scoring."""
+def _scoring(published: tuple[Replication, ...]) -> list[str]:
+    """The part of the lead (dB) of `pytorch-vdsr` over VDSR's paper that comes of scoring, in words."""
     theirs, released = _vdsr(), _released()
-    bicubic = next(r for r in found if r.kind == SCORING and r.network == "bicubic")
-    trained = [r for r in found if r.network == "vdsr" and r.kind == TRAINED]
-    below = [r for r in trained if all(r.difference(scale) < 0 for scale in r.scores)]
+    bicubic = next(r for r in published if r.kind == SCORING and r.network == "bicubic")
+    trainings = [r for r in published if r.network == "vdsr" and r.kind == TRAINED]
+    below = [r for r in trainings if all(r.difference(scale) < 0 for scale in r.scores)]
     more = ", ".join(_signed(theirs.difference(scale)) for scale in SCALES)
-    rest = ", ".join(_signed(theirs.scores[scale] - released.scores[scale]) for scale in SCALES)
+    unexplained = ", ".join(_signed(theirs.scores[scale] - released.scores[scale]) for scale in SCALES)
     return [
-        f"{len(below)} of the {len(trained)} trainings of VDSR score less than VDSR's paper at every scale that they state. "
+        f"{len(below)} of the {len(trainings)} trainings of VDSR score less than VDSR's paper at every scale that they state. "
         f"{VDSR} scores more, by {more} dB. A part of this is scoring, for its script rounds luma nowhere: "
         f"[bicubic]({bicubic.source}) has {_list(bicubic)} there. The VDSR that the paper's authors released has "
-        f"{_list(released)} when we score it so. What remains is {rest} dB. It rests on that repository's own table; two "
-        "readers measured less with its weights."
+        f"{_list(released)} when we score it so. What remains is {unexplained} dB. It rests on that repository's own table; "
+        "two readers measured less with its weights."
     ]
 
 
 def _margins(ours: Claim, quoted: Claim) -> tuple[float, float, float]:
-    """Over the quoted VDSR; over that of `pytorch-vdsr`; over that one without what its scoring brings the released VDSR."""
+    """Margins (dB) over the quoted VDSR, over that of `pytorch-vdsr`, and over that one less the gain by its scoring."""
     theirs, record = _vdsr().scores[AT], find_record("vdsr_official")
-    usual = record.mean("Set5", AT, "psnr", "vdsr") if record else None
-    brings = _released().scores[AT] - (quoted.number if usual is None else usual)
-    return ours.number - quoted.number, ours.number - theirs, ours.number - (theirs - brings)
+    rounded = record.mean("Set5", AT, "psnr", "vdsr") if record else None
+    scoring_gain = _released().scores[AT] - (quoted.number if rounded is None else rounded)
+    return ours.number - quoted.number, ours.number - theirs, ours.number - (theirs - scoring_gain)
 
 
 def _vdsr() -> Replication:
@@ -125,9 +125,9 @@ def _released() -> Replication:
 
 
 def _printed(paper: str, network: str) -> Claim:
-    """A paper's own table on Set5 at the scale of the margins."""
-    place = (network, "Set5", AT, "psnr")
-    return next(c for c in claims(paper) if (c.experiment, c.dataset, c.scale, c.metric) == place)
+    """The PSNR that a paper prints for a network on Set5 at the scale of the margins."""
+    cell = (network, "Set5", AT, "psnr")
+    return next(c for c in claims(paper) if (c.experiment, c.dataset, c.scale, c.metric) == cell)
 
 
 def _list(replication: Replication) -> str:

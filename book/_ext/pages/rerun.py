@@ -1,7 +1,7 @@
-"""The "rerun this" box of a notebook's page: the exact commands, and what each costs.
+"""The "rerun this" box of a notebook's page: the exact commands, and the cost of each.
 
-The page as the book shows it was timed by papermill. Training narrow networks is estimated at the rate of our trainings of
-their paper; for the papers' own networks the operations are counted, and the longest run that there is stands beside.
+The page as the book shows it was timed by papermill. The time of training narrow networks is estimated at the rate of our
+trainings of their paper. For the papers' own networks the operations are counted, and the longest run of ours is named.
 """
 
 import ast
@@ -21,7 +21,7 @@ from srlib.training.devices import device_name
 from srlib.training.recipe import Experiment, operations
 
 # The papers' own networks behind the tables and figures of each page that can train.
-OWN = {
+FULL_SIZE = {
     "drrn_tables": ("drrn_b1u9", "drrn_b1u25", "vdsr_bn"),
     "drrn_BU_grid": GRID,
     "drrn_ablation": (*COMPONENTS, "drrn_b3u2", "drrn_b3u3", "drrn_b3u4"),
@@ -42,44 +42,52 @@ class Way:
 
     title: str
     command: str
-    cost: str  # a duration, and where it is spent
-    basis: str  # how that is known, as sentences
+    cost: str  # a duration and a device, or a number of operations
+    basis: str  # the source of the cost, as sentences
 
 
 def ways(page: str, seconds: float) -> list[Way]:
-    """How a page can be rerun, cheapest first.
+    """The ways to rerun a page, cheapest first.
 
     Parameters
     ----------
     page : str
         Name of a notebook.
     seconds : float
-        That it took when it was executed for the book; NaN if not known.
+        Duration when it was executed for the book; NaN if not known.
+
+    Returns
+    -------
+    list of Way
     """
     parameters = papermill.inspect_notebook(str(ROOT / "notebooks" / f"{page}.ipynb"))
     default = {name: ast.literal_eval(p["default"]) for name, p in parameters.items()}
     command = f"papermill notebooks/{page}.ipynb results/runs/{page}.ipynb"
-    measured = f"Measured when this page was made, on {device_name('cpu').split(',')[0]}. No GPU is needed."
-    found = [Way("As shown here", command, f"{duration(seconds)} on a CPU", measured)]
-    if page not in OWN:
-        return found
-    narrow, own = _narrow(default), [get_experiment(name) for name in OWN[page]]
+    basis = f"Measured when this page was made, on {device_name('cpu').split(',')[0]}. No GPU is needed."
+    as_shown = Way("As shown here", command, f"{duration(seconds)} on a CPU", basis)
+    if page not in FULL_SIZE:
+        return [as_shown]
+    narrow, full_size = _narrow(default), [get_experiment(name) for name in FULL_SIZE[page]]
     cpu, basis = _like_records(narrow, default["budget"])
     command += " -p train True"
     scoring = "Scoring comes on top. They are too small to fill a GPU."
-    found.append(Way(_train("narrow", narrow), command, f"{cpu} on a CPU", f"{basis} {scoring}"))
-    command += f" -p budget 1 -p experiments {','.join(OWN[page])} -p device cuda"
-    data = " and ".join(dict.fromkeys(e.data for e in own))
-    work = f"{_count(_operations(own, 1.0))} operations"
-    return [*found, Way(_train("full-size", own), command, work, f"{_measured(own)} Trained on {data}.")]
+    narrow_way = Way(_train("narrow", narrow), command, f"{cpu} on a CPU", f"{basis} {scoring}")
+    command += f" -p budget 1 -p experiments {','.join(FULL_SIZE[page])} -p device cuda"
+    data = " and ".join(dict.fromkeys(e.data for e in full_size))
+    work = f"{_count(_operations(full_size, 1.0))} operations"
+    return [
+        as_shown,
+        narrow_way,
+        Way(_train("full-size", full_size), command, work, f"{_measured(full_size)} Trained on {data}."),
+    ]
 
 
 def box(page: str, seconds: float) -> str:
-    """The ways as Markdown: an admonition in which all but the first are folded away."""
-    first, *others = ways(page, seconds)
-    text = [":::::{admonition} Rerun this\n:class: tip srlib-rerun", f"**{first.title}:** {first.cost}. {first.basis}"]
-    text.append(_code(first.command))
-    for way in others:
+    """The ways to rerun a page as Markdown: an admonition in which all but the first are folded."""
+    cheapest, *folded = ways(page, seconds)
+    text = [":::::{admonition} Rerun this\n:class: tip srlib-rerun", f"**{cheapest.title}:** {cheapest.cost}. {cheapest.basis}"]
+    text.append(_code(cheapest.command))
+    for way in folded:
         text += [f"::::{{dropdown}} {way.title}: {way.cost}", _code(way.command), way.basis, "::::"]
     return "\n\n".join([*text, ":::::"])
 
@@ -95,12 +103,12 @@ def duration(seconds: float) -> str:
 
 
 def _operations(experiments: Iterable[Experiment], budget: float) -> float:
-    """Floating-point operations of training with the `fast` recipes."""
+    """Number of floating-point operations of training with the `fast` recipes."""
     return sum(operations(e, recipe := e.recipe("fast"), budget * recipe.iterations) for e in experiments)
 
 
 def _spent(info: dict[str, Any]) -> float:
-    """Floating-point operations of a training that has a record, by its own recipe."""
+    """Number of floating-point operations of a training that has a record, by its own recipe."""
     experiment = get_experiment(info["experiment"])
     return operations(experiment, experiment.recipe(info["recipe"]["name"]), info["iterations_done"])
 
@@ -110,36 +118,36 @@ def _train(size: str, experiments: list[Experiment]) -> str:
 
 
 def _narrow(default: dict[str, Any]) -> list[Experiment]:
-    """What a notebook trains unless told otherwise."""
+    """The experiments that a notebook trains with its default parameters."""
     if default["experiments"]:
         return [get_experiment(name) for name in default["experiments"]]
     return [drrn.experiment(B, U, default["width"]) for B, U in product(default["B"], default["U"])]
 
 
 def _like_records(experiments: list[Experiment], budget: float) -> tuple[str, str]:
-    """How long training takes if it is as fast as the committed trainings of that paper on CPUs, and that this is the basis."""
+    """Duration of training at the rate of the paper's committed trainings on CPUs, and the basis of it, in words."""
     infos = [r.info for r in trainings() if not r.info.get("gpu_seconds")]
-    done = [i for i in infos if get_experiment(i["experiment"]).paper == experiments[0].paper]
-    if not done:
+    infos = [i for i in infos if get_experiment(i["experiment"]).paper == experiments[0].paper]
+    if not infos:
         return duration(math.nan), "No such network has been trained yet."
-    # a thread each, validation and saving included, on machines that did other work besides
-    before, seconds = sum(map(_spent, done)), sum(i["seconds"] for i in done)
+    # on a thread each, validation and saving included, on machines with other work
+    recorded, seconds = sum(map(_spent, infos)), sum(i["seconds"] for i in infos)
     work = _operations(experiments, budget)
-    several = f"{len(done)} committed trainings" if len(done) > 1 else "committed training"
-    basis = f"Estimated from {_count(work)} operations at the rate of our {several} for this paper."
-    return f"about {duration(work * seconds / before)}", basis
+    trainings_text = f"{len(infos)} committed trainings" if len(infos) > 1 else "committed training"
+    basis = f"Estimated from {_count(work)} operations at the rate of our {trainings_text} for this paper."
+    return f"about {duration(work * seconds / recorded)}", basis
 
 
 def _measured(experiments: list[Experiment]) -> str:
-    """The longest training of one of these networks that there is, with its device and its seconds."""
+    """The longest training of ours among some networks, with its device and duration, in words."""
     names = {e.name for e in experiments}
     infos = [record.info for record in trainings() if record.info["experiment"] in names]
     if not infos:
         return "None of these networks has been trained here yet, so no time is known."
     info = max(infos, key=_spent)
-    part = _spent(info) / _operations([get_experiment(info["experiment"])], 1.0)
+    fraction = _spent(info) / _operations([get_experiment(info["experiment"])], 1.0)
     return (
-        f"The longest run of one of them so far: `{info['experiment']}`, {100 * part:.2g} % of its `fast` recipe in "
+        f"The longest run of one of them so far: `{info['experiment']}`, {100 * fraction:.2g} % of its `fast` recipe in "
         f"{duration(info['seconds'])} on {info['device']}."
     )
 

@@ -1,4 +1,4 @@
-"""Text of the book about training that is computed, never typed: recipes, the CPU profile, costs, speed."""
+"""Text of the book about training, computed and never typed: recipes, the CPU profile, costs, speed."""
 
 import base64
 import json
@@ -40,7 +40,8 @@ def _words(recipe: Recipe) -> dict[str, str]:
     if recipe.ema:
         optimiser += f", average {recipe.ema:g}"
     schedule = f"× {recipe.decay:g} every {recipe.decay_every:,}" if recipe.decay_every else "cosine"
-    clip = f"{recipe.clip:g}{' / rate' * recipe.clip_over_lr}, {recipe.clip_by}" if recipe.clip else "none"
+    rate = " / rate" if recipe.clip_over_lr else ""
+    clip = f"{recipe.clip:g}{rate}, {recipe.clip_by}" if recipe.clip else "none"
     return {
         "optimiser": optimiser,
         "rate": f"{recipe.lr:g}, {schedule}",
@@ -81,10 +82,12 @@ SETTINGS = {
 
 
 def settings(paper: str, filters: int = 16) -> str:
-    """Where the recipes of one paper differ, published, fast, core and narrow, as a Markdown table."""
+    """The settings in which one paper's published, fast, core and narrow recipes differ, as a Markdown table."""
     name = EXAMPLES[paper]
-    whole, narrow = get_experiment(name), get_experiment(f"{name}_w{filters}")
-    columns = {recipe.name: (whole, recipe) for recipe in whole.recipes} | {"fast, narrow": (narrow, narrow.recipe("fast"))}
+    full_size, narrow = get_experiment(name), get_experiment(f"{name}_w{filters}")
+    columns = {recipe.name: (full_size, recipe) for recipe in full_size.recipes} | {
+        "fast, narrow": (narrow, narrow.recipe("fast"))
+    }
     rows = [
         {"": "network"} | {title: f"`{experiment.name}`" for title, (experiment, _) in columns.items()},
         {"": "training images"} | {title: experiment.data for title, (experiment, _) in columns.items()},
@@ -107,7 +110,7 @@ def _plain(value: object) -> str:
 
 
 def cpu_profile() -> str:
-    """What the CPU's networks reach, beside bicubic, as Markdown."""
+    """PSNR (dB) of the networks of the CPU profile and their gain over bicubic, as Markdown."""
     rows = []
     for name in NARROW:
         record = find_record(name)
@@ -131,12 +134,12 @@ def cpu_profile() -> str:
         rows.append(row)
     devices = dict.fromkeys(record.info["device"] for name in NARROW if (record := find_record(name)))
     text = markdown_table(pd.DataFrame(rows).fillna("–"))
-    where = ", ".join(devices) or "nothing yet"
-    return f"{text}\n\nIn brackets the gain over bicubic under the same protocol. Trained on {where}."
+    machines = ", ".join(devices) or "nothing yet"
+    return f"{text}\n\nIn brackets the gain over bicubic under the same protocol. Trained on {machines}."
 
 
 def cost() -> str:
-    """Operations, storage and measured time of the whole campaign, by group, and of the papers' own schedules, as Markdown."""
+    """Operations (PFLOP), storage (MB) and hours of the campaign's groups and of the papers' schedules, as Markdown."""
     text = [
         "## Our campaign",
         "The `fast` recipe, at each group's budget. Hours are those of the committed trainings, measured.",
@@ -146,15 +149,15 @@ def cost() -> str:
     text += ["## The papers' own schedules, once each", "The `published` recipes at budget 1: what nobody has to repeat."]
     rows = []
     for paper in PAPERS:
-        own = [
+        experiments = [
             e for e in EXPERIMENTS.values() if e.paper == paper and not e.name.endswith(STANDIN_SUFFIX) and e.name not in NARROW
         ]
-        rows.append(_cost_row(TITLES[paper], [(e, e.recipe("published"), 1.0) for e in own]))
+        rows.append(_cost_row(TITLES[paper], [(e, e.recipe("published"), 1.0) for e in experiments]))
     text.append(markdown_table(pd.DataFrame(rows)))
-    spent = [r.info for r in trainings()]
-    gpu, all_seconds = sum(i.get("gpu_seconds", 0) for i in spent), sum(i["seconds"] for i in spent)
+    infos = [record.info for record in trainings()]
+    gpu, all_seconds = sum(i.get("gpu_seconds", 0) for i in infos), sum(i["seconds"] for i in infos)
     text.append(
-        f"Spent on the {len(spent)} committed trainings: {gpu / 3600:.1f} GPU-hours and {(all_seconds - gpu) / 3600:.1f} hours "
+        f"Spent on the {len(infos)} committed trainings: {gpu / 3600:.1f} GPU-hours and {(all_seconds - gpu) / 3600:.1f} hours "
         "on CPUs, a thread each, mostly beside other work. The {doc}`records <records>` name each one's device and seconds."
     )
     return "\n\n".join(text)
@@ -167,13 +170,13 @@ def _fast_runs(group: Group) -> list[tuple[Experiment, Recipe, float]]:
 
 def _cost_row(title: str, runs: list[tuple[Experiment, Recipe, float]]) -> dict[str, str]:
     work = sum(operations(e, recipe, budget * recipe.iterations) for e, recipe, budget in runs)
-    stored = sum(2 * _params_total(e.model, tuple(e.arguments.items())) for e, _, _ in runs)
+    storage = sum(2 * _params_total(e.model, tuple(e.arguments.items())) for e, _, _ in runs)
     count = f"{work / 1e15:,.0f}" if work > 1e15 else f"{work / 1e15:.2f}"
-    return {"fills": title, "runs": str(len(runs)), "PFLOP": count, "weights kept": f"{stored / 1e6:,.1f} MB"}
+    return {"fills": title, "runs": str(len(runs)), "PFLOP": count, "weights kept": f"{storage / 1e6:,.1f} MB"}
 
 
 def _spent(group: Group) -> dict[str, str]:
-    """How many runs of a group have finished, and how long they took."""
+    """Number of finished runs of a group, and their hours."""
     folders = [Run(group, name, seed).folder() for name in group.experiments for seed in group.seeds]
     infos = [Record(folder).info for folder in folders if (folder / "record.json").exists()]
     infos = [info for info in infos if info.get("finished")]
@@ -187,19 +190,19 @@ def _params_total(model: str, arguments: tuple[tuple[str, Any], ...]) -> int:
 
 
 def training_speed() -> str:
-    """The benchmark of training as Markdown: images a second against a plain loop, memory."""
+    """The benchmark of training as Markdown: images a second against a plain loop, memory (MB)."""
     path = results_folder() / BENCHMARK
     if not path.exists():
         return "Not measured yet: `python benchmarks/training.py`."
     report = json.loads(path.read_text())
     rows = []
     for row in report["rows"]:
-        shown = {"network": f"`{row['model']}`", "batch": row["batch"], "computed by": row["way"]}
+        cells = {"network": f"`{row['model']}`", "batch": row["batch"], "computed by": row["way"]}
         if "error" in row:
-            rows.append(shown | {"images/s": row["error"]})
+            rows.append(cells | {"images/s": row["error"]})
             continue
         rows.append(
-            shown
+            cells
             | {
                 "images/s": f"{row['images_per_second']:,.4g} ({row['slowest']:,.4g} to {row['fastest']:,.4g})",
                 "faster than plain": f"{row['times_plain']:.2f} ×",
@@ -246,7 +249,7 @@ def recipe_curves() -> str:
             f"{_measured_by(report)} Both recipes of a network start from the same seed and are trained for equal seconds, by "
             "turns in one process; their iterations were fixed beforehand by their speed. One run each, so a small difference "
             "at the end may be the seed's.",
-            _drawn(_recipes_figure(curves), "recipes", alt, caption),
+            _svg_figure(_recipes_figure(curves), "recipes", alt, caption),
             " ".join(_in_words(*pair) for pair in pairs),
             markdown_table(pd.DataFrame(rows)),
         ]
@@ -261,18 +264,18 @@ def precisions() -> str:
     rows: dict[str, dict[str, str]] = {}
     rates: dict[str, dict[str, float]] = {}
     for row in report["throughput"]:
-        shown = rows.setdefault(
+        cells = rows.setdefault(
             row["model"],
             {"network": f"`{row['model']}`", "recipe": f"`{row['recipe']}`", "batch, patch": f"{row['batch']}, {row['patch']}"},
         )
         if "error" in row:
-            shown[f"{row['precision']}, images/s"] = row["error"]
+            cells[f"{row['precision']}, images/s"] = row["error"]
             continue
         rates.setdefault(row["model"], {})[row["precision"]] = row["images_per_second"]
-        shown[f"{row['precision']}, images/s"] = f"{row['images_per_second']:,.3g}"
-    for model, both in rates.items():
-        if {"bf16", "fp32"} <= both.keys():
-            rows[model]["bf16 faster"] = f"{both['bf16'] / both['fp32']:.2f} ×"
+        cells[f"{row['precision']}, images/s"] = f"{row['images_per_second']:,.3g}"
+    for model, rate in rates.items():
+        if {"bf16", "fp32"} <= rate.keys():
+            rows[model]["bf16 faster"] = f"{rate['bf16'] / rate['fp32']:.2f} ×"
     text = f"{_measured_by(report)} Medians of {report['settings']['turns']} turns, bf16 and fp32 one after the other."
     if not report["bf16_in_hardware"]:
         text += " This processor does not multiply in bf16, so fp32 alone was measured."
@@ -292,7 +295,7 @@ def _measured_by(report: dict[str, Any]) -> str:
 
 
 def _in_words(new: dict[str, Any], old: dict[str, Any]) -> str:
-    """What two curves of one network say: where they end, and when the new one passes the old one's end."""
+    """Final PSNRs (dB) of two curves of one network, and the second at which the new one reaches the old one's, in words."""
     ends = [row["points"][-1]["psnr"] for row in (new, old)]
     text = (
         f"{new['model']} ends at {ends[0]:.2f} dB with {new['recipe']} and at {ends[1]:.2f} dB with {old['recipe']}, after "
@@ -323,7 +326,7 @@ def _recipes_figure(curves: list[dict[str, Any]]) -> Figure:
     return figure
 
 
-def _drawn(figure: Figure, name: str, alt: str, caption: str) -> str:
+def _svg_figure(figure: Figure, name: str, alt: str, caption: str) -> str:
     """A figure and the link to its numbers as Markdown; the figure is an SVG in the page itself, numbered like all others."""
     text = StringIO()
     with plt.rc_context():

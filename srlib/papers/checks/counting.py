@@ -1,4 +1,4 @@
-"""What is counted on networks, recipes and printed numbers, as functions that are called when the number is wanted."""
+"""Counts on networks, recipes and printed numbers, as functions that compute the number when it is used."""
 
 from collections.abc import Callable
 from functools import cache
@@ -16,19 +16,19 @@ Number = Callable[[], float]
 
 
 def convolutions(model: nn.Module) -> int:
-    """Convolutions that one image passes, counted while it does: the depth of a network whose layers form one path."""
-    passed = []
-    hooks = [m.register_forward_hook(lambda *_: passed.append(1)) for m in model.modules() if isinstance(m, CONVOLUTIONS)]
+    """Number of convolutions in one forward pass: the depth of a network whose layers form one path."""
+    calls = []
+    hooks = [m.register_forward_hook(lambda *_: calls.append(1)) for m in model.modules() if isinstance(m, CONVOLUTIONS)]
     with torch.no_grad():
         model.eval()(torch.zeros(1, 1, 2, 2, device=next(model.parameters()).device))
     for hook in hooks:
         hook.remove()
-    return len(passed)
+    return len(calls)
 
 
 @cache
 def net(name: str) -> nn.Module:
-    """A published network to count on."""
+    """A published network without weights, to count on."""
     return meta_model(MODELS[name])
 
 
@@ -38,34 +38,34 @@ def _depth(name: str) -> int:
 
 
 def depth(name: str) -> Number:
-    """Convolutions on the path of a published network."""
+    """Number of convolutions on the longest path of a published network."""
     return lambda: _depth(name)
 
 
 def size(name: str) -> Number:
-    """Weights of a published network."""
+    """Number of convolution weights of a published network."""
     return lambda: params(net(name))
 
 
-def gain(mine: str, *others: str) -> Number:
-    """A printed PSNR less the best of other printed ones, in dB."""
-    return lambda: printed(mine) - max(printed(other) for other in others)
+def gain(identifier: str, *others: str) -> Number:
+    """A printed PSNR minus the best of other printed ones, in dB."""
+    return lambda: printed(identifier) - max(printed(other) for other in others)
 
 
-def ratio(bigger: Number, smaller: Number) -> Number:
-    """How many times as many."""
-    return lambda: bigger() / smaller()
+def ratio(numerator: Number, denominator: Number) -> Number:
+    """The first number over the second."""
+    return lambda: numerator() / denominator()
 
 
-def angles(turns: tuple[int, ...]) -> list[int]:
-    """The rotations, in degrees, among the symmetries that a recipe draws; found by turning a square."""
+def angles(transforms: tuple[int, ...]) -> list[int]:
+    """The rotations, in degrees, among a recipe's transforms, found by their effect on a square of four pixels."""
     square = torch.arange(4.0)
     plane = PatchSource(square[:, None], *torch.tensor([[0], [2], [0], [0]]), 2)
-    turned = plane.crop(torch.zeros(len(turns), dtype=torch.int64), torch.tensor(turns))[:, 0]
-    whole = square.reshape(2, 2)
-    return [90 * k for k in (1, 2, 3) if any(torch.equal(torch.rot90(whole, k), one) for one in turned)]
+    squares = plane.crop(torch.zeros(len(transforms), dtype=torch.int64), torch.tensor(transforms))[:, 0]
+    square = square.reshape(2, 2)
+    return [90 * k for k in (1, 2, 3) if any(torch.equal(torch.rot90(square, k), transformed) for transformed in squares)]
 
 
 def images(*names: str) -> Number:
-    """How many the registry has."""
+    """Number of images of some datasets, by the registry."""
     return lambda: sum(DATASETS[name].count for name in names)

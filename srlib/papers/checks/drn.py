@@ -1,6 +1,6 @@
-"""DRN's numbers that need no training, and what its paper says wrongly or in two ways.
+"""DRN's numbers that need no training, and its contradictions.
 
-A slip may be that of our copy of the text: its Table 3 lacks most rows of x2 and x4.
+A slip may be one of our copy of the text: its Table 3 lacks most rows of x2 and x4.
 """
 
 import torch
@@ -29,12 +29,12 @@ def _recipe(experiment: str) -> Recipe:
 
 
 def _fused_blocks() -> DRN:
-    """The other reading of where features are fused."""
+    """DRN x3 with the fusion of features in each block, the other reading of the text."""
     return DRN(3, fusion="block")
 
 
 def _elu_floor() -> float:
-    """How far below zero a block's activation lets its input sink: ELU's alpha."""
+    """The lowest value of a block's activation, negated: ELU's alpha."""
     with torch.random.fork_rng(), torch.no_grad():
         block = ResidualDistilling(2, 1, fused=False)
         block.expand.weight.zero_()
@@ -88,7 +88,7 @@ NUMBERS: dict[str, Number] = {
 }
 
 
-# What is wrong, or said in two ways
+# Contradictions
 
 
 def table_3() -> list[Claim]:
@@ -102,18 +102,18 @@ def methods() -> set[str]:
 
 
 def _convolution(channels_in: int, channels_out: int, side: int = 3) -> int:
-    """Weights and biases of one layer."""
+    """Number of weights and biases of one layer."""
     return side * side * channels_in * channels_out + channels_out
 
 
 def edsr_x4() -> int:
-    """EDSR: 32 residual blocks of 256 filters, a closing convolution, two stages of pixel shuffle."""
+    """Number of parameters of EDSR x4: 32 residual blocks of 256 filters, a closing convolution, two pixel shuffles."""
     body = (2 * 32 + 1) * _convolution(256, 256)
     return _convolution(3, 256) + body + 2 * _convolution(256, 4 * 256) + _convolution(256, 3)
 
 
 def _rcan_x4() -> int:
-    """RCAN: 10 groups of 20 blocks of 64 filters with channel attention by a sixteenth, two stages of pixel shuffle."""
+    """Number of parameters of RCAN x4: 10 groups of 20 blocks of 64 filters, channel attention by 1/16, two pixel shuffles."""
     block = 2 * _convolution(64, 64) + _convolution(64, 4, 1) + _convolution(4, 64, 1)
     body = 10 * (20 * block + _convolution(64, 64)) + _convolution(64, 64)
     return _convolution(3, 64) + body + 2 * _convolution(64, 4 * 64) + _convolution(64, 3)
@@ -265,7 +265,7 @@ CONTRADICTIONS = (
         "feature fusion and dimensionality reduction at the last position of the RDB",
         "Section 2.2 and Eq. 14 have it once, at the end of the group. Section 3.1 names a local and a global fusion, so both "
         "may be meant. The networks differ in size.",
-        lambda: params(net("drn_x3")) != params(meta_model(lambda: DRN(3, fusion="block"))),
+        lambda: params(net("drn_x3")) != params(meta_model(_fused_blocks)),
     ),
     Contradiction(
         "drn.eq_5",

@@ -1,4 +1,4 @@
-"""DRRN's numbers that need no training, its contradictions, and what it leaves open."""
+"""DRRN's numbers that need no training, and its contradictions."""
 
 from collections import Counter
 from functools import cache
@@ -22,7 +22,7 @@ BERKELEY = (321, 481)  # pixels of an image of the Berkeley Segmentation Dataset
 
 
 def _identities() -> float:
-    """How often the image itself is in the output: the output when the last convolution is silent, over the input."""
+    """Number of identity skips from image to output: the output with the last convolution at zero, over the input."""
     with torch.random.fork_rng(), torch.no_grad():
         model, x = DRRN(1, 2, width=4).eval(), torch.full((1, 1, 2, 2), 0.5)
         model.reconstruction.weight.zero_()
@@ -36,25 +36,25 @@ def _depth_of(B: int, U: int) -> int:
 
 
 def _special_case() -> float:
-    """The number of units at which DRRN's convolutions are VDSR's."""
-    wanted = (convolutions(net("vdsr")), params(net("vdsr")))
+    """The number of units at which DRRN has the depth and the weights of VDSR; NaN if there is none."""
+    vdsr = (convolutions(net("vdsr")), params(net("vdsr")))
     for U in range(3):
-        for B in range(1, wanted[0]):
+        for B in range(1, vdsr[0]):
             model = meta_model(lambda B=B, U=U: DRRN(B, U, width=64))
-            if (model.depth, params(model)) == wanted:
+            if (model.depth, params(model)) == vdsr:
                 return U
     return float("nan")
 
 
 @cache
 def _fixed(extreme: bool) -> list[tuple[int, list[int]]]:
-    """The number that is kept for B or U in Figure 6's grid, and those that the other takes."""
+    """For B and for U the value that Figure 6's grid keeps fixed, and the sorted values of the other parameter."""
     grid = [(B, U) for B, U in GRID if (_depth_of(B, U) == _depth_of(1, 25)) == extreme and (B, U) != (1, 9)]
-    found = []
-    for kept, other in ((0, 1), (1, 0)):
-        value = Counter(point[kept] for point in grid).most_common(1)[0][0]
-        found.append((value, sorted(point[other] for point in grid if point[kept] == value)))
-    return found
+    ranges = []
+    for axis, other in ((0, 1), (1, 0)):
+        value = Counter(point[axis] for point in grid).most_common(1)[0][0]
+        ranges.append((value, sorted(point[other] for point in grid if point[axis] == value)))
+    return ranges
 
 
 _T2 = "drrn.t2.{}.x{}.{}.psnr"
@@ -145,7 +145,7 @@ NUMBERS: dict[str, Number] = {
 
 
 def _pairs_of_berkeley() -> int:
-    """Training pairs that the two hundred Berkeley images alone give at the printed patch and stride."""
+    """Number of training pairs that the two hundred Berkeley images alone give at the printed patch and stride."""
     pairs = 0
     for scale in PUBLISHED.scales:
         rows, columns = (
@@ -156,9 +156,9 @@ def _pairs_of_berkeley() -> int:
 
 
 def _nesting(formula: str, sign: str) -> int:
-    """How many parentheses are open at the last occurrence of `sign`."""
-    before = formula[: formula.rindex(sign)]
-    return before.count("(") - before.count(")")
+    """Number of open parentheses at the last occurrence of `sign`."""
+    prefix = formula[: formula.rindex(sign)]
+    return prefix.count("(") - prefix.count(")")
 
 
 _VDSR_FORMULA = r"f_{Rec}(f_{d-1}(f_{d-2}(\dots(f_1(\mathbf{x})))) + \mathbf{x}"

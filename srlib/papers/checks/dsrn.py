@@ -1,4 +1,4 @@
-"""DSRN's numbers that need no training, its contradictions, and what it leaves open."""
+"""DSRN's numbers that need no training, and its contradictions."""
 
 from collections.abc import Callable
 from functools import cache
@@ -24,17 +24,17 @@ def _graph() -> graphs.Recurrence:
 
 
 def _start() -> nn.Module:
-    """What makes s_l^0 of the image."""
+    """The layers that compute the initial state s_l^0 from the image."""
     return next(state.start for state in _graph().states if state.start)
 
 
 def _between_states() -> int:
-    """Transition functions from a state to a state, not from the input or to the output."""
+    """Number of transition functions from a state to a state, not from the input or to the output."""
     return sum(link.source != "x" and link.target != "y" for link in _graph().links)
 
 
 def _a_step(count: Callable[[nn.Module], int]) -> float:
-    """By how much a count grows with each step."""
+    """Growth of a count by each unrolling step."""
     return (count(net("dsrn_t9_x2")) - count(net("dsrn_t1_x2"))) / (9 - 1)
 
 
@@ -54,8 +54,8 @@ def _table_2(better: str, worse: str) -> list[float]:
 
 
 def _never_written(kernel: int, stride: int) -> int:
-    """Pixels of a stride x stride cell that a transposed convolution leaves at zero."""
-    up = meta_model(lambda: DSRN(stride, T=1, width=2, kernel=kernel)).f_up[0]
+    """Number of pixels of a stride x stride cell that a transposed convolution leaves at zero."""
+    up = meta_model(lambda: DSRN(stride, T=1, width=2, kernel=kernel)).f_up[0].to_empty(device="cpu")
     with torch.no_grad():
         up.weight.fill_(1)
         up.bias.zero_()

@@ -1,4 +1,4 @@
-"""RL-CSC's numbers that need no training, its contradictions, and what it leaves open."""
+"""RL-CSC's numbers that need no training, and its contradictions."""
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ KS = (15, 20, 25, 48)
 
 
 def _initial_variance() -> float:
-    """Of freshly drawn weights of S, times the number of its outputs: nine positions of each output map."""
+    """Variance of the initial weights of S, times the number of its outputs: nine positions of each output map."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         weight = RLCSC(K=1).S.weight.detach()
@@ -25,21 +25,21 @@ def _initial_variance() -> float:
 
 
 def _recursions(name: str) -> Number:
-    """How often S acts while one image passes."""
+    """Number of calls of S in one forward pass."""
 
     def count() -> int:
-        model, passed = net(name), []
-        hook = model.S.register_forward_hook(lambda *_: passed.append(1))
+        model, calls = net(name), []
+        hook = model.S.register_forward_hook(lambda *_: calls.append(1))
         with torch.no_grad():
             model.eval()(torch.zeros(1, 1, 2, 2))
         hook.remove()
-        return len(passed)
+        return len(calls)
 
     return count
 
 
 def _maps(name: str, layer: str, side: int) -> Number:
-    """Output (0) or input (1) maps of a convolution, or (2) the side of its filters."""
+    """Number of output (0) or input (1) maps of a convolution, or (2) the side of its filters."""
     return lambda: getattr(net(name), layer).weight.shape[side]
 
 
@@ -117,9 +117,9 @@ def _steps_climb() -> bool:
     """Whether ISTA with an L that Eq. 2 allows, a quarter of mu_max, leads away from the minimum."""
     generator = torch.Generator().manual_seed(0)
     D, y = torch.randn(8, 16, generator=generator), torch.randn(4, 8, generator=generator)
-    allowed, needed = (objective(y, D, ista(y, D, 0.1, 20, L)[-1], 0.1).sum() for L in (mu_max(D) / 4, mu_max(D)))
+    by_eq_2, by_mu_max = (objective(y, D, ista(y, D, 0.1, 20, L)[-1], 0.1).sum() for L in (mu_max(D) / 4, mu_max(D)))
     start = objective(y, D, torch.zeros(4, 16), 0.1).sum()
-    return bool(needed < start < allowed)
+    return bool(by_mu_max < start < by_eq_2)
 
 
 CONTRADICTIONS = (

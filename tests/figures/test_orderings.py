@@ -2,8 +2,7 @@
 
 import re
 
-from pages.orderings import orders, trained_orders
-
+from srlib.figures.orderings import orders, trained_orders
 from srlib.ledger.comparisons import deciding_evidence
 from srlib.ledger.rows import ledger
 from srlib.papers.orderings import ORDERS
