@@ -1,19 +1,25 @@
 """The house: pins that agree, documents that are there, modules that stay small and point one way."""
 
 import ast
+import importlib
 import re
 import sys
 import tomllib
+from functools import reduce
 
 import pytest
 import yaml
 from importlinter.cli import lint_imports
+from test_surfaces import IMPORTS
 
 import srlib
 from srlib.records.provenance import ROOT
 
 PINS = dict(re.findall(r"^([\w.-]+)==(\S+)$", (ROOT / "constraints.txt").read_text(), re.MULTILINE))
 PINS = {name.lower().replace("_", "-"): version for name, version in PINS.items()}
+# The log says what was true on its day.
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "book").glob("*.md"))]
+DOCUMENTS.remove(ROOT / "book" / "log.md")
 
 
 def test_conda_wraps_the_same_pins():
@@ -64,6 +70,34 @@ def test_modules_are_documented_and_short(path):
 def test_rooms_import_only_from_those_below():
     """The layers of pyproject.toml, held by import-linter."""
     assert lint_imports(str(ROOT / "pyproject.toml"), no_cache=True, no_logo=True) == 0
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: p.name)
+def test_documents_name_files_that_are_there(path):
+    """Each path in code marks below a folder of the repository; the page on adding a model may name what it adds."""
+    paths = re.findall(r"(?<!})`((?:srlib|book|tests|notebooks|benchmarks|profiles)/[\w./]*)`", path.read_text())
+    assert [p for p in paths if not (ROOT / p).exists() and "fsrcnn" not in p] == []
+
+
+def test_the_walks_name_code_that_is_there():
+    """Each stop of CONTRIBUTING.md is a file and names in it."""
+    stops = re.findall(r"`(srlib/[\w/]+|book/_ext/[\w/]+)\.py`((?:, `[\w.]+`)+)", (ROOT / "CONTRIBUTING.md").read_text())
+    assert len(stops) > 30
+    for file, names in stops:
+        module = importlib.import_module(file.removeprefix("book/_ext/").replace("/", ".").removesuffix(".__init__"))
+        for name in re.findall(r"`([\w.]+)`", names):
+            assert reduce(getattr, name.split("."), module), f"{file}: {name}"
+
+
+def test_the_readme_shows_every_room_and_what_is_imported():
+    """The list of folders is that of srlib, from the top of the layers down; the imports are those that are tested."""
+    text = (ROOT / "README.md").read_text()
+    tree = text[text.index("\nsrlib/ ") : text.index("\nbook/ ")]
+    rooms = [name for line in tree.splitlines() for name in re.findall(r"^  (\w+)(?:/|\.py)", line)]
+    layers = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"][0]["layers"]
+    assert rooms == [layer for layer in layers if layer not in ("__main__", "errors")]
+    assert "files.py, errors.py" in tree
+    assert "\n".join(line for line in IMPORTS.splitlines() if line.startswith("from")) in text
 
 
 def test_the_book_lists_pages_that_exist_and_all_of_them():
