@@ -65,7 +65,7 @@ def picture() -> str:
         for theme, ink in INKS.items()
     )
     return (
-        f'<figure class="srlib-standing">{"".join(images)}'
+        f'<figure class="srlib-standing"><div>{"".join(images)}</div>'
         "<figcaption>PSNR on Set5 ×3 against convolution weights. Hollow: what the papers print. Filled: what we have trained, "
         "most of it narrow and all of it briefly; dotted: from our best to the paper's network.</figcaption></figure>"
     )
