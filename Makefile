@@ -29,7 +29,7 @@ links: book  ## ask whether the pages that the book links to are still there
 	$(BIN)/jupyter-book build book --config _config.yml --path-output _build/links --all --builder linkcheck
 
 test: .venv/ready  ## the fast tests; in CI all but the weekly ones
-	$(PYTEST) $(if $(CI),--slow)
+	$(PYTEST) $(if $(CI),--slow --durations=20)
 
 weekly: book  ## all tests there are, with the book just made
 	SRLIB_BOOK=_build/html $(PYTEST) --weekly

@@ -93,15 +93,25 @@ available = [name for name in datasets if is_available(get_dataset(name).name)]
 if missing := [name for name in datasets if name not in available]:
     text = f"Not at hand in `{data_folder()}`: {', '.join(missing)}. "
     text += "Their committed scores are shown. "
-    display(Markdown(text + f"To compute them here: `python -m srlib fetch {' '.join(missing)}`."))
+    display(
+        Markdown(
+            text
+            + f"To compute them here: `python -m srlib fetch {' '.join(missing)}`."
+        )
+    )
 if not available:
     text = "No test set is at hand: the Sample photographs of scikit-image are scored, "
     display(Markdown(text + "to show that everything runs."))
 
 # %%
 computed = score_bicubic(available or ["Sample"], progress=False)
-overview = computed.groupby(["dataset", "scale", "protocol"], sort=False)[list(METRICS)].mean()
-table(overview.reset_index(), "Bicubic, computed here: PSNR (dB), SSIM, IFC (bits per pixel)")
+overview = computed.groupby(["dataset", "scale", "protocol"], sort=False)[
+    list(METRICS)
+].mean()
+table(
+    overview.reset_index(),
+    "Bicubic, computed here: PSNR (dB), SSIM, IFC (bits per pixel)",
+)
 
 # %% [markdown]
 # The committed record of the same scores serves where a test set is not at hand, and as a check where it is.
@@ -109,9 +119,16 @@ table(overview.reset_index(), "Bicubic, computed here: PSNR (dB), SSIM, IFC (bit
 # %%
 record = find_record("bicubic")
 recorded = record.scores if record else computed.iloc[:0]
-both = computed.merge(recorded, on=["dataset", "scale", "image", "protocol"], suffixes=("", " recorded"))
+both = computed.merge(
+    recorded,
+    on=["dataset", "scale", "image", "protocol"],
+    suffixes=("", " recorded"),
+)
 if len(both):
-    largest = max((both[metric] - both[f"{metric} recorded"]).abs().max() for metric in METRICS)
+    largest = max(
+        (both[metric] - both[f"{metric} recorded"]).abs().max()
+        for metric in METRICS
+    )
     text = f"{len(both)} scores computed here; the largest difference to the committed record is {largest:.1e}."
 else:
     text = "Nothing computed here is in the committed record."
@@ -168,7 +185,12 @@ published_and_ours("drn")
 # %%
 shift = means.loc["lapsrn"] - means.loc["drrn"]
 figure = protocol_shift_figure(shift, scores.dataset.unique())
-show(figure, "fig-protocol-shift", shift.reset_index(), **FIGURES["fig-protocol-shift"])
+show(
+    figure,
+    "fig-protocol-shift",
+    shift.reset_index(),
+    **FIGURES["fig-protocol-shift"],
+)
 
 # %%
 if ("Set14", 3) in shift.index:
@@ -177,7 +199,12 @@ if ("Set14", 3) in shift.index:
     text += "which squeezes its luma into 16..235. "
     text += "DSRN's lead over DRRN on Set14 ×3 in that table is therefore not like for like."
     display(Markdown(text))
-    display(table(largest_shifts(scores, "Set14", 3), "Set14 ×3, PSNR (dB): the images that move most"))
+    display(
+        table(
+            largest_shifts(scores, "Set14", 3),
+            "Set14 ×3, PSNR (dB): the images that move most",
+        )
+    )
 
 # %% [markdown]
 # ## A learned witness: the released VDSR
@@ -194,18 +221,34 @@ vdsr_scores = vdsr_record.scores if vdsr_record else scores.iloc[:0]
 if weights and quick_sets:
     protocols = VDSR_PROTOCOLS | {"drrn": ("psnr", "ssim")}
     computed_vdsr = score_vdsr(weights, quick_sets, protocols, progress=False)
-    vdsr_scores = pd.concat([computed_vdsr, vdsr_scores[~vdsr_scores.dataset.isin(quick_sets)]])
-    display(Markdown(f"Computed here from `{Path(weights).name}`: {', '.join(quick_sets)}."))
+    vdsr_scores = pd.concat(
+        [computed_vdsr, vdsr_scores[~vdsr_scores.dataset.isin(quick_sets)]]
+    )
+    display(
+        Markdown(
+            f"Computed here from `{Path(weights).name}`: {', '.join(quick_sets)}."
+        )
+    )
 if vdsr_record:
-    display(Markdown(f"The rest is from the committed record of {vdsr_record.info['date'][:10]}."))
+    display(
+        Markdown(
+            f"The rest is from the committed record of {vdsr_record.info['date'][:10]}."
+        )
+    )
 elif not len(vdsr_scores):
-    display(Markdown("No record, and no weights given: pass `-p vdsr_weights FILE.npz`."))
+    display(
+        Markdown(
+            "No record, and no weights given: pass `-p vdsr_weights FILE.npz`."
+        )
+    )
 
 # %%
 if len(vdsr_scores):
     vdsr_means = score_means(vdsr_scores)
     vdsr = vdsr_cells(vdsr_means)
-    caption = "VDSR: DRRN's Table 2, and the released weights under the vdsr protocol"
+    caption = (
+        "VDSR: DRRN's Table 2, and the released weights under the vdsr protocol"
+    )
     show_comparison(vdsr, "VDSR", caption)
 
 # %% [markdown]
@@ -214,7 +257,11 @@ if len(vdsr_scores):
 
 # %%
 if len(vdsr_scores):
-    show(witness_figure(vdsr, vdsr_means), "fig-vdsr-witness", **FIGURES["fig-vdsr-witness"])
+    show(
+        witness_figure(vdsr, vdsr_means),
+        "fig-vdsr-witness",
+        **FIGURES["fig-vdsr-witness"],
+    )
 
 # %% [markdown]
 # ## What we learned

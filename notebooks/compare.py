@@ -16,11 +16,11 @@
 
 # %% tags=["parameters", "hide-input"]
 device: str = "auto"  # cpu, cuda or auto
-image: str = "butterfly"  # of Set5; a photograph stands in where Set5 is not at hand
+image: str = "butterfly"  # of Set5, or a photograph of the stand-in
 scale: int = 3  # 2, 3 or 4
 protocol: str = "drrn"  # how the image is made small and scored
-experiments: list[str] = []  # networks to show; default: of each paper the one trained furthest
-live: bool = False  # show the explorer also where a live front end is not noticed by itself
+experiments: list[str] = []  # default: each paper's most trained
+live: bool = False  # show the explorer in any front end
 
 # %% tags=["hide-input"]
 from srlib.figures.parameters import check_parameters
@@ -58,7 +58,9 @@ networks = experiments or most_trained(scale)
 METHODS = {"Bicubic": "bicubic", "VDSR (released)": "vdsr_official"}
 METHODS |= {name: name for name in networks}
 reason = "it has edges in every direction, thin lines and flat colours"
-region = Region(image, "Set5", scale, top=24, left=24, height=192, width=192, why=reason)
+region = Region(
+    image, "Set5", scale, top=24, left=24, height=192, width=192, why=reason
+)
 outputs = view(region, METHODS, protocol, choose_device(device))
 
 # %% [markdown]
@@ -101,8 +103,12 @@ from srlib.inference.enlarge import super_resolve
 from srlib.records.record import load_model
 
 small = imresize(outputs.scene.hr, 1 / scale)[:60, :60]  # or Image.open("your.png")
-models = {"Bicubic": None} | {name: load_model(name, scale) for name in networks[:1]}
-enlarged = {name: super_resolve(small, model, scale) for name, model in models.items()}
+models = {"Bicubic": None} | {
+    name: load_model(name, scale) for name in networks[:1]
+}
+enlarged = {
+    name: super_resolve(small, model, scale) for name, model in models.items()
+}
 compare(enlarged, title="without an original")
 
 # %% [markdown]

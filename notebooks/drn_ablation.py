@@ -75,10 +75,27 @@ FIGURES = {
 
 # %%
 sizes = []
-for name in ("drn_x3_epoch100", "drn_plain_x3", "drn_plus_x3_epoch100", "drn_mse_x3"):
-    network, loss = meta_model(EXPERIMENTS[name].make), EXPERIMENTS[name].recipe("published").loss
-    sizes.append({"experiment": name, "weights": f"{params(network):,}", "depth": network.depth, "loss": loss})
-missing = "DIV2K is not at hand: its stand-in trains the same networks on other images."
+for name in (
+    "drn_x3_epoch100",
+    "drn_plain_x3",
+    "drn_plus_x3_epoch100",
+    "drn_mse_x3",
+):
+    network, loss = (
+        meta_model(EXPERIMENTS[name].make),
+        EXPERIMENTS[name].recipe("published").loss,
+    )
+    sizes.append(
+        {
+            "experiment": name,
+            "weights": f"{params(network):,}",
+            "depth": network.depth,
+            "loss": loss,
+        }
+    )
+missing = (
+    "DIV2K is not at hand: its stand-in trains the same networks on other images."
+)
 display(Markdown("DIV2K is at hand." if is_available("DIV2K") else missing))
 table(pd.DataFrame(sizes), "The networks")
 
@@ -88,7 +105,13 @@ table(pd.DataFrame(sizes), "The networks")
 # One call for each network; a killed run goes on where it stopped when the same command is given again.
 
 # %%
-options = {"seed": seed, "budget": budget, "device": device, "data": data, "runs": runs}
+options = {
+    "seed": seed,
+    "budget": budget,
+    "device": device,
+    "data": data,
+    "runs": runs,
+}
 fresh = rerun(experiments, "drn_ablation", **options) if train else None
 if fresh:
     display(table(fresh.table(), "This run"))
@@ -99,7 +122,11 @@ else:
 # ## Result: Table 2
 
 # %%
-LABELS = {"drn.t2.rdbs": "RDBs", "drn.t2.no_rdbs": "No RDBs", "drn.t2.drn_plus": "DBN+"}
+LABELS = {
+    "drn.t2.rdbs": "RDBs",
+    "drn.t2.no_rdbs": "No RDBs",
+    "drn.t2.drn_plus": "DBN+",
+}
 results_table(
     [row for row in rows if row.id in LABELS],
     "DRN, Table 2: PSNR (dB) on Set5 ×3",
@@ -114,14 +141,19 @@ results_table(
 # The curve of each loss on held-out images, from records at equal budget:
 
 # %%
-losses = {"drn_x3": ("absolute error", COLOURS["drn"]), "drn_mse_x3": ("squared error", COLOURS["vdsr"])}
+losses = {
+    "drn_x3": ("absolute error", COLOURS["drn"]),
+    "drn_mse_x3": ("squared error", COLOURS["vdsr"]),
+}
 show(loss_figure(losses), "fig-drn-loss", **FIGURES["fig-drn-loss"])
 
 # %% [markdown]
 # ## The claims of order
 
 # %%
-display(Markdown(orders("drn", ("Table 2", "Section 2.5", "Section 3.3", "Figure ??"))))
+display(
+    Markdown(orders("drn", ("Table 2", "Section 2.5", "Section 3.3", "Figure ??")))
+)
 
 # %% [markdown]
 # ## What we learned

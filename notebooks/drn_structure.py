@@ -117,10 +117,17 @@ block = network.part(network.within(f"groups.0.blocks.{K - 1}"))
 
 # %%
 texts = {i: f"RDG {g}" for g, i in enumerate(overview.of_kind("module"), start=1)}
-texts |= {i: f"shuffle ×{shuffle_factor(overview, i)}" for i in overview.of_kind("shuffle")}
+texts |= {
+    i: f"shuffle ×{shuffle_factor(overview, i)}"
+    for i in overview.of_kind("shuffle")
+}
 texts |= {0: "$I_{LR}$", len(overview.operations) - 1: "$I_{SR}$"}
-drawing = Drawing(overview, "", kernel_texts(overview) | texts, notes=channel_notes(overview))
-show(figure(drawing), "fig-drn-network", pd.DataFrame(), **FIGURES["fig-drn-network"])
+drawing = Drawing(
+    overview, "", kernel_texts(overview) | texts, notes=channel_notes(overview)
+)
+show(
+    figure(drawing), "fig-drn-network", pd.DataFrame(), **FIGURES["fig-drn-network"]
+)
 
 # %% [markdown]
 # ## Result: Figure 4, a residual distilling group
@@ -128,7 +135,9 @@ show(figure(drawing), "fig-drn-network", pd.DataFrame(), **FIGURES["fig-drn-netw
 # %%
 texts = {i: f"RDB {k}" for k, i in enumerate(group.of_kind("module"), start=1)}
 texts |= {0: "$Y_{g-1}$", len(group.operations) - 1: "$Y_g$"}
-drawing = Drawing(group, "", kernel_texts(group) | texts, notes=channel_notes(group))
+drawing = Drawing(
+    group, "", kernel_texts(group) | texts, notes=channel_notes(group)
+)
 show(figure(drawing), "fig-drn-group", pd.DataFrame(), **FIGURES["fig-drn-group"])
 
 # %% [markdown]
@@ -136,7 +145,12 @@ show(figure(drawing), "fig-drn-group", pd.DataFrame(), **FIGURES["fig-drn-group"
 
 # %%
 first, second = block.of_kind("slice")
-texts = {0: "$D_i$", len(block.operations) - 1: "$D_{i+1}$", first: "first $D_i$", second: "last $d$"}
+texts = {
+    0: "$D_i$",
+    len(block.operations) - 1: "$D_{i+1}$",
+    first: "first $D_i$",
+    second: "last $d$",
+}
 notes = channel_notes(block) | {i: f"{block.operations[i].channels}" for i in texts}
 drawing = Drawing(block, "", kernel_texts(block) | texts, notes=notes)
 show(figure(drawing), "fig-drn-block", pd.DataFrame(), **FIGURES["fig-drn-block"])
@@ -146,7 +160,11 @@ show(figure(drawing), "fig-drn-block", pd.DataFrame(), **FIGURES["fig-drn-block"
 
 # %%
 full_size = trace(DRN(scale), tiny)
-blocks = [name for name, module in DRN(scale).groups[0].named_modules() if isinstance(module, ResidualDistilling)]
+blocks = [
+    name
+    for name, module in DRN(scale).groups[0].named_modules()
+    if isinstance(module, ResidualDistilling)
+]
 channels = block_table(full_size, [f"groups.0.{name}" for name in blocks])
 table(channels, "Channels in a group of DRN, C = 64 and d = 8")
 
@@ -192,7 +210,11 @@ def single_stage(model: DRN) -> DRN:
 # %%
 def full_width(model: DRN) -> DRN:
     """Blocks whose inner convolutions have as many channels as their input, not half."""
-    for block in (module for module in model.modules() if isinstance(module, ResidualDistilling)):
+    for block in (
+        module
+        for module in model.modules()
+        if isinstance(module, ResidualDistilling)
+    ):
         D_i, out = block.D_i, block.expand.out_channels
         block.reduce, block.conv = nn.Conv2d(D_i, D_i, 1), conv(D_i, D_i)
         block.expand = nn.Conv2d(D_i, out, 1)
@@ -203,15 +225,23 @@ def full_width(model: DRN) -> DRN:
 with torch.device("meta"):  # shapes without memory
     readings = {
         "as here: half width, fusion a group, two stages": (DRN(4), DRN(4, C=256)),
-        "fusion at the end of each block": (DRN(4, fusion="block"), DRN(4, C=256, fusion="block")),
+        "fusion at the end of each block": (
+            DRN(4, fusion="block"),
+            DRN(4, C=256, fusion="block"),
+        ),
         "one stage at ×4": (single_stage(DRN(4)), single_stage(DRN(4, C=256))),
-        "inner convolutions of full width": (full_width(DRN(4)), full_width(DRN(4, C=256))),
+        "inner convolutions of full width": (
+            full_width(DRN(4)),
+            full_width(DRN(4, C=256)),
+        ),
     }
 
 # %%
 counts = readings_table(readings, edsr_x4())
 formats = {"DRN": "{:,}", "DRN+": "{:,}", "DRN+ against EDSR": "{:+.1f} %"}
-table(counts, f"Parameters at ×4 under four readings; EDSR has {edsr_x4():,}").format(formats)
+table(
+    counts, f"Parameters at ×4 under four readings; EDSR has {edsr_x4():,}"
+).format(formats)
 
 # %%
 percent_fewer = printed("drn.f2.parameters")  # in Section 3.3
@@ -223,8 +253,15 @@ text += f"With the reading of this book it is **{fewer.iloc[0]:.1f} %**."
 display(Markdown(text))
 
 # %%
-variants = {name: meta_model(make) for name, make in MODELS.items() if name.startswith(("drn_x", "drn_plus_x"))}
-sizes = [{"structure": name, "parameters": f"{params_total(model):,}"} for name, model in variants.items()]
+variants = {
+    name: meta_model(make)
+    for name, make in MODELS.items()
+    if name.startswith(("drn_x", "drn_plus_x"))
+}
+sizes = [
+    {"structure": name, "parameters": f"{params_total(model):,}"}
+    for name, model in variants.items()
+]
 table(pd.DataFrame(sizes), "All that is trained, in the published variants")
 
 # %% [markdown]

@@ -35,7 +35,13 @@ check_parameters(globals())
 from IPython.display import Markdown, display
 
 from srlib.figures.style import table, use_style
-from srlib.figures.tables import cells, compared, image_scores, other_runs, results_table
+from srlib.figures.tables import (
+    cells,
+    compared,
+    image_scores,
+    other_runs,
+    results_table,
+)
 from srlib.figures.text import summary
 from srlib.ledger.rows import ledger
 from srlib.records.run import rerun
@@ -59,7 +65,13 @@ rows = ledger(("drn",))
 # One call for each network; a killed run goes on where it stopped when the same command is given again.
 
 # %%
-options = {"seed": seed, "budget": budget, "device": device, "data": data, "runs": runs}
+options = {
+    "seed": seed,
+    "budget": budget,
+    "device": device,
+    "data": data,
+    "runs": runs,
+}
 fresh = rerun(experiments, "drn_tables", **options) if train else None
 if fresh:
     display(table(fresh.table(), "This run"))
@@ -71,13 +83,20 @@ else:
 
 # %% tags=["full-width"]
 table_3 = sorted(cells(rows, "Table 3"), key=lambda row: row.scale)
-results_table([row for row in table_3 if row.scale == 3], "DRN, Table 3: PSNR (dB) / SSIM at ×3")
+results_table(
+    [row for row in table_3 if row.scale == 3],
+    "DRN, Table 3: PSNR (dB) / SSIM at ×3",
+)
 
 # %% [markdown]
 # One quoted method has its ×2 and ×4 cells crowded into the same line of the text:
 
 # %% tags=["full-width"]
-results_table([row for row in table_3 if row.scale != 3], "DRN, Table 3: what there is at ×2 and ×4", best_along="")
+results_table(
+    [row for row in table_3 if row.scale != 3],
+    "DRN, Table 3: what there is at ×2 and ×4",
+    best_along="",
+)
 
 # %% [markdown]
 # ## Runs of ours that no cell asks for

@@ -21,7 +21,7 @@
 
 # %% tags=["parameters", "hide-input"]
 device: str = "auto"  # cpu, cuda or auto
-others: list[str] = []  # further experiments to show where they have a record, such as rlcsc_k25
+others: list[str] = []  # more experiments, such as rlcsc_k25
 
 # %% tags=["hide-input"]
 from srlib.figures.parameters import check_parameters
@@ -32,7 +32,13 @@ check_parameters(globals())
 import pandas as pd
 from IPython.display import Markdown, display
 
-from srlib.figures.crops import crop_figure, describe, least_errors, scores_table, view
+from srlib.figures.crops import (
+    crop_figure,
+    describe,
+    least_errors,
+    scores_table,
+    view,
+)
 from srlib.figures.regions import REGIONS, grow_to_square
 from srlib.figures.style import show, table, use_style
 from srlib.training.devices import choose_device
@@ -129,7 +135,10 @@ METHODS = {
     "DRN (narrow)": "drn_x3_c32_g2_k3",  # 32 filters, trained on a CPU
 }
 METHODS |= {name: name for name in others}
-views = [view(grow_to_square(region, 160), METHODS, "rgb_floaty", choose_device(device)) for region in REGIONS["drn"]]
+views = [
+    view(grow_to_square(region, 160), METHODS, "rgb_floaty", choose_device(device))
+    for region in REGIONS["drn"]
+]
 
 # %% [markdown]
 # ## Result
@@ -145,7 +154,12 @@ views = [view(grow_to_square(region, 160), METHODS, "rgb_floaty", choose_device(
 # > details
 
 # %%
-show(crop_figure(views[0]), "fig-drn-visual-img074", pd.DataFrame(), **FIGURES["fig-drn-visual-img074"])
+show(
+    crop_figure(views[0]),
+    "fig-drn-visual-img074",
+    pd.DataFrame(),
+    **FIGURES["fig-drn-visual-img074"],
+)
 
 # %%
 display(Markdown(describe(views[0])))
@@ -159,7 +173,12 @@ compare(views[0])
 # > the DRN our proposed have accurately recoverd the lines.
 
 # %%
-show(crop_figure(views[1]), "fig-drn-visual-img027", pd.DataFrame(), **FIGURES["fig-drn-visual-img027"])
+show(
+    crop_figure(views[1]),
+    "fig-drn-visual-img027",
+    pd.DataFrame(),
+    **FIGURES["fig-drn-visual-img027"],
+)
 
 # %%
 display(Markdown(describe(views[1])))
@@ -174,7 +193,12 @@ compare(views[1])
 # > that people can recognize that the word is "with".
 
 # %%
-show(crop_figure(views[2]), "fig-drn-visual-ppt3", pd.DataFrame(), **FIGURES["fig-drn-visual-ppt3"])
+show(
+    crop_figure(views[2]),
+    "fig-drn-visual-ppt3",
+    pd.DataFrame(),
+    **FIGURES["fig-drn-visual-ppt3"],
+)
 
 # %%
 display(Markdown(describe(views[2])))
@@ -188,7 +212,12 @@ compare(views[2])
 # > our DRN accurately restores the lines and removes the blur almost.
 
 # %%
-show(crop_figure(views[3]), "fig-drn-visual-img059", pd.DataFrame(), **FIGURES["fig-drn-visual-img059"])
+show(
+    crop_figure(views[3]),
+    "fig-drn-visual-img059",
+    pd.DataFrame(),
+    **FIGURES["fig-drn-visual-img059"],
+)
 
 # %%
 display(Markdown(describe(views[3])))

@@ -41,7 +41,14 @@ import pandas as pd
 from IPython.display import Markdown, display
 
 from srlib.figures.comparisons import difference_figure, difference_table
-from srlib.figures.grid import grid_figure, grid_panels, grid_points, grid_summary, structure_name, structure_sweep
+from srlib.figures.grid import (
+    grid_figure,
+    grid_panels,
+    grid_points,
+    grid_summary,
+    structure_name,
+    structure_sweep,
+)
 from srlib.figures.orderings import orders
 from srlib.figures.style import COLOURS, show, table, use_style
 from srlib.figures.sweeps import sweep_figure, sweep_table
@@ -100,11 +107,19 @@ FIGURES = {
 # Their level is not the paper's, so they have a panel of their own, and what holds for them need not hold for the paper's networks.
 
 # %%
-structures = [get_experiment(name) for name in experiments] or [experiment(b, u, width) for b, u in product(B, U)]
+structures = [get_experiment(name) for name in experiments] or [
+    experiment(b, u, width) for b, u in product(B, U)
+]
 rows = []
 for structure in structures:
     network = structure.make()
-    rows.append({"experiment": structure.name, "depth d": network.depth, "convolution weights": params(network)})
+    rows.append(
+        {
+            "experiment": structure.name,
+            "depth d": network.depth,
+            "convolution weights": params(network),
+        }
+    )
 table(pd.DataFrame(rows), "The structures of this run")
 
 # %% [markdown]
@@ -114,7 +129,13 @@ table(pd.DataFrame(rows), "The structures of this run")
 
 # %%
 names = [structure.name for structure in structures]
-options = {"seed": seed, "budget": budget, "device": device, "data": data, "runs": runs}
+options = {
+    "seed": seed,
+    "budget": budget,
+    "device": device,
+    "data": data,
+    "runs": runs,
+}
 fresh = rerun(names, "drrn_BU_grid", **options) if train else None
 if fresh:
     display(table(fresh.table(), "This run"))
@@ -125,7 +146,9 @@ else:
 # ## Result: Figure 6
 
 # %%
-new_structures = [(s.arguments["B"], s.arguments["U"]) for s in structures] if fresh else []
+new_structures = (
+    [(s.arguments["B"], s.arguments["U"]) for s in structures] if fresh else []
+)
 points = grid_points(new_structures, fresh)
 panels = grid_panels(points)
 show(grid_figure(points, panels), "fig-bu-grid", points, **FIGURES["fig-bu-grid"])
@@ -141,17 +164,27 @@ CURVES = {
     "U turned, B = 1": [(1, u) for u in (3, 9, 25)],
     "B17U1": [(17, 1)],
 }
-colours = dict(zip(CURVES, (COLOURS["drrn"], COLOURS["vdsr"], COLOURS["dsrn"], "0.3"), strict=True))
+colours = dict(
+    zip(
+        CURVES,
+        (COLOURS["drrn"], COLOURS["vdsr"], COLOURS["dsrn"], "0.3"),
+        strict=True,
+    )
+)
 along_depth = structure_sweep(CURVES, fresh)
 along_depth = along_depth[along_depth.panel.isin(panels)]
 
 # %%
-depth_figure = sweep_figure(along_depth, "depth d (convolutions)", (8, 15, 22, 29, 52), colours)
+depth_figure = sweep_figure(
+    along_depth, "depth d (convolutions)", (8, 15, 22, 29, 52), colours
+)
 show(depth_figure, "fig-bu-depth", along_depth, **FIGURES["fig-bu-depth"])
 
 # %%
 psnr_table = sweep_table(points[points.panel.isin(panels)], "depth")
-table(psnr_table, "PSNR on Set5 ×3 (dB) under the drrn protocol: published and ours")
+table(
+    psnr_table, "PSNR on Set5 ×3 (dB) under the drrn protocol: published and ours"
+)
 
 # %% [markdown]
 # ## The claims of order
@@ -171,12 +204,19 @@ CLAIMS = {
 
 def pair_name(difference):
     """The two structures as the paper writes them."""
-    return f"{structure_name(difference.better)} − {structure_name(difference.worse)}"
+    return (
+        f"{structure_name(difference.better)} − {structure_name(difference.worse)}"
+    )
 
 
 # %%
 differences = difference_table(CLAIMS, "drrn", pair_name)
-show(difference_figure(CLAIMS, "drrn", pair_name), "fig-bu-differences", differences, **FIGURES["fig-bu-differences"])
+show(
+    difference_figure(CLAIMS, "drrn", pair_name),
+    "fig-bu-differences",
+    differences,
+    **FIGURES["fig-bu-differences"],
+)
 
 # %%
 table(

@@ -38,7 +38,12 @@ check_parameters(globals())
 import pandas as pd
 from IPython.display import Markdown, display
 
-from srlib.figures.comparisons import curve_figure, curves, difference_figure, difference_table
+from srlib.figures.comparisons import (
+    curve_figure,
+    curves,
+    difference_figure,
+    difference_table,
+)
 from srlib.figures.grid import components_summary
 from srlib.figures.orderings import orders
 from srlib.figures.style import COLOURS, show, table, use_style
@@ -119,7 +124,14 @@ sizes = []
 for structure, names in SERIES.items():
     for name in names:
         network = meta_model(MODELS[name])
-        sizes.append({"structure": structure, "experiment": name, "depth": network.depth, "weights": f"{params(network):,}"})
+        sizes.append(
+            {
+                "structure": structure,
+                "experiment": name,
+                "depth": network.depth,
+                "weights": f"{params(network):,}",
+            }
+        )
 table(pd.DataFrame(sizes), "The fifteen networks of Figure 8")
 
 # %% [markdown]
@@ -128,7 +140,13 @@ table(pd.DataFrame(sizes), "The fifteen networks of Figure 8")
 # One call for each network; a killed run goes on where it stopped when the same command is given again.
 
 # %%
-options = {"seed": seed, "budget": budget, "device": device, "data": data, "runs": runs}
+options = {
+    "seed": seed,
+    "budget": budget,
+    "device": device,
+    "data": data,
+    "runs": runs,
+}
 fresh = rerun(experiments, "drrn_ablation", **options) if train else None
 if fresh:
     display(table(fresh.table(), "This run"))
@@ -140,19 +158,39 @@ else:
 
 # %%
 table_4 = cells(ledger(("drrn",)), "Table 4")
-columns = dict(zip(("vdsr", "drrn_ns_c", "drrn_ns", "drrn_c", "drrn"), SERIES, strict=True))  # of Table 4
-printed = {columns[row.id.removeprefix("drrn.t4.")]: float(row.published) for row in table_4}
+columns = dict(
+    zip(("vdsr", "drrn_ns_c", "drrn_ns", "drrn_c", "drrn"), SERIES, strict=True)
+)  # of Table 4
+printed = {
+    columns[row.id.removeprefix("drrn.t4.")]: float(row.published)
+    for row in table_4
+}
 
 # %%
-experiment_at = {(structure, depth_of(name)): name for structure, names in SERIES.items() for name in names}
+experiment_at = {
+    (structure, depth_of(name)): name
+    for structure, names in SERIES.items()
+    for name in names
+}
 depths = sorted({depth for _, depth in experiment_at})
 published = {(structure, depths[-1]): psnr for structure, psnr in printed.items()}
 points = sweep(experiment_at, published, "Set5", 3, "drrn", fresh)
 
 # %%
-colours = {"VDSR": COLOURS["vdsr"], "NS_C": "C9", "NS": COLOURS["dsrn"], "C": COLOURS["rlcsc"], "DRRN": COLOURS["drrn"]}
+colours = {
+    "VDSR": COLOURS["vdsr"],
+    "NS_C": "C9",
+    "NS": COLOURS["dsrn"],
+    "C": COLOURS["rlcsc"],
+    "DRRN": COLOURS["drrn"],
+}
 components_figure = sweep_figure(points, "depth d (convolutions)", depths, colours)
-show(components_figure, "fig-drrn-components", points, **FIGURES["fig-drrn-components"])
+show(
+    components_figure,
+    "fig-drrn-components",
+    points,
+    **FIGURES["fig-drrn-components"],
+)
 
 # %%
 table(sweep_table(points, "depth"), "PSNR on Set5 ×3 (dB), protocol drrn")
@@ -177,7 +215,12 @@ results_table(
 
 # %%
 learning = curves({structure: names[-1] for structure, names in SERIES.items()})
-show(curve_figure(learning, colours), "fig-drrn-curves", learning, **FIGURES["fig-drrn-curves"])
+show(
+    curve_figure(learning, colours),
+    "fig-drrn-curves",
+    learning,
+    **FIGURES["fig-drrn-curves"],
+)
 
 # %% [markdown]
 # ## The claims of order
@@ -194,8 +237,12 @@ CLAIMS = {
     "multi-path beats the chain": ORDERS["drrn.f8.order.multi_path"],
     "each part beats the baseline": ORDERS["drrn.t4.order.parts"],
     # which the paper does not compare
-    "local residuals alone": Order(tuple(zip(SERIES["NS_C"], SERIES["VDSR"], strict=True))),
-    "multi-path, nothing shared": Order(tuple(zip(SERIES["NS"], SERIES["NS_C"], strict=True))),
+    "local residuals alone": Order(
+        tuple(zip(SERIES["NS_C"], SERIES["VDSR"], strict=True))
+    ),
+    "multi-path, nothing shared": Order(
+        tuple(zip(SERIES["NS"], SERIES["NS_C"], strict=True))
+    ),
 }
 
 
@@ -203,7 +250,10 @@ CLAIMS = {
 def pair_name(difference):
     """The two structures as the paper writes them, and their depth."""
     places = {name: place for place, name in experiment_at.items()}
-    (better, depth), (worse, _) = (places[full_size_name(name)] for name in (difference.better, difference.worse))
+    (better, depth), (worse, _) = (
+        places[full_size_name(name)]
+        for name in (difference.better, difference.worse)
+    )
     return f"{better} − {worse}, d = {depth}"
 
 
@@ -211,7 +261,12 @@ differences = difference_table(CLAIMS, "drrn", pair_name)
 if differences.empty:
     display(Markdown("No two of these networks have been trained alike yet."))
 else:
-    show(difference_figure(CLAIMS, "drrn", pair_name), "fig-drrn-parts", differences, **FIGURES["fig-drrn-parts"])
+    show(
+        difference_figure(CLAIMS, "drrn", pair_name),
+        "fig-drrn-parts",
+        differences,
+        **FIGURES["fig-drrn-parts"],
+    )
 
 # %%
 table(

@@ -38,7 +38,15 @@ from torch import nn
 
 from srlib.figures.structures import structure_counts
 from srlib.figures.style import show, table, use_style
-from srlib.graphs.draw_structure import Drawing, Frame, block_frame, figure, layer_frame, prediction_texts, unit_frames
+from srlib.graphs.draw_structure import (
+    Drawing,
+    Frame,
+    block_frame,
+    figure,
+    layer_frame,
+    prediction_texts,
+    unit_frames,
+)
 from srlib.graphs.tracing import trace
 from srlib.models.drcn import DRCN
 from srlib.models.drrn import DRRN, VARIANTS
@@ -127,7 +135,9 @@ class Unit(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.W_1, self.W_2 = (nn.Conv2d(width, width, 3, padding=1) for _ in range(2))
+        self.W_1, self.W_2 = (
+            nn.Conv2d(width, width, 3, padding=1) for _ in range(2)
+        )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return (self.W_2(self.W_1(x).relu()) + x).relu()
@@ -143,7 +153,10 @@ drrn = DRRN(B=1, U=2, width=width)
 
 # %%
 models = {"ResNet": resnet, "VDSR": vdsr, "DRCN": drcn, "DRRN": drrn}
-structures = {name: trace(model, tiny).without("normalisation", "activation") for name, model in models.items()}
+structures = {
+    name: trace(model, tiny).without("normalisation", "activation")
+    for name, model in models.items()
+}
 
 # %% [markdown]
 # ## Result: Figure 2, the four structures
@@ -153,10 +166,21 @@ frames = {name: unit_frames(structure) for name, structure in structures.items()
 frames["DRCN"] = (layer_frame(structures["DRCN"]),)
 frames["DRRN"] += (block_frame(structures["DRRN"], "blocks.0"),)
 drawings = [
-    Drawing(structure, f"({letter}) {name}", prediction_texts(structure), frames[name], vertical=True)
+    Drawing(
+        structure,
+        f"({letter}) {name}",
+        prediction_texts(structure),
+        frames[name],
+        vertical=True,
+    )
     for letter, (name, structure) in zip("abcd", structures.items(), strict=True)
 ]
-show(figure(*drawings), "fig-drrn-structures", pd.DataFrame(), **FIGURES["fig-drrn-structures"])
+show(
+    figure(*drawings),
+    "fig-drrn-structures",
+    pd.DataFrame(),
+    **FIGURES["fig-drrn-structures"],
+)
 
 # %%
 table(structure_counts(structures), "Counted in the traced graphs")
@@ -205,7 +229,9 @@ def recursive_block(block, x):
 
     def unit(u):
         norm_1, norm_2 = block.norms_1[u], block.norms_2[u]
-        return lambda H: block.conv_2(norm_2(block.conv_1(norm_1(H).relu())).relu()) + H0
+        return lambda H: (
+            block.conv_2(norm_2(block.conv_1(norm_1(H).relu())).relu()) + H0
+        )
 
     return compose([unit(u) for u in range(len(block.norms_1))], H0)
 
@@ -230,20 +256,30 @@ formulae = {
     "ResNet, U = 2": (resnet, compose(resnet, x)),
     "VDSR, d = 20": (vdsr, vdsr.reconstruction(compose(f_vdsr, x)) + x),
     "DRCN, T = 16": (drcn, sum(w * y for w, y in zip(drcn.w, y_t, strict=True))),
-    f"DRRN, B = {B}, U = {U}": (drrn, drrn.reconstruction(drrn.norm(compose(R_b, x)).relu()) + x),
+    f"DRRN, B = {B}, U = {U}": (
+        drrn,
+        drrn.reconstruction(drrn.norm(compose(R_b, x)).relu()) + x,
+    ),
 }
-differences = {name: float((y - model(x)).abs().max()) for name, (model, y) in formulae.items()}
+differences = {
+    name: float((y - model(x)).abs().max()) for name, (model, y) in formulae.items()
+}
 
 # %%
 rows = [
     {
         "structure": name,
         "largest output": f"{float(y.abs().max()):.2f}",
-        "largest difference": f"{differences[name]:.0e}" if differences[name] else "0",
+        "largest difference": f"{differences[name]:.0e}"
+        if differences[name]
+        else "0",
     }
     for name, (_, y) in formulae.items()
 ]
-table(pd.DataFrame(rows), f"Table 1's formulae against the networks, random weights, {width} filters")
+table(
+    pd.DataFrame(rows),
+    f"Table 1's formulae against the networks, random weights, {width} filters",
+)
 
 # %%
 exact = list(differences.values()).count(0)
@@ -263,8 +299,14 @@ display(Markdown(text))
 two_units = trace(DRRN(1, 2, width), tiny)
 unit = two_units.part(two_units.units()[1])  # the second, whose two inputs differ
 texts = {0: "$H^0$", 1: "$H^{u-1}$", len(unit.operations) - 1: "$H^u$"}
-function = [i for i, operation in enumerate(unit.operations) if operation.kind not in ("input", "addition", "output")]
-drawing = Drawing(unit, "", texts, (Frame(tuple(function), "0.15", r"$\mathcal{F}$"),))
+function = [
+    i
+    for i, operation in enumerate(unit.operations)
+    if operation.kind not in ("input", "addition", "output")
+]
+drawing = Drawing(
+    unit, "", texts, (Frame(tuple(function), "0.15", r"$\mathcal{F}$"),)
+)
 show(figure(drawing), "fig-drrn-unit", pd.DataFrame(), **FIGURES["fig-drrn-unit"])
 
 # %% [markdown]
@@ -273,11 +315,18 @@ show(figure(drawing), "fig-drrn-unit", pd.DataFrame(), **FIGURES["fig-drrn-unit"
 # %%
 drawings = []
 for units in (1, 2, 3):
-    network = trace(DRRN(1, units, width), tiny).without("normalisation", "activation")
+    network = trace(DRRN(1, units, width), tiny).without(
+        "normalisation", "activation"
+    )
     block = network.part(network.within("blocks.0"))
     texts = {0: "$x_{b-1}$", len(block.operations) - 1: "$x_b$"}
     drawings.append(Drawing(block, f"U = {units}", texts, unit_frames(block)))
-show(figure(*drawings, stacked=True), "fig-drrn-blocks", pd.DataFrame(), **FIGURES["fig-drrn-blocks"])
+show(
+    figure(*drawings, stacked=True),
+    "fig-drrn-blocks",
+    pd.DataFrame(),
+    **FIGURES["fig-drrn-blocks"],
+)
 
 # %% [markdown]
 # ## Result: Figure 5, the network
@@ -293,10 +342,18 @@ upper_row = Drawing(blocks, f"B = {B}, U = {U}", texts)
 
 # %%
 last_block = network.part(network.within(f"blocks.{B - 1}"))
-texts = {0: f"$x_{{{B - 1}}}$" if B > 1 else "$x$", len(last_block.operations) - 1: f"$x_{{{B}}}$"}
+texts = {
+    0: f"$x_{{{B - 1}}}$" if B > 1 else "$x$",
+    len(last_block.operations) - 1: f"$x_{{{B}}}$",
+}
 frames = (block_frame(last_block, f"blocks.{B - 1}"), *unit_frames(last_block))
 lower_row = Drawing(last_block, f"RB {B}", texts, frames)
-show(figure(upper_row, lower_row, stacked=True), "fig-drrn-network", pd.DataFrame(), **FIGURES["fig-drrn-network"])
+show(
+    figure(upper_row, lower_row, stacked=True),
+    "fig-drrn-network",
+    pd.DataFrame(),
+    **FIGURES["fig-drrn-network"],
+)
 
 # %% [markdown]
 # ## Result: Eq. 7, the depth
@@ -310,7 +367,11 @@ show(figure(upper_row, lower_row, stacked=True), "fig-drrn-network", pd.DataFram
 def counts_in_graph(B, U):
     """Depth, weight tensors and additions of DRRN, counted in the traced graph."""
     structure = trace(DRRN(B, U, width), tiny)
-    return structure.depth, len(structure.weights()), len(structure.of_kind("addition"))
+    return (
+        structure.depth,
+        len(structure.weights()),
+        len(structure.of_kind("addition")),
+    )
 
 
 def counts_by_formula(B, U):
@@ -319,19 +380,36 @@ def counts_by_formula(B, U):
 
 
 # %%
-paper_structures = {(a["B"], a["U"]) for a in VARIANTS.values() if a.keys() == {"B", "U"}}
+paper_structures = {
+    (a["B"], a["U"]) for a in VARIANTS.values() if a.keys() == {"B", "U"}
+}
 rows = []
 for b, u in sorted(paper_structures | {(B, U), (19, 0)}):
     graph, formula = counts_in_graph(b, u), counts_by_formula(b, u)
-    row = {"structure": f"B{b}U{u}", "Eq. 7": formula[0], "traced": graph[0], "weight tensors": graph[1]}
-    rows.append(row | {"additions": graph[2], "as stated": "yes" if graph == formula else "no"})
+    row = {
+        "structure": f"B{b}U{u}",
+        "Eq. 7": formula[0],
+        "traced": graph[0],
+        "weight tensors": graph[1],
+    }
+    rows.append(
+        row
+        | {"additions": graph[2], "as stated": "yes" if graph == formula else "no"}
+    )
 depths = pd.DataFrame(rows)
 table(depths, "Depth by Eq. 7 and counted; weight tensors and additions counted")
 
 # %%
 networks = VDSR(20, width, bn=True), DRRN(19, 0, width)
-vdsr_kinds, drrn_kinds = ([operation.kind for operation in trace(network, tiny).operations] for network in networks)
-same, order = ("the same", "the same") if vdsr_kinds == drrn_kinds else ("different", "another")
+vdsr_kinds, drrn_kinds = (
+    [operation.kind for operation in trace(network, tiny).operations]
+    for network in networks
+)
+same, order = (
+    ("the same", "the same")
+    if vdsr_kinds == drrn_kinds
+    else ("different", "another")
+)
 text = (
     f"**{(depths['as stated'] == 'yes').sum()} of {len(depths)} structures** have the depth of Eq. 7, 3B + 1 weight tensors "
     f"(B + 1 for U = 0) and UB + 1 additions. DRRN with U = 0 and VDSR with batch normalisation run {same} "

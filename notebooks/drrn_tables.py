@@ -21,7 +21,7 @@ train: bool = False  # True: train here and now; False: show the records
 budget: float = 1.0  # fraction of the recipe's iterations
 seed: int = 0  # of weights, patch order and augmentation
 device: str = "auto"  # cpu, cuda or auto
-experiments: list[str] = ["drrn_b1u9_w16"]  # what is trained; the paper's: drrn_b1u9
+experiments: list[str] = ["drrn_b1u9_w16"]  # the paper's: drrn_b1u9
 compare: list[str] = ["drrn_b1u3_w32", "bicubic"]  # compared image by image
 data: str = ""  # training set or folder; default: the experiment's
 runs: str = ""  # records of this run; default: below results/runs
@@ -35,7 +35,13 @@ check_parameters(globals())
 from IPython.display import Markdown, display
 
 from srlib.figures.style import table, use_style
-from srlib.figures.tables import cells, compared, image_scores, other_runs, results_table
+from srlib.figures.tables import (
+    cells,
+    compared,
+    image_scores,
+    other_runs,
+    results_table,
+)
 from srlib.figures.text import summary
 from srlib.ledger.rows import ledger
 from srlib.records.run import rerun
@@ -59,7 +65,13 @@ rows = ledger(("drrn",))
 # One call for each network; a killed run goes on where it stopped when the same command is given again.
 
 # %%
-options = {"seed": seed, "budget": budget, "device": device, "data": data, "runs": runs}
+options = {
+    "seed": seed,
+    "budget": budget,
+    "device": device,
+    "data": data,
+    "runs": runs,
+}
 fresh = rerun(experiments, "drrn_tables", **options) if train else None
 if fresh:
     display(table(fresh.table(), "This run"))
@@ -106,7 +118,9 @@ display(*image_scores("drrn", "drrn"), *image_scores("drrn", "vdsr"))
 # ## What we learned
 
 # %%
-display(Markdown(summary(row for row in rows if row.where in ("Table 2", "Table 3"))))
+display(
+    Markdown(summary(row for row in rows if row.where in ("Table 2", "Table 3")))
+)
 
 # %% [markdown]
 # * The bicubic and VDSR columns of Table 2 come out to the printed digit but for what carries a note ({doc}`bicubic`), so a gap of

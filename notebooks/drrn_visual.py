@@ -18,7 +18,7 @@
 
 # %% tags=["parameters", "hide-input"]
 device: str = "auto"  # cpu, cuda or auto
-others: list[str] = []  # further experiments to show where they have a record, such as rlcsc_k25
+others: list[str] = []  # more experiments, such as rlcsc_k25
 
 # %% tags=["hide-input"]
 from srlib.figures.parameters import check_parameters
@@ -29,7 +29,13 @@ check_parameters(globals())
 import pandas as pd
 from IPython.display import Markdown, display
 
-from srlib.figures.crops import crop_figure, describe, least_errors, scores_table, view
+from srlib.figures.crops import (
+    crop_figure,
+    describe,
+    least_errors,
+    scores_table,
+    view,
+)
 from srlib.figures.regions import REGIONS, grow_to_square
 from srlib.figures.style import show, table, use_style
 from srlib.training.devices import choose_device
@@ -111,7 +117,10 @@ METHODS = {
     "DRRN_B1U3 (narrow)": "drrn_b1u3_w32",  # 32 filters, trained on a CPU
 }
 METHODS |= {name: name for name in others}
-views = [view(grow_to_square(region, 160), METHODS, "drrn", choose_device(device)) for region in REGIONS["drrn"]]
+views = [
+    view(grow_to_square(region, 160), METHODS, "drrn", choose_device(device))
+    for region in REGIONS["drrn"]
+]
 
 # %% [markdown]
 # ## Result
@@ -126,7 +135,12 @@ views = [view(grow_to_square(region, 160), METHODS, "drrn", choose_device(device
 # > DRRN recovers sharp lines, while others all give blurry results.
 
 # %%
-show(crop_figure(views[0]), "fig-drrn-visual-img059", pd.DataFrame(), **FIGURES["fig-drrn-visual-img059"])
+show(
+    crop_figure(views[0]),
+    "fig-drrn-visual-img059",
+    pd.DataFrame(),
+    **FIGURES["fig-drrn-visual-img059"],
+)
 
 # %%
 display(Markdown(describe(views[0])))
@@ -140,7 +154,12 @@ compare(views[0])
 # > DRRN accurately recovers the pattern.
 
 # %%
-show(crop_figure(views[1]), "fig-drrn-visual-253027", pd.DataFrame(), **FIGURES["fig-drrn-visual-253027"])
+show(
+    crop_figure(views[1]),
+    "fig-drrn-visual-253027",
+    pd.DataFrame(),
+    **FIGURES["fig-drrn-visual-253027"],
+)
 
 # %%
 display(Markdown(describe(views[1])))
@@ -154,7 +173,12 @@ compare(views[1])
 # > Texts in DRRN are sharp, while others are blurry.
 
 # %%
-show(crop_figure(views[2]), "fig-drrn-visual-ppt3", pd.DataFrame(), **FIGURES["fig-drrn-visual-ppt3"])
+show(
+    crop_figure(views[2]),
+    "fig-drrn-visual-ppt3",
+    pd.DataFrame(),
+    **FIGURES["fig-drrn-visual-ppt3"],
+)
 
 # %%
 display(Markdown(describe(views[2])))

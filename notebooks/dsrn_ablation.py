@@ -60,7 +60,11 @@ rows = ledger(("dsrn",))
 if is_available("DIV2K"):
     display(Markdown("DIV2K is at hand."))
 else:
-    display(Markdown("DIV2K is not at hand: its stand-in trains the same networks on other images."))
+    display(
+        Markdown(
+            "DIV2K is not at hand: its stand-in trains the same networks on other images."
+        )
+    )
 
 # %%
 NETWORKS = {
@@ -71,7 +75,12 @@ NETWORKS = {
 }
 networks = {label: meta_model(MODELS[name]) for label, name in NETWORKS.items()}
 sizes = [
-    {"network": label, "model": NETWORKS[label], "depth": network.depth, "weights": f"{params(network):,}"}
+    {
+        "network": label,
+        "model": NETWORKS[label],
+        "depth": network.depth,
+        "weights": f"{params(network):,}",
+    }
     for label, network in networks.items()
 ]
 table(pd.DataFrame(sizes), "The four networks, ×3")
@@ -82,7 +91,13 @@ table(pd.DataFrame(sizes), "The four networks, ×3")
 # One call for each network; a killed run goes on where it stopped when the same command is given again.
 
 # %%
-options = {"budget": budget, "seed": seed, "device": device, "data": data, "runs": runs}
+options = {
+    "budget": budget,
+    "seed": seed,
+    "device": device,
+    "data": data,
+    "runs": runs,
+}
 fresh = rerun(experiments, "dsrn_ablation", **options) if train else None
 if fresh:
     display(table(fresh.table(), "This run"))
@@ -110,7 +125,11 @@ def label_of(row):
     return LABELS[row.id.split(".")[-1]]
 
 
-columns = {"line": lambda row: (label_of(row),), "column": lambda row: f"×{row.scale}", "heads": ("network",)}
+columns = {
+    "line": lambda row: (label_of(row),),
+    "column": lambda row: f"×{row.scale}",
+    "heads": ("network",),
+}
 table_2 = cells(rows, "Table 2")
 
 # %%
@@ -129,7 +148,11 @@ results_table(challenge, caption, **columns, best_along="column")
 # %%
 psnr = {(label_of(row), row.scale): float(row.published) for row in authors}
 losses = [
-    {"left out": label} | {f"×{scale} (dB)": f"{psnr[label, scale] - psnr['DSRN', scale]:+.2f}" for scale in (2, 3, 4)}
+    {"left out": label}
+    | {
+        f"×{scale} (dB)": f"{psnr[label, scale] - psnr['DSRN', scale]:+.2f}"
+        for scale in (2, 3, 4)
+    }
     for label in (LABELS["single_state"], LABELS["untied"], LABELS["no_feedback"])
 ]
 table(pd.DataFrame(losses), "Printed PSNR minus that of the whole DSRN")

@@ -19,8 +19,8 @@
 
 # %% tags=["parameters", "hide-input"]
 device: str = "auto"  # cpu, cuda or auto
-experiment: str = ""  # the DSRN to look into, such as dsrn_t7_x3; default: the widest with a record
-data: str = ""  # test set or folder of images; default: Set5, or photographs that stand in
+experiment: str = ""  # a DSRN; default: the widest with a record
+data: str = ""  # test set or folder; default: Set5
 
 # %% tags=["hide-input"]
 from srlib.figures.parameters import check_parameters
@@ -134,15 +134,34 @@ display(Markdown(f"```python\n{head.rstrip()}{body}\n```"))
 # Of the trained networks of each kind the widest is shown; `experiment` in the parameters chooses another DSRN.
 
 # %%
-dsrn_record = find_record(experiment) if experiment else widest_record("dsrn", "T", 7)
+dsrn_record = (
+    find_record(experiment) if experiment else widest_record("dsrn", "T", 7)
+)
 scale = dsrn_record.model().scale if dsrn_record else 3
-records = {"dsrn": dsrn_record, "drrn": widest_record("drrn", "U", 0), "rlcsc": widest_record("rlcsc", "K", 25)}
-records = {name: record for name, record in records.items() if record and scale in record.info["recipe"]["scales"]}
-networks = {name: record.model().eval().to(device) for name, record in records.items()}
+records = {
+    "dsrn": dsrn_record,
+    "drrn": widest_record("drrn", "U", 0),
+    "rlcsc": widest_record("rlcsc", "K", 25),
+}
+records = {
+    name: record
+    for name, record in records.items()
+    if record and scale in record.info["recipe"]["scales"]
+}
+networks = {
+    name: record.model().eval().to(device) for name, record in records.items()
+}
 if records:
-    display(table(networks_table(records, networks), f"The networks of this page, at ×{scale}"))
+    display(
+        table(
+            networks_table(records, networks),
+            f"The networks of this page, at ×{scale}",
+        )
+    )
 if "dsrn" not in records:
-    print(f"There is no record of {experiment or 'a DSRN'}: python -m srlib queue says how to train one.")
+    print(
+        f"There is no record of {experiment or 'a DSRN'}: python -m srlib queue says how to train one."
+    )
 
 # %% [markdown]
 # ## Result: the states of DSRN
@@ -151,7 +170,11 @@ if "dsrn" not in records:
 patch = scene(REGIONS["dsrn"][2], "drrn")
 region = replace(patch.region, scale=scale)
 patch, window = replace(patch, region=region), region.window
-stand_in = " It is a photograph that stands in: Set14 is not at hand." if region.dataset == "Sample" else ""
+stand_in = (
+    " It is a photograph that stands in: Set14 is not at hand."
+    if region.dataset == "Sample"
+    else ""
+)
 place = f"{region.height} × {region.width} pixels of `{region.image}` of {region.dataset}, ×{scale}."
 display(Markdown(f"The patch is {place}{stand_in}"))
 
@@ -159,7 +182,9 @@ display(Markdown(f"The patch is {place}{stand_in}"))
 states = {}
 for name, network in networks.items():
     label = f"{NETWORKS[name]} ({records[name].folder.parts[-2]}), ×{scale}"
-    states[name] = show_states(network, patch.lr, patch.ilr, scale, window=window, hr=patch.hr, label=label)
+    states[name] = show_states(
+        network, patch.lr, patch.ilr, scale, window=window, hr=patch.hr, label=label
+    )
 
 # %%
 if "dsrn" in states:
@@ -180,7 +205,9 @@ if "dsrn" in states:
 # %%
 test_set = open_images(data or first_available("Set5"))
 protocol = PROTOCOLS["drrn"]
-most_work = 5e10 if device == "cpu" else np.inf  # multiplications of a network, on images from the smallest on
+most_work = (
+    5e10 if device == "cpu" else np.inf
+)  # multiplications of a network, on images from the smallest on
 
 
 @torch.no_grad()
@@ -189,16 +216,27 @@ def step_psnr(network, image):
     lr = protocol.degrade(image, scale)
     ilr = protocol.interpolate(lr, scale)
     inputs = (to_tensor(x).to(device) for x in (lr, ilr))
-    predictions = [y[0, 0].double().cpu().numpy() for _, y in unrolled(network, *inputs)]
-    outputs = {"0": ilr} | {str(t): y for t, y in enumerate(predictions, 1)} | {"average": np.mean(predictions, 0)}
-    return {step: protocol.score(image, sr, scale, ("psnr",)).psnr for step, sr in outputs.items()}
+    predictions = [
+        y[0, 0].double().cpu().numpy() for _, y in unrolled(network, *inputs)
+    ]
+    outputs = (
+        {"0": ilr}
+        | {str(t): y for t, y in enumerate(predictions, 1)}
+        | {"average": np.mean(predictions, 0)}
+    )
+    return {
+        step: protocol.score(image, sr, scale, ("psnr",)).psnr
+        for step, sr in outputs.items()
+    }
 
 
 # %%
 psnr = {}
 for name, network in networks.items():
     images = smallest_images(test_set, network, scale, most_work)
-    psnr[name] = pd.DataFrame({image: step_psnr(network, pixels) for image, pixels in images})
+    psnr[name] = pd.DataFrame(
+        {image: step_psnr(network, pixels) for image, pixels in images}
+    )
 lines = [
     f"* {name}: {len(frame.columns)} of {len(test_set)} images of {test_set.name} ({', '.join(frame)})"
     for name, frame in psnr.items()
@@ -207,11 +245,15 @@ display(Markdown("\n".join(lines)))
 
 # %%
 if psnr:
-    show(step_psnr_figure(psnr, scale), "fig-dsrn-steps", **FIGURES["fig-dsrn-steps"])
+    show(
+        step_psnr_figure(psnr, scale), "fig-dsrn-steps", **FIGURES["fig-dsrn-steps"]
+    )
 
 # %%
 if "dsrn" in psnr:
-    caption = f"DSRN: PSNR (dB) of each step's prediction at ×{scale}, {test_set.name}"
+    caption = (
+        f"DSRN: PSNR (dB) of each step's prediction at ×{scale}, {test_set.name}"
+    )
     display(table(step_psnr_table(psnr["dsrn"]), caption))
 
 # %%
@@ -226,9 +268,18 @@ if "dsrn" in psnr:
 # %%
 pairs = readout_pairs()
 if len(pairs):
-    display(table(pairs, "DSRN trained for the average of its predictions, and for its last one"))
+    display(
+        table(
+            pairs,
+            "DSRN trained for the average of its predictions, and for its last one",
+        )
+    )
 else:
-    display(Markdown("There is no such pair of records yet (`dsrn_t7_x3` and `dsrn_last_state_x3`, or narrow forms of both)."))
+    display(
+        Markdown(
+            "There is no such pair of records yet (`dsrn_t7_x3` and `dsrn_last_state_x3`, or narrow forms of both)."
+        )
+    )
 
 # %% [markdown]
 # ## Result: the states of DRRN and RL-CSC
@@ -236,10 +287,19 @@ else:
 # The same patch, the same definition of energy, up to seven states of each.
 
 # %%
-energies = {name: network_states.energies for name, network_states in states.items() if name != "dsrn"}
+energies = {
+    name: network_states.energies
+    for name, network_states in states.items()
+    if name != "dsrn"
+}
 if energies:
     figure = energy_maps_figure(energies, patch.hr[window])
-    show(figure, "fig-recursive-states", pd.DataFrame(), **FIGURES["fig-recursive-states"])
+    show(
+        figure,
+        "fig-recursive-states",
+        pd.DataFrame(),
+        **FIGURES["fig-recursive-states"],
+    )
 else:
     print(f"No record of a DRRN of one block or of an RL-CSC at ×{scale} yet.")
 
@@ -252,7 +312,9 @@ else:
 # %%
 display(*states.values())
 if not states:
-    print("No recursive network has a record yet: python -m srlib queue says how to train one.")
+    print(
+        "No recursive network has a record yet: python -m srlib queue says how to train one."
+    )
 
 # %% [markdown]
 # In JupyterLab the same call takes any image and any window of it:

@@ -21,7 +21,7 @@ train: bool = False  # True: train here and now; False: show the records
 budget: float = 1.0  # fraction of the recipe's iterations
 seed: int = 0  # of weights, patch order and augmentation
 device: str = "auto"  # cpu, cuda or auto
-experiments: list[str] = ["dsrn_t7_x3_w16"]  # what is trained; the paper's: dsrn_t7_x3
+experiments: list[str] = ["dsrn_t7_x3_w16"]  # the paper's: dsrn_t7_x3
 compare: list[str] = ["dsrn_t3_x3_w32", "bicubic"]  # compared image by image
 data: str = ""  # training set or folder; default: the experiment's
 runs: str = ""  # records of this run; default: below results/runs
@@ -35,7 +35,14 @@ check_parameters(globals())
 from IPython.display import Markdown, display
 
 from srlib.figures.style import table, use_style
-from srlib.figures.tables import cells, compared, image_scores, method_of, other_runs, results_table
+from srlib.figures.tables import (
+    cells,
+    compared,
+    image_scores,
+    method_of,
+    other_runs,
+    results_table,
+)
 from srlib.figures.text import mixed_protocols, summary
 from srlib.ledger.rows import ledger
 from srlib.records.run import rerun
@@ -59,7 +66,13 @@ rows = ledger(("dsrn",))
 # One call for each network; a killed run goes on where it stopped when the same command is given again.
 
 # %%
-options = {"budget": budget, "seed": seed, "device": device, "data": data, "runs": runs}
+options = {
+    "budget": budget,
+    "seed": seed,
+    "device": device,
+    "data": data,
+    "runs": runs,
+}
 fresh = rerun(experiments, "dsrn_tables", **options) if train else None
 if fresh:
     display(table(fresh.table(), "This run"))

@@ -73,8 +73,15 @@ sizes = []
 for T in UNROLLINGS:
     constructor = MODELS[f"dsrn_t{T}_x2"]
     network = meta_model(constructor)
-    row = {"T": T, "depth": network.depth, "2T + 4": 2 * T + 4, "weights": f"{params(network):,}"}
-    sizes.append(row | {"multiplications a pixel": f"{macs_per_pixel(constructor, 2):,.0f}"})
+    row = {
+        "T": T,
+        "depth": network.depth,
+        "2T + 4": 2 * T + 4,
+        "weights": f"{params(network):,}",
+    }
+    sizes.append(
+        row | {"multiplications a pixel": f"{macs_per_pixel(constructor, 2):,.0f}"}
+    )
 table(pd.DataFrame(sizes), "What T costs")
 
 # %% [markdown]
@@ -83,7 +90,13 @@ table(pd.DataFrame(sizes), "What T costs")
 # One call for each network; a killed run goes on where it stopped when the same command is given again.
 
 # %%
-options = {"budget": budget, "seed": seed, "device": device, "data": data, "runs": runs}
+options = {
+    "budget": budget,
+    "seed": seed,
+    "device": device,
+    "data": data,
+    "runs": runs,
+}
 fresh = rerun(experiments, "dsrn_unroll", **options) if train else None
 if fresh:
     display(table(fresh.table(), "This run"))
@@ -99,7 +112,9 @@ else:
 networks = {("DSRN", T): f"dsrn_t{T}_x2" for T in UNROLLINGS}
 published = {("DSRN", 7): printed("dsrn.t1.set5.x2.dsrn.psnr")}
 points = sweep(networks, published, "Set5", 2, "lapsrn", fresh)
-figure = sweep_figure(points, "unrolling length T", UNROLLINGS, {"DSRN": COLOURS["dsrn"]}, "Set5 ×2")
+figure = sweep_figure(
+    points, "unrolling length T", UNROLLINGS, {"DSRN": COLOURS["dsrn"]}, "Set5 ×2"
+)
 show(figure, "fig-dsrn-unroll", points, **FIGURES["fig-dsrn-unroll"])
 
 # %%

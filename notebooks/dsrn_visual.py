@@ -19,7 +19,7 @@
 
 # %% tags=["parameters", "hide-input"]
 device: str = "auto"  # cpu, cuda or auto
-others: list[str] = []  # further experiments to show where they have a record, such as rlcsc_k25
+others: list[str] = []  # more experiments, such as rlcsc_k25
 
 # %% tags=["hide-input"]
 from srlib.figures.parameters import check_parameters
@@ -30,7 +30,13 @@ check_parameters(globals())
 import pandas as pd
 from IPython.display import Markdown, display
 
-from srlib.figures.crops import crop_figure, describe, least_errors, scores_table, view
+from srlib.figures.crops import (
+    crop_figure,
+    describe,
+    least_errors,
+    scores_table,
+    view,
+)
 from srlib.figures.regions import REGIONS, grow_to_square
 from srlib.figures.style import show, table, use_style
 from srlib.training.devices import choose_device
@@ -131,7 +137,9 @@ METHODS |= {name: name for name in others}
 
 # %%
 regions = [grow_to_square(region, 160) for region in REGIONS["dsrn"]]
-views = [view(region, METHODS, "lapsrn", choose_device(device)) for region in regions]
+views = [
+    view(region, METHODS, "lapsrn", choose_device(device)) for region in regions
+]
 
 # %% [markdown]
 # ## Result
@@ -146,7 +154,12 @@ views = [view(region, METHODS, "lapsrn", choose_device(device)) for region in re
 # > the image "ppt3", DSRN reconstructs sharp text with less artifacts.
 
 # %%
-show(crop_figure(views[0]), "fig-dsrn-visual-ppt3", pd.DataFrame(), **FIGURES["fig-dsrn-visual-ppt3"])
+show(
+    crop_figure(views[0]),
+    "fig-dsrn-visual-ppt3",
+    pd.DataFrame(),
+    **FIGURES["fig-dsrn-visual-ppt3"],
+)
 
 # %%
 display(Markdown(describe(views[0])))
@@ -160,7 +173,12 @@ compare(views[0])
 # The caption names the image and claims nothing of it.
 
 # %%
-show(crop_figure(views[1]), "fig-dsrn-visual-comic", pd.DataFrame(), **FIGURES["fig-dsrn-visual-comic"])
+show(
+    crop_figure(views[1]),
+    "fig-dsrn-visual-comic",
+    pd.DataFrame(),
+    **FIGURES["fig-dsrn-visual-comic"],
+)
 
 # %%
 display(Markdown(describe(views[1])))
@@ -174,7 +192,12 @@ compare(views[1])
 # > the image "monarch", DSRN finds less blurry dots along the edge of the wing.
 
 # %%
-show(crop_figure(views[2]), "fig-dsrn-visual-monarch", pd.DataFrame(), **FIGURES["fig-dsrn-visual-monarch"])
+show(
+    crop_figure(views[2]),
+    "fig-dsrn-visual-monarch",
+    pd.DataFrame(),
+    **FIGURES["fig-dsrn-visual-monarch"],
+)
 
 # %%
 display(Markdown(describe(views[2])))
@@ -188,7 +211,12 @@ compare(views[2])
 # The caption names the image and claims nothing of it.
 
 # %%
-show(crop_figure(views[3]), "fig-dsrn-visual-baboon", pd.DataFrame(), **FIGURES["fig-dsrn-visual-baboon"])
+show(
+    crop_figure(views[3]),
+    "fig-dsrn-visual-baboon",
+    pd.DataFrame(),
+    **FIGURES["fig-dsrn-visual-baboon"],
+)
 
 # %%
 display(Markdown(describe(views[3])))

@@ -109,17 +109,30 @@ FIGURES = {
 # %%
 set5 = size_points("Set5", 3)
 networks = without_variants(set5)
-points_x3 = pd.concat([networks.dropna(subset="weights"), red30_point()], ignore_index=True)
-show(size_figure(points_x3, "Set5 ×3", (8.5, 5.2)), "fig-size-set5-x3", points_x3, **FIGURES["fig-size-set5-x3"])
+points_x3 = pd.concat(
+    [networks.dropna(subset="weights"), red30_point()], ignore_index=True
+)
+show(
+    size_figure(points_x3, "Set5 ×3", (8.5, 5.2)),
+    "fig-size-set5-x3",
+    points_x3,
+    **FIGURES["fig-size-set5-x3"],
+)
 
 # %%
-sizes_table(points_x3, "Set5 ×3: every network whose size we can count, as each paper prints it")
+sizes_table(
+    points_x3,
+    "Set5 ×3: every network whose size we can count, as each paper prints it",
+)
 
 # %% [markdown]
 # The same network often has several printed PSNRs, one for each paper that quotes it under its own protocol.
 
 # %%
-unsized_table(networks, "Set5 ×3: methods with a printed PSNR whose size no text gives; not drawn")
+unsized_table(
+    networks,
+    "Set5 ×3: methods with a printed PSNR whose size no text gives; not drawn",
+)
 
 # %% [markdown]
 # SRMDNF's 24.12 is a misprint. ESPCN, in DRRN's Figure 1, has no number in any of the texts.
@@ -133,9 +146,17 @@ unsized_table(networks, "Set5 ×3: methods with a printed PSNR whose size no tex
 
 # %%
 set14 = size_points("Set14", 3)
-years = {"Set5": year_points(pd.concat([set5, red30_point()], ignore_index=True)), "Set14": year_points(set14)}
+years = {
+    "Set5": year_points(pd.concat([set5, red30_point()], ignore_index=True)),
+    "Set14": year_points(set14),
+}
 year_numbers = pd.concat(years, names=["dataset"]).reset_index("dataset")
-show(year_figure(years), "fig-deep-shallow", year_numbers, **FIGURES["fig-deep-shallow"])
+show(
+    year_figure(years),
+    "fig-deep-shallow",
+    year_numbers,
+    **FIGURES["fig-deep-shallow"],
+)
 
 # %%
 year_table(years, "The sixteen methods of DRRN's Figure 9")
@@ -149,7 +170,12 @@ year_table(years, "The sixteen methods of DRRN's Figure 9")
 
 # %%
 dsrn_table = set14[set14["printed in"] == "DSRN"].dropna(subset="weights")
-show(size_figure(dsrn_table, "Set14 ×3", (8, 4.2)), "fig-size-set14-x3", dsrn_table, **FIGURES["fig-size-set14-x3"])
+show(
+    size_figure(dsrn_table, "Set14 ×3", (8, 4.2)),
+    "fig-size-set14-x3",
+    dsrn_table,
+    **FIGURES["fig-size-set14-x3"],
+)
 
 # %% [markdown]
 # This is the one set and scale at ×3 on which DSRN's printed PSNR is above DRRN's, and a tenth of a decibel of it is the protocol ({doc}`dsrn_tables`).
@@ -162,14 +188,24 @@ show(size_figure(dsrn_table, "Set14 ×3", (8, 4.2)), "fig-size-set14-x3", dsrn_t
 
 # %%
 set5_x4 = size_points("Set5", 4)
-points_x4 = pd.concat([set5_x4.dropna(subset="weights"), drn_x4_points()], ignore_index=True).astype({"depth": "Int64"})
-show(size_figure(points_x4, "Set5 ×4", (8.5, 4.8)), "fig-size-set5-x4", points_x4, **FIGURES["fig-size-set5-x4"])
+points_x4 = pd.concat(
+    [set5_x4.dropna(subset="weights"), drn_x4_points()], ignore_index=True
+).astype({"depth": "Int64"})
+show(
+    size_figure(points_x4, "Set5 ×4", (8.5, 4.8)),
+    "fig-size-set5-x4",
+    points_x4,
+    **FIGURES["fig-size-set5-x4"],
+)
 
 # %%
 sizes_table(points_x4, "DRN, Figure 2: sizes at ×4")
 
 # %%
-unsized_table(set5_x4, "Set5 ×4: methods with a printed PSNR whose size no text gives; not drawn")
+unsized_table(
+    set5_x4,
+    "Set5 ×4: methods with a printed PSNR whose size no text gives; not drawn",
+)
 
 # %% [markdown]
 # ## What we learned

@@ -50,8 +50,21 @@ from srlib.figures.recurrence import (
     state_rms,
 )
 from srlib.figures.style import show, table, use_style
-from srlib.graphs.draw_recurrence import draw_folded_and_unrolled, draw_functions, equations
-from srlib.graphs.recurrence import Unrolled, depth, drcn, drrn, dsrn, resnet, single_state, unroll
+from srlib.graphs.draw_recurrence import (
+    draw_folded_and_unrolled,
+    draw_functions,
+    equations,
+)
+from srlib.graphs.recurrence import (
+    Unrolled,
+    depth,
+    drcn,
+    drrn,
+    dsrn,
+    resnet,
+    single_state,
+    unroll,
+)
 from srlib.models import DRCN, DRRN, DSRN, SingleState, params
 from srlib.models.dsrn import Residual
 
@@ -172,7 +185,10 @@ def disturb(model: nn.Module) -> nn.Module:
 # %%
 def plain_resnet(shared: bool) -> nn.Sequential:
     """A ResNet of T blocks, of shared weights or of their own."""
-    first, last = nn.Conv2d(1, width, 3, padding=1), nn.Conv2d(width, 1, 3, padding=1)
+    first, last = (
+        nn.Conv2d(1, width, 3, padding=1),
+        nn.Conv2d(width, 1, 3, padding=1),
+    )
     block = Residual(width)
     blocks = [block if shared else Residual(width) for _ in range(T)]
     return disturb(nn.Sequential(first, *blocks, last))
@@ -181,7 +197,10 @@ def plain_resnet(shared: bool) -> nn.Sequential:
 shared_resnet, own_resnet = plain_resnet(shared=True), plain_resnet(shared=False)
 drcn_16, drrn_b1 = disturb(DRCN(16, width)), disturb(DRRN(1, T, width))
 drrn_b3u3 = disturb(DRRN(3, 3, width))
-one_state, two_states = disturb(SingleState(T, width)), disturb(DSRN(scale, T, width))
+one_state, two_states = (
+    disturb(SingleState(T, width)),
+    disturb(DSRN(scale, T, width)),
+)
 no_feedback = disturb(DSRN(scale, T, width, feedback=False))
 untied = disturb(DSRN(scale, T, width, shared=False))
 last_state = disturb(DSRN(scale, T, width, average=False))
@@ -229,7 +248,9 @@ for graph, model, _ in networks.values():
 
 differences = compare_with_models(networks)
 caption = f"Graphs and model files with the same random weights, {width} filters, outputs of order 1"
-table(differences, caption).format({"largest difference": lambda value: f"{value:.0e}" if value else "0"})
+table(differences, caption).format(
+    {"largest difference": lambda value: f"{value:.0e}" if value else "0"}
+)
 
 # %%
 display(Markdown(equality_text(differences["largest difference"])))
@@ -240,28 +261,55 @@ display(Markdown(equality_text(differences["largest difference"])))
 # To the left the folded graph, to the right its first three steps. Arrows of one colour share their weights.
 
 # %%
-names = {"ResNet": "ResNet, shared weights", "DRCN": "DRCN", f"DRRN_B1U{T}": f"DRRN_B1U{T}"}
+names = {
+    "ResNet": "ResNet, shared weights",
+    "DRCN": "DRCN",
+    f"DRRN_B1U{T}": f"DRRN_B1U{T}",
+}
 one_state_graphs = {title: graphs[name] for title, name in names.items()}
 figure = draw_folded_and_unrolled(one_state_graphs, min(T, 3))
-show(figure, "fig-recurrence-single", pd.DataFrame(), **FIGURES["fig-recurrence-single"])
+show(
+    figure,
+    "fig-recurrence-single",
+    pd.DataFrame(),
+    **FIGURES["fig-recurrence-single"],
+)
 
 # %% [markdown]
 # What differs is inside the recurrent function:
 
 # %%
-functions = {title.partition("_")[0]: (graph, "f_recurrent") for title, graph in one_state_graphs.items()}
-show(draw_functions(functions), "fig-recurrence-functions", pd.DataFrame(), **FIGURES["fig-recurrence-functions"])
+functions = {
+    title.partition("_")[0]: (graph, "f_recurrent")
+    for title, graph in one_state_graphs.items()
+}
+show(
+    draw_functions(functions),
+    "fig-recurrence-functions",
+    pd.DataFrame(),
+    **FIGURES["fig-recurrence-functions"],
+)
 
 # %% [markdown]
 # ## Result: Figure 2, two states
 
 # %%
 figure = draw_folded_and_unrolled({"": graphs["DSRN"]}, min(T, 3), height=4.2)
-show(figure, "fig-recurrence-dual", pd.DataFrame(), **FIGURES["fig-recurrence-dual"])
+show(
+    figure, "fig-recurrence-dual", pd.DataFrame(), **FIGURES["fig-recurrence-dual"]
+)
 
 # %%
-functions = {f"$f_\\mathrm{{{name}}}$": (graphs["DSRN"], f"f_{name}") for name in ("lr", "hr", "up", "down")}
-show(draw_functions(functions), "fig-recurrence-dual-functions", pd.DataFrame(), **FIGURES["fig-recurrence-dual-functions"])
+functions = {
+    f"$f_\\mathrm{{{name}}}$": (graphs["DSRN"], f"f_{name}")
+    for name in ("lr", "hr", "up", "down")
+}
+show(
+    draw_functions(functions),
+    "fig-recurrence-dual-functions",
+    pd.DataFrame(),
+    **FIGURES["fig-recurrence-dual-functions"],
+)
 
 # %% [markdown]
 # ## Result: Eq. 5, the mean of the predictions
@@ -274,7 +322,9 @@ show(draw_functions(functions), "fig-recurrence-dual-functions", pd.DataFrame(),
 # %%
 states = unroll(graphs["DSRN"], lr)[1:]
 mean_of_predictions = torch.stack([s["y"] for s in states]).mean(0)
-prediction_of_mean = two_states.f_output(torch.stack([s["s_h"] for s in states]).mean(0))
+prediction_of_mean = two_states.f_output(
+    torch.stack([s["s_h"] for s in states]).mean(0)
+)
 gap = (mean_of_predictions - prediction_of_mean).abs().max()
 largest = mean_of_predictions.abs().max()
 display(Markdown(f"Largest difference **{gap:.1e}**, largest value {largest:.2f}."))
@@ -299,7 +349,9 @@ counts = count_by_length(
         "DRCN (128 filters)": [drcn(DRCN(t, 128)) for t in lengths],
     }
 )
-show(depth_figure(counts), "fig-recurrence-depth", **FIGURES["fig-recurrence-depth"])
+show(
+    depth_figure(counts), "fig-recurrence-depth", **FIGURES["fig-recurrence-depth"]
+)
 
 # %%
 display(Markdown(depth_text(counts, graphs["DSRN"])))
@@ -326,7 +378,9 @@ rms = {
     "no normalisation": rms_normalised_by(graph, [], lr),
     "PReLU 0.25 (initial)": rms_normalised_by(graph, [nn.PReLU(init=0.25)], lr),
     "PReLU 0 (as a ReLU)": rms_normalised_by(graph, [nn.PReLU(init=0.0)], lr),
-    "PReLU × scalar": rms_normalised_by(graph, [nn.Sequential(nn.PReLU(), UnitRMS())], lr),
+    "PReLU × scalar": rms_normalised_by(
+        graph, [nn.Sequential(nn.PReLU(), UnitRMS())], lr
+    ),
 }
 # in training mode, where each normalisation sees its own step
 drrn_graph = drrn(DRRN(1, length, width).train())
@@ -334,12 +388,23 @@ rms["DRRN (unshared BN)"] = state_rms(drrn_graph, x).rename(columns={"s": "s_h"}
 
 # %%
 numbers = pd.concat(rms, names=["network", "step t"]).reset_index()
-show(growth_figure(rms), "fig-recurrence-growth", numbers, **FIGURES["fig-recurrence-growth"])
+show(
+    growth_figure(rms),
+    "fig-recurrence-growth",
+    numbers,
+    **FIGURES["fig-recurrence-growth"],
+)
 
 # %%
 slopes = [quarter / 4 for quarter in range(-4, 5)]
-by_slope = {slope: growth_factor(rms_normalised_by(graph, [nn.PReLU(init=slope)], lr)) for slope in slopes}
-without, initial = growth_factor(rms["no normalisation"]), growth_factor(rms["PReLU 0.25 (initial)"])
+by_slope = {
+    slope: growth_factor(rms_normalised_by(graph, [nn.PReLU(init=slope)], lr))
+    for slope in slopes
+}
+without, initial = (
+    growth_factor(rms["no normalisation"]),
+    growth_factor(rms["PReLU 0.25 (initial)"]),
+)
 text = growth_text(without, initial, by_slope)
 display(Markdown(f"{growth_table(rms)}\n\n{text}"))
 

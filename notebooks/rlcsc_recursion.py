@@ -48,7 +48,9 @@ from srlib.records.run import rerun
 use_style()
 rows = ledger(("rlcsc",))
 RECURSIONS = (15, 20, 25, 48)
-LARGE, SMALL = (f"{claim(f'rlcsc.f8.{size}.params').value} weights" for size in ("i", "ii"))
+LARGE, SMALL = (
+    f"{claim(f'rlcsc.f8.{size}.params').value} weights" for size in ("i", "ii")
+)
 
 # %% tags=["hide-input"]
 # Captions, and what is seen for those who cannot see it.
@@ -75,9 +77,14 @@ FIGURES = {
 # The recursion applies one convolution S again and again ({doc}`rlcsc_sparse_coding`), so K changes depth and time but no weights:
 
 # %%
-networks = {(LARGE, K): f"rlcsc_k{K}" for K in RECURSIONS} | {(SMALL, 15): "rlcsc_k15_m128"}
+networks = {(LARGE, K): f"rlcsc_k{K}" for K in RECURSIONS} | {
+    (SMALL, 15): "rlcsc_k15_m128"
+}
 models = {name: meta_model(MODELS[name]) for name in (*networks.values(), "vdsr")}
-sizes = [{"network": name, "depth": model.depth, "weights": f"{params(model):,}"} for name, model in models.items()]
+sizes = [
+    {"network": name, "depth": model.depth, "weights": f"{params(model):,}"}
+    for name, model in models.items()
+]
 table(pd.DataFrame(sizes), "The networks of Figures 7 and 8, and VDSR")
 
 # %% [markdown]
@@ -86,7 +93,13 @@ table(pd.DataFrame(sizes), "The networks of Figures 7 and 8, and VDSR")
 # One call for each network; a killed run goes on where it stopped when the same command is given again.
 
 # %%
-options = {"seed": seed, "budget": budget, "device": device, "data": data, "runs": runs}
+options = {
+    "seed": seed,
+    "budget": budget,
+    "device": device,
+    "data": data,
+    "runs": runs,
+}
 fresh = rerun(experiments, "rlcsc_recursion", **options) if train else None
 if fresh:
     display(table(fresh.table(), "This run"))
@@ -97,13 +110,22 @@ else:
 # ## Result: Figure 7, final values
 
 # %%
-figure_7 = [row for row in cells(rows, "Figure 7", "psnr") if row.kind == "measured"]
+figure_7 = [
+    row for row in cells(rows, "Figure 7", "psnr") if row.kind == "measured"
+]
 printed = {row.experiment: float(row.published) for row in figure_7}
-published = {place: printed[name] for place, name in networks.items() if name in printed}
+published = {
+    place: printed[name] for place, name in networks.items() if name in printed
+}
 points = sweep(networks, published, "Set5", 3, "drrn", fresh)
 
 # %%
-figure = sweep_figure(points, "recursions K", RECURSIONS, {LARGE: COLOURS["rlcsc"], SMALL: COLOURS["vdsr"]})
+figure = sweep_figure(
+    points,
+    "recursions K",
+    RECURSIONS,
+    {LARGE: COLOURS["rlcsc"], SMALL: COLOURS["vdsr"]},
+)
 show(figure, "fig-rlcsc-recursion", points, **FIGURES["fig-rlcsc-recursion"])
 
 # %%
@@ -117,7 +139,10 @@ table(sweep_table(points, "K"), "PSNR on Set5 ×3 (dB), protocol drrn")
 # %%
 experiment_of = {f"{size}, K = {K}": name for (size, K), name in networks.items()}
 experiment_of["K = 5, the CPU's"] = "rlcsc_k5_n32_m32"
-figure = curve_figure(curves(experiment_of), {series: f"C{k}" for k, series in enumerate(experiment_of)})
+figure = curve_figure(
+    curves(experiment_of),
+    {series: f"C{k}" for k, series in enumerate(experiment_of)},
+)
 show(figure, "fig-rlcsc-curves", **FIGURES["fig-rlcsc-curves"])
 
 # %% [markdown]
@@ -130,7 +155,9 @@ display(Markdown(orders("rlcsc", ("Figure 7", "Figure 8", "Section 5.4"))))
 # ## What we learned
 
 # %%
-display(Markdown(summary(row for row in rows if row.where in ("Figure 7", "Figure 8"))))
+display(
+    Markdown(summary(row for row in rows if row.where in ("Figure 7", "Figure 8")))
+)
 
 # %% [markdown]
 # * Depth is K + 5 and the two sizes are 1,329k and 592k as printed: counted above, and only if the convolutions have no biases.

@@ -19,7 +19,7 @@ train: bool = False  # True: train here and now; False: show the records
 budget: float = 0.02  # fraction of the recipe's iterations
 seed: int = 0  # of weights, patch order and augmentation
 device: str = "auto"  # cpu, cuda or auto
-experiments: list[str] = ["rlcsc_k25_w8", "rlcsc_k25_no_residual_w8"]  # what is trained
+experiments: list[str] = ["rlcsc_k25_w8", "rlcsc_k25_no_residual_w8"]  # trained
 data: str = ""  # training set or folder; default: the experiment's
 runs: str = ""  # records of this run; default: below results/runs
 
@@ -53,7 +53,13 @@ rows = ledger(("rlcsc",))
 # One call for each network; a killed run goes on where it stopped when the same command is given again.
 
 # %%
-options = {"seed": seed, "budget": budget, "device": device, "data": data, "runs": runs}
+options = {
+    "seed": seed,
+    "budget": budget,
+    "device": device,
+    "data": data,
+    "runs": runs,
+}
 fresh = rerun(experiments, "rlcsc_residual_memory", **options) if train else None
 if fresh:
     display(table(fresh.table(), "This run"))
@@ -67,7 +73,9 @@ else:
 results_table(
     cells(rows, "Table 3"),
     "RL-CSC, Table 3: PSNR (dB) on Set5 ×3 by epoch",
-    line=lambda row: ("No Residual" if "no_residual" in row.id else "With Residual",),
+    line=lambda row: (
+        "No Residual" if "no_residual" in row.id else "With Residual",
+    ),
     column=lambda row: f"epoch {row.id.split('.epoch')[1]}",
     heads=("network",),
     best_along="",
@@ -96,13 +104,18 @@ display(Markdown(black_image_text()))
 # weights. The table scales them to its batches.
 
 # %%
-memory = {name: kept_bytes(name) for name in ("drrn_b1u9", "drrn_b1u25", "rlcsc_k25")}
+memory = {
+    name: kept_bytes(name) for name in ("drrn_b1u9", "drrn_b1u25", "rlcsc_k25")
+}
 
 # %% [markdown]
 # ## Result: Table 4
 
 # %%
-table(memory_table(rows, memory), "RL-CSC, Table 4: printed, and what the architectures make one framework keep")
+table(
+    memory_table(rows, memory),
+    "RL-CSC, Table 4: printed, and what the architectures make one framework keep",
+)
 
 # %% [markdown]
 # ## The claims of order

@@ -203,7 +203,9 @@ y = synthesis(D, z_true)
 z_min = fista(y, D, lam, 2000)[-1]  # the minimum of Eq. 1, to rounding
 
 # %%
-show(code_figure(z_true[0], z_min[0]), "fig-known-code", **FIGURES["fig-known-code"])
+show(
+    code_figure(z_true[0], z_min[0]), "fig-known-code", **FIGURES["fig-known-code"]
+)
 
 # %% [markdown]
 # LISTA starts at ISTA's weights. Untrained it must therefore be ISTA, which is checked before it is trained.
@@ -218,7 +220,9 @@ difference = max((z_untrained[k] - z_ista[k]).abs().max().item() for k in K)
 
 # %%
 training_y = synthesis(D, draw_codes(12_800)).float()
-training_z = torch.cat([fista(part, D.float(), lam, 100)[-1] for part in training_y.split(1280)])
+training_z = torch.cat(
+    [fista(part, D.float(), lam, 100)[-1] for part in training_y.split(1280)]
+)
 training_steps = max(1, round(budget * (4000 if train else 400)))
 
 
@@ -256,18 +260,27 @@ def gap(z):
 
 def error(z):
     """Energy of the error of the code over the energy of the true one, in dB."""
-    return 10 * np.log10(((z - z_true).square().sum() / z_true.square().sum()).item())
+    return 10 * np.log10(
+        ((z - z_true).square().sum() / z_true.square().sum()).item()
+    )
 
 
 # %%
 codes = {"ISTA": dict(enumerate(z_ista)), "FISTA": dict(enumerate(z_fista))}
 codes |= {"LISTA, untrained": z_untrained, "LISTA, learned": z_learned}
-rows = [(method, k, gap(z), error(z)) for method, by_step in codes.items() for k, z in by_step.items()]
+rows = [
+    (method, k, gap(z), error(z))
+    for method, by_step in codes.items()
+    for k, z in by_step.items()
+]
 progress = pd.DataFrame(rows, columns=["method", "K", "gap", "error"])
 show(lista_figure(progress, error(z_min)), "fig-lista", **FIGURES["fig-lista"])
 
 # %%
-table(lista_table(progress), "Objective above its minimum after K steps, and how many steps LISTA saves")
+table(
+    lista_table(progress),
+    "Objective above its minimum after K steps, and how many steps LISTA saves",
+)
 
 # %%
 display(Markdown(lista_text(progress, error(z_min), difference, training_steps)))
@@ -288,7 +301,10 @@ display(Markdown(lista_text(progress, error(z_min), difference, training_steps))
 # $\mu_{max}$ it still descends, and the longer steps are even faster. Below that nothing holds it back from diverging.
 
 # %%
-gaps = {ratio: [gap(z) for z in ista(y, D, lam, 60, L=ratio * L)] for ratio in (2.0, 1.0, 0.6, 0.4)}
+gaps = {
+    ratio: [gap(z) for z in ista(y, D, lam, 60, L=ratio * L)]
+    for ratio in (2.0, 1.0, 0.6, 0.4)
+}
 show(step_length_figure(gaps), "fig-ista-l", **FIGURES["fig-ista-l"])
 
 # %%
@@ -307,7 +323,9 @@ v, u = torch.meshgrid(*[torch.arange(s) - s // 2] * 2, indexing="ij")
 bar = torch.exp(-(u**2) / 0.8 - v**2 / 6)
 diagonal = torch.exp(-((u - v) ** 2) / 1.6 - (u + v) ** 2 / 12)
 ring = torch.exp(-(((u**2 + v**2).sqrt() - 2.2) ** 2) / 0.6)
-filters = torch.stack([kernel / kernel.norm() for kernel in (bar, diagonal, ring)])[:, None]  # (m, c, s, s)
+filters = torch.stack([kernel / kernel.norm() for kernel in (bar, diagonal, ring)])[
+    :, None
+]  # (m, c, s, s)
 
 # %%
 maps_true = torch.zeros(1, 3, side - s + 1, side - s + 1)
@@ -318,7 +336,9 @@ image = clean + 0.05 * torch.randn(clean.shape)
 maps_min = fista(image, filters, lam_maps, 1000, h=soft_threshold_plus)[-1]
 
 # %%
-figure = maps_figure(image, filters, maps_true, maps_min, ("bars", "diagonals", "rings"))
+figure = maps_figure(
+    image, filters, maps_true, maps_min, ("bars", "diagonals", "rings")
+)
 show(figure, "fig-conv-codes", pd.DataFrame(), **FIGURES["fig-conv-codes"])
 
 # %%
@@ -353,7 +373,11 @@ def recursion(S, steps=100):
     W_1_y = F.conv2d(image, W_1)
     z = [torch.zeros_like(W_1_y)]
     for _ in range(steps):
-        z.append(soft_threshold_plus(W_1_y + F.conv2d(z[-1], S, padding="same"), lam_maps / L_maps))
+        z.append(
+            soft_threshold_plus(
+                W_1_y + F.conv2d(z[-1], S, padding="same"), lam_maps / L_maps
+            )
+        )
     return z
 
 
@@ -365,14 +389,28 @@ solvers = {
     f"Eq. 9, S of {2 * s - 1} × {2 * s - 1} taps": recursion(S),
     f"Eq. 9, S of {s} × {s} taps": recursion(crop(S)),
 }
-gaps = {name: [(objective(image, filters, z, lam_maps) - minimum_maps).item() for z in maps] for name, maps in solvers.items()}
+gaps = {
+    name: [
+        (objective(image, filters, z, lam_maps) - minimum_maps).item() for z in maps
+    ]
+    for name, maps in solvers.items()
+}
 show(kernel_size_figure(gaps), "fig-s-size", **FIGURES["fig-s-size"])
 
 # %%
-difference = max((a - b).abs().max().item() for a, b in zip(recursion(S), solvers["ISTA"], strict=True))
-correlation = torch.eye(3)[:, :, None, None] * F.pad(torch.ones(1, 1), [s - 1] * 4) - S  # D^T D / L
-energy_lost = 1 - (crop(correlation).square().sum() / correlation.square().sum()).item()
-text = f"The convolutional recursion and ISTA differ by at most **{difference:.0e}**. "
+difference = max(
+    (a - b).abs().max().item()
+    for a, b in zip(recursion(S), solvers["ISTA"], strict=True)
+)
+correlation = (
+    torch.eye(3)[:, :, None, None] * F.pad(torch.ones(1, 1), [s - 1] * 4) - S
+)  # D^T D / L
+energy_lost = (
+    1 - (crop(correlation).square().sum() / correlation.square().sum()).item()
+)
+text = (
+    f"The convolutional recursion and ISTA differ by at most **{difference:.0e}**. "
+)
 text += f"Cropping S loses {100 * energy_lost:.0f} % of the energy of $D^T D$, and with it the way to the minimum. "
 text += "RL-CSC does not crop, it learns S, and apart from $W_1$: as in LISTA, nothing ties the two to one dictionary any more."
 display(Markdown(text))
@@ -385,15 +423,26 @@ display(Markdown(text))
 # In Eq. 10 θ is the bias of a ReLU. The paper's parameter count tells whether there is one.
 
 # %%
-table(bias_table(), "Parameters of RL-CSC: only without biases do they round to what Section 5.4 prints")
+table(
+    bias_table(),
+    "Parameters of RL-CSC: only without biases do they round to what Section 5.4 prints",
+)
 
 # %%
 rows = []
 for weight in (lam_maps, 0.0):
-    for sign, h in {"z ≥ 0": soft_threshold_plus, "any sign": soft_threshold}.items():
+    for sign, h in {
+        "z ≥ 0": soft_threshold_plus,
+        "any sign": soft_threshold,
+    }.items():
         z = fista(image, filters, weight, 600, h=h)[-1]
         nonzero = f"{100 * (z != 0).double().mean().item():.1f} %"
-        rows.append({"problem": f"λ = {weight:g}, {sign}", "coefficients that are not zero": nonzero})
+        rows.append(
+            {
+                "problem": f"λ = {weight:g}, {sign}",
+                "coefficients that are not zero": nonzero,
+            }
+        )
 table(pd.DataFrame(rows), "How sparse the maps of the image above are")
 
 # %% [markdown]
@@ -405,7 +454,9 @@ table(pd.DataFrame(rows), "How sparse the maps of the image above are")
 # %%
 network, picture = RLCSC(K=5, n=8, m=16), torch.rand(1, 1, 24, 24)
 with torch.no_grad():
-    difference = (network(0.01 * picture) - 0.01 * network(picture)).abs().max().item()
+    difference = (
+        (network(0.01 * picture) - 0.01 * network(picture)).abs().max().item()
+    )
 text = "A bias-free network also scales with its input, $f(aI) = a f(I)$ for $a > 0$ (here to "
 text += f"{difference:.1g}), which no fixed threshold could do."
 display(Markdown(text))
@@ -429,7 +480,9 @@ display(Markdown(text))
 # $a_k$ follows DRRN.
 
 # %%
-show(multipath_figure(), "fig-multipath", pd.DataFrame(), **FIGURES["fig-multipath"])
+show(
+    multipath_figure(), "fig-multipath", pd.DataFrame(), **FIGURES["fig-multipath"]
+)
 
 # %% [markdown]
 # If this is right, DRRN's block *contains* RL-CSC's recursion: let batch normalisation and the first of its two convolutions do
@@ -437,11 +490,16 @@ show(multipath_figure(), "fig-multipath", pd.DataFrame(), **FIGURES["fig-multipa
 
 # %%
 network = RLCSC(K=25, n=8, m=16)
-block = RecursiveBlock(8, U=network.K, width=16).eval()  # BN as built divides by sqrt(1 + eps)
+block = RecursiveBlock(
+    8, U=network.K, width=16
+).eval()  # BN as built divides by sqrt(1 + eps)
 for norm in (block.norm, *block.norms_1, *block.norms_2):
     norm.eps = 0.0
 torch.nn.init.dirac_(block.conv_1.weight)  # the identity
-block.conv.weight.data, block.conv_2.weight.data = network.W1.weight.data, network.S.weight.data
+block.conv.weight.data, block.conv_2.weight.data = (
+    network.W1.weight.data,
+    network.S.weight.data,
+)
 
 # %%
 features = torch.rand(1, 8, 20, 20)
@@ -451,7 +509,11 @@ with torch.no_grad():
     for _ in range(network.K):
         z = (W_1_y + network.S(z)).relu()
     difference = (block(features).relu() - z).abs().max() / z.abs().max()
-display(Markdown(f"After K = {network.K} recursions the two differ by **{difference:.1g}** of the largest value."))
+display(
+    Markdown(
+        f"After K = {network.K} recursions the two differ by **{difference:.1g}** of the largest value."
+    )
+)
 
 # %% [markdown]
 # ## What we learned

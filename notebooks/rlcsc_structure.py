@@ -35,7 +35,12 @@ import torch
 from IPython.display import Markdown, display
 from torch import nn
 
-from srlib.figures.structures import layer_table, lista_texts, recursion_table, section_4_table
+from srlib.figures.structures import (
+    layer_table,
+    lista_texts,
+    recursion_table,
+    section_4_table,
+)
 from srlib.figures.style import show, table, use_style
 from srlib.graphs.draw_structure import LAYER, Drawing, Frame, figure
 from srlib.graphs.sparse_coding import LISTA, soft_threshold
@@ -101,7 +106,10 @@ network_unfolded = trace(RLCSC(unfolded, n=4, m=8), tiny)
 # %%
 def paper_symbols(structure: Structure) -> dict[int, str]:
     """The paper's symbols, from the attributes that hold the convolutions."""
-    attributes = {i: structure.operations[i].weight.partition(".")[0] for i in structure.of_kind("convolution")}
+    attributes = {
+        i: structure.operations[i].weight.partition(".")[0]
+        for i in structure.of_kind("convolution")
+    }
     symbols = {i: f"${'_'.join(name)}$" for i, name in attributes.items()}  # W_1, S
     return {0: "$I_y$", len(structure.operations) - 1: "$I_x$"} | symbols
 
@@ -112,10 +120,21 @@ def paper_symbols(structure: Structure) -> dict[int, str]:
 # %%
 frames = {
     "(a)": (network_folded, (Frame(tuple(network_folded.body), LAYER, lanes=1),)),
-    "(b)": (network_unfolded, tuple(Frame(unit, LAYER) for unit in network_unfolded.units())),
+    "(b)": (
+        network_unfolded,
+        tuple(Frame(unit, LAYER) for unit in network_unfolded.units()),
+    ),
 }
-drawings = [Drawing(s, title, paper_symbols(s), boxes, vertical=True) for title, (s, boxes) in frames.items()]
-show(figure(*drawings), "fig-rlcsc-framework", pd.DataFrame(), **FIGURES["fig-rlcsc-framework"])
+drawings = [
+    Drawing(s, title, paper_symbols(s), boxes, vertical=True)
+    for title, (s, boxes) in frames.items()
+]
+show(
+    figure(*drawings),
+    "fig-rlcsc-framework",
+    pd.DataFrame(),
+    **FIGURES["fig-rlcsc-framework"],
+)
 
 # %% [markdown]
 # The layers and their sizes, counted in the graph of the network at full width:
@@ -125,10 +144,15 @@ layers = layer_table(network)
 table(layers, "The trainable layers of RL-CSC")
 
 # %%
-depths = {k: trace(RLCSC(k, n=4, m=8), tiny).depth for k in sorted({variant["K"] for variant in VARIANTS.values()} | {K})}
+depths = {
+    k: trace(RLCSC(k, n=4, m=8), tiny).depth
+    for k in sorted({variant["K"] for variant in VARIANTS.values()} | {K})
+}
 equal = sum(depth == k + 5 for k, depth in depths.items())
 text = f"There are **{len(layers)} trainable layers** with {params(RLCSC(K)):,} weights, as Section 3.4 says (six). "
-text += f"Eq. 13, $d = K + 5$, holds in **{equal} of {len(depths)}** traced graphs: "
+text += (
+    f"Eq. 13, $d = K + 5$, holds in **{equal} of {len(depths)}** traced graphs: "
+)
 text += ", ".join(f"K = {k}: {depth}" for k, depth in depths.items()) + "."
 display(Markdown(text))
 
@@ -151,7 +175,9 @@ class Threshold(nn.Module):
 # %%
 lista = LISTA(torch.ones(4, 6), lam=0.1, K=stages, h=Threshold())  # any dictionary
 coding = trace(lista, torch.zeros(1, 4)).collapsed("h")
-coding = coding.part(range(1, len(coding.operations) - 1))  # of a network: its code is no supervised output
+coding = coding.part(
+    range(1, len(coding.operations) - 1)
+)  # of a network: its code is no supervised output
 recursions = {
     "DRRN": trace(DRRN(1, U, 4), tiny).folded(),
     "SCN (LISTA)": coding.folded(),
@@ -165,7 +191,12 @@ drawings = [
     Drawing(structure, f"({letter}) {name}", texts.get(name, {}), vertical=True)
     for letter, (name, structure) in zip("abcd", recursions.items(), strict=True)
 ]
-show(figure(*drawings), "fig-rlcsc-recursions", pd.DataFrame(), **FIGURES["fig-rlcsc-recursions"])
+show(
+    figure(*drawings),
+    "fig-rlcsc-recursions",
+    pd.DataFrame(),
+    **FIGURES["fig-rlcsc-recursions"],
+)
 
 # %% [markdown]
 # ## Result: the differences of Section 4, counted

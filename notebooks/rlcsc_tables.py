@@ -19,7 +19,7 @@ train: bool = False  # True: train here and now; False: show the records
 budget: float = 1.0  # fraction of the recipe's iterations
 seed: int = 0  # of weights, patch order and augmentation
 device: str = "auto"  # cpu, cuda or auto
-experiments: list[str] = ["rlcsc_k15_w16"]  # what is trained; the paper's: rlcsc_k25
+experiments: list[str] = ["rlcsc_k15_w16"]  # the paper's: rlcsc_k25
 compare: list[str] = ["rlcsc_k5_n32_m32", "bicubic"]  # compared image by image
 data: str = ""  # training set or folder; default: the experiment's
 runs: str = ""  # records of this run; default: below results/runs
@@ -33,7 +33,13 @@ check_parameters(globals())
 from IPython.display import Markdown, display
 
 from srlib.figures.style import table, use_style
-from srlib.figures.tables import cells, compared, image_scores, other_runs, results_table
+from srlib.figures.tables import (
+    cells,
+    compared,
+    image_scores,
+    other_runs,
+    results_table,
+)
 from srlib.figures.text import largest_cells, summary
 from srlib.ledger.rows import ledger
 from srlib.records.run import rerun
@@ -56,7 +62,13 @@ rows = ledger(("rlcsc",))
 # One call for each network; a killed run goes on where it stopped when the same command is given again.
 
 # %%
-options = {"seed": seed, "budget": budget, "device": device, "data": data, "runs": runs}
+options = {
+    "seed": seed,
+    "budget": budget,
+    "device": device,
+    "data": data,
+    "runs": runs,
+}
 fresh = rerun(experiments, "rlcsc_tables", **options) if train else None
 if fresh:
     display(table(fresh.table(), "This run"))
@@ -112,7 +124,9 @@ for protocol in ("drrn", "vdsr"):
 # ## What we learned
 
 # %%
-display(Markdown(summary(row for row in rows if row.where in ("Table 1", "Table 2"))))
+display(
+    Markdown(summary(row for row in rows if row.where in ("Table 1", "Table 2")))
+)
 
 # %% [markdown]
 # * "In all datasets and scale factors" is not what the table shows; the exception stands above.

@@ -18,7 +18,7 @@
 
 # %% tags=["parameters", "hide-input"]
 device: str = "auto"  # cpu, cuda or auto
-others: list[str] = []  # further experiments to show where they have a record, such as rlcsc_k25
+others: list[str] = []  # more experiments, such as rlcsc_k25
 
 # %% tags=["hide-input"]
 from srlib.figures.parameters import check_parameters
@@ -29,7 +29,14 @@ check_parameters(globals())
 import pandas as pd
 from IPython.display import Markdown, display
 
-from srlib.figures.crops import crop_figure, describe, describe_period, least_errors, scores_table, view
+from srlib.figures.crops import (
+    crop_figure,
+    describe,
+    describe_period,
+    least_errors,
+    scores_table,
+    view,
+)
 from srlib.figures.regions import REGIONS, grow_to_square
 from srlib.figures.style import show, table, use_style
 from srlib.training.devices import choose_device
@@ -113,7 +120,10 @@ METHODS = {
     "RL-CSC, K = 5 (narrow)": "rlcsc_k5_n32_m32",  # 32 filters, trained on a CPU
 }
 METHODS |= {name: name for name in others}
-views = [view(grow_to_square(region, 160), METHODS, "drrn", choose_device(device)) for region in REGIONS["rlcsc"]]
+views = [
+    view(grow_to_square(region, 160), METHODS, "drrn", choose_device(device))
+    for region in REGIONS["rlcsc"]
+]
 
 # %% [markdown]
 # ## Result
@@ -128,7 +138,12 @@ views = [view(grow_to_square(region, 160), METHODS, "drrn", choose_device(device
 # > The direction of the stripes on the feathers is correctly restored in RL-CSC, while other methods fail to recover the pattern.
 
 # %%
-show(crop_figure(views[0]), "fig-rlcsc-visual-8023", pd.DataFrame(), **FIGURES["fig-rlcsc-visual-8023"])
+show(
+    crop_figure(views[0]),
+    "fig-rlcsc-visual-8023",
+    pd.DataFrame(),
+    **FIGURES["fig-rlcsc-visual-8023"],
+)
 
 # %%
 display(Markdown(describe(views[0])))
@@ -142,7 +157,12 @@ compare(views[0])
 # > Texts in RL-CSC are sharp while character edges are blurry in other methods.
 
 # %%
-show(crop_figure(views[1]), "fig-rlcsc-visual-ppt3", pd.DataFrame(), **FIGURES["fig-rlcsc-visual-ppt3"])
+show(
+    crop_figure(views[1]),
+    "fig-rlcsc-visual-ppt3",
+    pd.DataFrame(),
+    **FIGURES["fig-rlcsc-visual-ppt3"],
+)
 
 # %%
 display(Markdown(describe(views[1])))
@@ -156,7 +176,12 @@ compare(views[1])
 # > More details are recovered by RL-CSC, while others produce blurry visual results.
 
 # %%
-show(crop_figure(views[2]), "fig-rlcsc-visual-img076", pd.DataFrame(), **FIGURES["fig-rlcsc-visual-img076"])
+show(
+    crop_figure(views[2]),
+    "fig-rlcsc-visual-img076",
+    pd.DataFrame(),
+    **FIGURES["fig-rlcsc-visual-img076"],
+)
 
 # %%
 display(Markdown(describe(views[2])))

@@ -60,7 +60,11 @@ for part, notebooks in notebook_tables().items():
 # If you have them already, set `SRLIB_DATA` to the folder that holds them before `make lab`.
 
 # %%
-display(Markdown(f"Datasets are looked for in `{data_folder()}`.\n\n{markdown_table(dataset_table())}"))
+display(
+    Markdown(
+        f"Datasets are looked for in `{data_folder()}`.\n\n{markdown_table(dataset_table())}"
+    )
+)
 
 # %% [markdown]
 # ## Records
@@ -81,15 +85,23 @@ display(Markdown(markdown_table(record_table())))
 # %%
 scale = 3
 original = dict(open_images("Sample"))["chelsea"]
-hr = original[45:237, 105:297]  # rows and columns: a square whose side is a multiple of 2, 3 and 4
+hr = original[
+    45:237, 105:297
+]  # rows and columns: a square whose side is a multiple of 2, 3 and 4
 lr = imresize(hr, 1 / scale)
 
 # %%
-networks = {"DRRN B3U3": "drrn_b3u3_w16", "DSRN T3": "dsrn_t3_x3_w32", "RL-CSC K5": "rlcsc_k5_n32_m32"}  # the column above
+networks = {
+    "DRRN B3U3": "drrn_b3u3_w16",
+    "DSRN T3": "dsrn_t3_x3_w32",
+    "RL-CSC K5": "rlcsc_k5_n32_m32",
+}  # the column above
 outputs = {"Bicubic": super_resolve(lr, None, scale)}
 for label, experiment in networks.items():
     if find_record(experiment) is not None:
-        outputs[label] = super_resolve(lr, load_model(experiment, scale).to(choose_device(device)), scale)
+        outputs[label] = super_resolve(
+            lr, load_model(experiment, scale).to(choose_device(device)), scale
+        )
 compare(outputs, hr, scale=scale, protocol="drrn", title="Part of the cat")
 
 # %% [markdown]

@@ -66,6 +66,7 @@ def test_the_picture_has_a_point_for_each_network_and_its_words_name_them(result
     assert "Trained here: drrn_b1u3_w16 24.50 dB with 4,896 weights" in alt
     assert f"{params(meta_model(MODELS['drrn_b1u25'])):,} weights" in alt
     assert "style=" not in text
+    assert "</div><figcaption>" in text  # beside the pictures: the theme hides what follows one of the other theme
 
 
 def _marks(text):
