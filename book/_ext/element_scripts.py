@@ -11,7 +11,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.fileutil import copy_asset_file
 
-import srlib
+from srlib.widgets import elements
 
 SCRIPT = re.compile(r'<script data-srlib="([\w.-]+)">.*?</script>\s*', re.DOTALL)
 
@@ -30,7 +30,7 @@ def load_scripts(app: Sphinx, page: str, template: str, context: dict, doctree: 
         target = Path(app.outdir, "_static", name)
         if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
-            copy_asset_file(Path(srlib.__file__).parent / name, target)
+            copy_asset_file(Path(elements.__file__).with_name(name), target)
         app.add_js_file(name, loading_method="defer")
 
 

@@ -70,8 +70,8 @@ rule notebook:
     assert "returned non-zero exit status" in failed.stdout
     done = book("")
     assert done.returncode == 0
-    assert re.findall(r"^(?:second: 0 s|\d of \d steps .*)$", done.stdout, re.MULTILINE)[0] == "second: 0 s"
-    assert re.search(r"^2 of 2 steps \(100%\) done$", done.stdout, re.MULTILINE)
+    assert re.findall(r"^(?:\w+: 0 s|\d of \d steps .*)$", done.stdout, re.MULTILINE)[0].endswith(": 0 s")
+    assert re.search(r"^(\d) of \1 steps \(100%\) done$", done.stdout, re.MULTILINE)
     again = book("")
     assert again.returncode == 0
     assert "Nothing to be done" in again.stdout

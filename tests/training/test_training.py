@@ -126,9 +126,9 @@ def test_a_stopped_run_resumes_bit_for_bit(train, tmp_path, monkeypatch, name, r
 def test_a_killed_process_resumes_bit_for_bit(tmp_path):
     """Identity: SIGKILL at three random moments, each followed by the same command, equals a run never killed."""
     program = (
-        "import sys; from srlib import training; from srlib.papers import get_experiment; training.SAVE_EVERY = 0;"
+        "import sys; from srlib.papers import get_experiment; from srlib.training import loop; loop.SAVE_EVERY = 0;"
         "tiny = get_experiment('drrn_b1u2_w4');"
-        "training.train(tiny, sys.argv[1], budget=0.02, data='SampleTrain', device='cpu', progress=False)"
+        "loop.train(tiny, sys.argv[1], budget=0.02, data='SampleTrain', device='cpu', progress=False)"
     )
     command = [sys.executable, "-c", program]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
