@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from srlib.figures.sweeps import PAPER_SIZE, depth_of, sweep
 from srlib.ledger.comparisons import Difference, ci_half_width, evidence_on, full_size_name, mean_difference
-from srlib.models import params
+from srlib.models import meta_model, params
 from srlib.papers import claims, get_experiment
 from srlib.papers.drrn import GRID
 from srlib.papers.orderings import Order
@@ -172,7 +172,7 @@ def grid_summary(points: pd.DataFrame, panels: Sequence[str], orders: Iterable[O
     if narrow.empty:
         return "No narrow structures have been trained alike yet."
     structures = narrow.groupby("experiment").psnr.mean().to_frame()
-    networks = [get_experiment(name).make() for name in structures.index]
+    networks = [meta_model(get_experiment(name).make) for name in structures.index]
     structures["depth"] = [network.depth for network in networks]
     structures["weights"] = [params(network) for network in networks]
     correlation = structures.corr("spearman").psnr

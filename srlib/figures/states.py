@@ -29,7 +29,7 @@ _ENERGY_TOP, _RESIDUAL_TOP = 0.995, 0.98  # quantiles at the ends of the colours
 _COLUMN = 1.55  # width of a small map in inches
 
 
-def filters(record: Record) -> int:
+def width_of_record(record: Record) -> int:
     """Filters of a trained network."""
     arguments = record.info["arguments"]
     return next((arguments[name] for name in ("width", "n") if name in arguments), PUBLISHED_WIDTH)
@@ -57,7 +57,7 @@ def widest_record(model: str, steps: str, default_steps: int) -> Record | None:
     def rank(record: Record) -> tuple[int, int, bool, int]:
         info = record.info
         steps_of = info["arguments"].get(steps, default_steps)
-        return filters(record), steps_of, 3 in info["recipe"]["scales"], info["iterations_done"]
+        return width_of_record(record), steps_of, 3 in info["recipe"]["scales"], info["iterations_done"]
 
     return max(filter(eligible, find_records()), key=rank, default=None)
 
@@ -73,7 +73,7 @@ def networks_table(records: Mapping[str, Record], models: Mapping[str, nn.Module
     rows = []
     for name, record in records.items():
         steps = getattr(models[name], "T", 0) or getattr(models[name], "K", 0) or record.info["arguments"]["U"]
-        row = {"network": name, "record": record.folder.parts[-2], "filters": filters(record), "steps": steps}
+        row = {"network": name, "record": record.folder.parts[-2], "filters": width_of_record(record), "steps": steps}
         rows.append(row | {"how far it is the paper's": training(record) or "as published"})
     return pd.DataFrame(rows)
 
@@ -183,7 +183,7 @@ def smallest_images(
     """Images from the smallest on, at least one, until a network has done `most_work` multiplications."""
     by_size = sorted(images, key=lambda named: named[1].size)
     pixels = np.cumsum([image.shape[0] * image.shape[1] for _, image in by_size])
-    work = macs_per_pixel(lambda: deepcopy(model).cpu(), scale) * pixels
+    work = macs_per_pixel(lambda: deepcopy(model), scale) * pixels
     return by_size[: max(1, int((work <= most_work).sum()))]
 
 
