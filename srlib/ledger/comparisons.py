@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from itertools import chain, product
 
 import numpy as np
@@ -153,11 +153,15 @@ def _ended(source: Runs, name: str) -> dict[tuple, list[Record]]:
     return {key: records for key, records in groups.items() if records}
 
 
-@lru_cache(8192)
 def like_depth(one: str, other: str) -> bool:
     """Whether the depths of two experiments' networks differ by a factor of `LIKE_DEPTH` at most."""
-    depths = [meta_model(get_experiment(name).make).depth for name in (one, other)]
+    depths = [_depth(name) for name in (one, other)]
     return max(depths) <= LIKE_DEPTH * min(depths)
+
+
+@cache
+def _depth(name: str) -> int:
+    return meta_model(get_experiment(name).make).depth
 
 
 def differences(
