@@ -88,7 +88,7 @@ def _run_tiles(
     for inner in tqdm(inners, desc=title, leave=False, disable=not title or len(inners) == 1):
         window = context_window(inner, model.radius, size)
         parts = [None if x is None else x[..., *scaled(window, x.shape[-1] // width)] for x in (lr, ilr)]
-        if not hasattr(model, "features"):
+        if model.reconstruct_radius is None:
             sr[..., *scaled(inner, zoom)] = model.predict(*parts)[..., *scaled(within(inner, window), zoom)].cpu()
             continue
         features = model.features(parts[0])
@@ -117,7 +117,7 @@ def _check_tile(tile: int, overlap: int) -> None:
 
 
 def _costs(model: nn.Module) -> list[tuple[int, float]]:
-    """Radius and memory (bytes per input pixel) of the network; in two parts if it has `features` and `reconstruct`."""
+    """Radius and memory (bytes per input pixel) of the network; of each part of a network in two parts."""
     side, scale, sizes = 8, (model.scale or 1), []
 
     def note(conv: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
@@ -127,7 +127,7 @@ def _costs(model: nn.Module) -> list[tuple[int, float]]:
     device = next(model.parameters()).device
     lr = torch.zeros(1, model.channels, side, side, device=device)
     ilr = torch.zeros(1, 1, scale * side, scale * side, device=device)
-    if hasattr(model, "features"):
+    if model.reconstruct_radius is not None:
         features = model.features(lr)
         costs = [(model.radius, max(sizes))]
         sizes.clear()

@@ -21,6 +21,8 @@ class SRModel(nn.Module):
         Number of convolutions on the longest path, as the papers count.
     radius : int
         Radius of the receptive field in pixels of the (first) input: the receptive field is `2 radius + 1`.
+    reconstruct_radius : int or None
+        Of a network in two parts, `features` and `reconstruct`: radius of the second, in pixels of the input; else `None`.
     reconstruction : nn.Module
         The last convolution, which makes the image or its residual.
     """
@@ -30,6 +32,7 @@ class SRModel(nn.Module):
     scale: int | None = None
     depth: int
     radius: int
+    reconstruct_radius: int | None = None
 
     @property
     def channels(self) -> int:

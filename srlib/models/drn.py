@@ -96,7 +96,7 @@ class DRN(SRModel):
 
     domain = "lr"
     colour = "rgb"
-    reconstruct_radius = 2  # radius of the receptive field of `reconstruct`, in LR pixels
+    reconstruct_radius = 2
 
     def __init__(self, scale: int, C: int = 64, G: int = 6, K: int = 9, d: int = 8, fusion: str = "group") -> None:
         super().__init__()
