@@ -7,7 +7,7 @@ from srlib.models import DRCN, DRN, DRRN, DSRN, RLCSC, SRCNN, VDSR, SingleState
 
 # Every architecture and every switch of it, small.
 SMALL = {
-    "srcnn": SRCNN(n_1=4, n_2=4),
+    "srcnn": SRCNN(f_2=5, n_1=4, n_2=4),
     "vdsr": VDSR(5, 4),
     "vdsr_bn": VDSR(5, 4, bn=True),
     "drcn": DRCN(3, 4),

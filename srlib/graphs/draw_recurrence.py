@@ -5,12 +5,15 @@ delay by one step. A white square with a 0 goes back to s^0 at every step; a das
 graph equal colours share their convolutions, and a function of one step alone carries the step's number.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.bezier import BezierSegment
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch
@@ -23,17 +26,13 @@ from srlib.models.dsrn import Residual
 
 _PALETTE = sns.color_palette("colorblind")
 _INK, _GREY = "0.15", "0.5"
-LINK_COLOURS = {
-    "f_recurrent": _PALETTE[0],
-    "f_lr": _PALETTE[0],
-    "f_hr": _PALETTE[1],
-    "f_up": _PALETTE[4],
-    "f_down": _PALETTE[2],
-}
-LINK_COLOURS |= {"f_output": _INK, "f_input": _PALETTE[5], "skip": _GREY}
+_COLOURS = defaultdict(lambda: _PALETTE[3])  # of links
+_COLOURS |= {"f_recurrent": _PALETTE[0], "f_lr": _PALETTE[0], "f_hr": _PALETTE[1], "f_up": _PALETTE[4], "f_down": _PALETTE[2]}
+_COLOURS |= {"f_output": _INK, "f_input": _PALETTE[5], "skip": _GREY}
 _RADIUS = 0.33
 _FONT = 12
 _THIN = {"linewidth": 1.2, "mutation_scale": 9}
+Point = tuple[float, float]
 
 
 def _tex(name: str, time: str = "") -> str:
@@ -65,13 +64,10 @@ def equations(recurrence: Recurrence) -> str:
     return r"\begin{aligned}" + r" \\ ".join(lines) + r"\end{aligned}"
 
 
-def _convolutions_of(f: nn.Module) -> list[int]:
-    return [id(module) for module in f.modules() if isinstance(module, CONVOLUTIONS)]
-
-
 def _own_convolutions(link: Link) -> bool:
     """Whether each step has convolutions of its own."""
-    return len(link.f) > 1 and _convolutions_of(link.f[0]) != _convolutions_of(link.f[1])
+    layers = [[module for module in f.modules() if isinstance(module, CONVOLUTIONS)] for f in (link.f[0], link.f[-1])]
+    return layers[0] != layers[1]
 
 
 def _shade(colour: object, share: float) -> tuple[float, ...]:
@@ -88,24 +84,21 @@ def _canvas(axes: Axes | None, width: float, height: float) -> Axes:
     return axes
 
 
-def _node(axes: Axes, centre: tuple[float, float], text: str) -> None:
+def _node(axes: Axes, centre: Point, text: str) -> None:
     axes.add_patch(plt.Circle(centre, _RADIUS, facecolor="white", edgecolor=_INK, linewidth=1.5, zorder=3))
     size = _FONT - 2 * ("t-1" in text)
     axes.text(*centre, f"${text}$", ha="center", va="center_baseline", fontsize=size, zorder=4)
 
 
-def _box(axes: Axes, centre: tuple[float, float], text: str, width: float = 0.8, colour: object = "white") -> None:
+def _box(axes: Axes, centre: Point, text: str, width: float = 0.8, colour: object = "white") -> None:
     x, y = centre
-    dark = sum(to_rgb(colour)) < 1.9
-    axes.add_patch(
-        plt.Rectangle((x - width / 2, y - 0.25), width, 0.5, facecolor=colour, edgecolor=_INK, linewidth=1, zorder=3)
-    )
-    axes.text(x, y, text, ha="center", va="center_baseline", fontsize=_FONT - 2, color="white" if dark else _INK, zorder=4)
+    look = {"facecolor": colour, "edgecolor": _INK, "linewidth": 1, "zorder": 3}
+    axes.add_patch(plt.Rectangle((x - width / 2, y - 0.25), width, 0.5, **look))
+    ink = "white" if sum(to_rgb(colour)) < 1.9 else _INK
+    axes.text(x, y, text, ha="center", va="center_baseline", fontsize=_FONT - 2, color=ink, zorder=4)
 
 
-def _arrow(
-    axes: Axes, points: list[np.ndarray], colour: object, ends: tuple[float, float] = (_RADIUS, _RADIUS), **look: object
-) -> np.ndarray:
+def _arrow(axes: Axes, points: list[Point], colour: object, ends: Point = (_RADIUS, _RADIUS), **look: object) -> np.ndarray:
     """A Bézier curve (2, 3 or 4 points) between the rims of two nodes; returns its middle."""
     points = [np.asarray(p, float) for p in points]
     curve = [None, Path.LINETO, Path.CURVE3, Path.CURVE4][len(points) - 1]
@@ -115,11 +108,10 @@ def _arrow(
     look = {"arrowstyle": "-|>", "linewidth": 2, "mutation_scale": 14, "shrinkA": 0, "shrinkB": 1} | look
     path = Path(points, [Path.MOVETO, *[curve] * (len(points) - 1)])
     axes.add_patch(FancyArrowPatch(path=path, color=colour, zorder=2, **look))
-    weights = {2: (1, 1), 3: (1, 2, 1), 4: (1, 3, 3, 1)}[len(points)]
-    return sum(w * p for w, p in zip(weights, points, strict=True)) / sum(weights)
+    return BezierSegment(points)(0.5)
 
 
-def _label(axes: Axes, at_point: np.ndarray, shift: tuple[float, float], text: str, colour: object) -> None:
+def _label(axes: Axes, at_point: np.ndarray, shift: Point, text: str, colour: object) -> None:
     """Text beside a point, on the side to which it is shifted."""
     ha = "left" if shift[0] > 0 else "right" if shift[0] < 0 else "center"
     va = "bottom" if shift[1] > 0 else "top" if shift[1] < 0 else "center"
@@ -127,15 +119,8 @@ def _label(axes: Axes, at_point: np.ndarray, shift: tuple[float, float], text: s
     axes.text(*(at_point + shift), text, ha=ha, va=va, fontsize=_FONT, color=_shade(colour, -0.2), bbox=on_line)
 
 
-def _colour(link: Link) -> object:
-    return LINK_COLOURS.get(link.name, _PALETTE[3])
-
-
 def draw_folded(recurrence: Recurrence, axes: Axes | None = None) -> Figure:
-    """The graph with its cycles, as in Figures 1(a) and 2(a): input x below, output y on top, states between.
-
-    It is drawn into `axes` if given, otherwise into a figure of its own.
-    """
+    """The graph with its cycles, as in Figures 1(a) and 2(a): input x below, output y on top, states between."""
     names = ["y", *(state.name for state in recurrence.states), "x"]
     axes = _canvas(axes, 3.2, 1.15 * len(names))
     places = {name: np.array([0.0, 1.5 * (len(names) - 1 - k)]) for k, name in enumerate(names)}
@@ -144,7 +129,7 @@ def draw_folded(recurrence: Recurrence, axes: Axes | None = None) -> Figure:
     pairs = {(link.source, link.target) for link in recurrence.links}
     loops: dict[str, int] = {}
     for link in recurrence.links:
-        start, end, colour = places[link.source], places[link.target], _colour(link)
+        start, end, colour = places[link.source], places[link.target], _COLOURS[link.name]
         text = f"${_tex(link.name)}$" if link.name.startswith("f_") else link.name
         if link.source == link.target:
             side = 1 - 2 * loops.get(link.source, 0)  # the first loop to the right, the next to the left
@@ -159,11 +144,9 @@ def draw_folded(recurrence: Recurrence, axes: Axes | None = None) -> Figure:
             middle = _arrow(axes, [start, (start + end) / 2 + left, end], colour if link.f else _GREY, **look)
             shift = (-0.14, 0) if left[0] < 0 else (0.18, 0)
         if link.delay:
-            first = link.delay == FIRST
-            face = "white" if first else "black"
-            square = plt.Rectangle(middle - 0.12, 0.24, 0.24, facecolor=face, edgecolor="black", linewidth=1.2, zorder=5)
-            axes.add_patch(square)
-            if first:
+            face = "white" if link.delay == FIRST else "black"
+            axes.add_patch(plt.Rectangle(middle - 0.12, 0.24, 0.24, facecolor=face, edgecolor="black", linewidth=1.2, zorder=5))
+            if link.delay == FIRST:
                 axes.text(*middle, "0", ha="center", va="center_baseline", fontsize=_FONT - 3, zorder=6)
         _label(axes, middle, shift, text if link.f else text[:-1] + " = 0$", colour if link.f else _GREY)
     axes.set(xlim=(-1.6, 2.1), ylim=(-0.5, 1.5 * (len(names) - 1) + 0.5))
@@ -171,11 +154,8 @@ def draw_folded(recurrence: Recurrence, axes: Axes | None = None) -> Figure:
 
 
 def draw_unrolled(recurrence: Recurrence, T: int = 3, axes: Axes | None = None) -> Figure:
-    """The graph over T steps, as in Figures 1(b) and 2(b): a row a state, the HR state above the LR state, time to the right.
-
-    It is drawn into `axes` if given, otherwise into a figure of its own.
-    """
-    recurrence.check_length(T)
+    """The graph over T steps, as in Figures 1(b) and 2(b): a row a state, HR above LR, time to the right."""
+    recurrence = replace(recurrence, T=T)  # refuses a length that it does not have
     names = ["y", *(state.name for state in recurrence.states)]
     last = isinstance(recurrence.combine, str) and recurrence.combine == "last"
     input_ = any(link.source == "x" and link.f for link in recurrence.links)
@@ -185,7 +165,7 @@ def draw_unrolled(recurrence: Recurrence, T: int = 3, axes: Axes | None = None) 
     bottom = -dy - 0.4 if input_ else -0.75 - 0.4 * T if skips else -0.6
     top = rows["y"] + (0.5 if last else 1.1)
     axes = _canvas(axes, 1.15 * (T + 2.2), 0.95 * (top - bottom))
-    started = {state.name for state in recurrence.states if state.start is not None}
+    starts = {state.name: state.start for state in recurrence.states if state.start is not None}
     there: set[tuple[str, int]] = set()
 
     def place(name: str, t: int) -> np.ndarray:
@@ -194,20 +174,17 @@ def draw_unrolled(recurrence: Recurrence, T: int = 3, axes: Axes | None = None) 
             _node(axes, (dx * t, rows[name]), _tex(name, str(t)))
         return np.array([dx * t, rows[name]])
 
-    for state in recurrence.states:
-        if state.start is not None:
-            image = np.array([-dx, rows[state.name]])
-            _box(axes, image, "image", 0.85)
-            count = convolutions(state.start)
-            middle = _arrow(axes, [image, place(state.name, 0)], _GREY, (0.43, _RADIUS))
-            _label(axes, middle, (0, 0.1), f"{count} conv", _GREY)
+    for name, start in starts.items():
+        _box(axes, (-dx, rows[name]), "image", 0.85)
+        middle = _arrow(axes, [(-dx, rows[name]), place(name, 0)], _GREY, (0.43, _RADIUS))
+        _label(axes, middle, (0, 0.1), f"{convolutions(start)} conv", _GREY)
     for t in range(1, T + 1):
         for link in recurrence.links:
             then = t if link.delay == 0 else t - 1 if link.delay == 1 else 0
-            if not link.f or (then == 0 and link.source not in {"x", *started}) or (link.target == "y" and last and t < T):
+            if not link.f or (then == 0 and link.source not in {"x", *starts}) or (link.target == "y" and last and t < T):
                 continue
             own = _own_convolutions(link)
-            colour = _shade(_colour(link), 0.8 * (t - 1) / max(T - 1, 1) - 0.45) if own else _colour(link)
+            colour = _shade(_COLOURS[link.name], 0.8 * (t - 1) / max(T - 1, 1) - 0.45) if own else _COLOURS[link.name]
             start, end = place(link.source, then), place(link.target, t)
             text = f"${_tex(link.name, str(t) if own else '')}$" if link.name.startswith("f_") else link.name
             low = len(names) > 2 and link.source == names[-1]  # f_down's name lies above
@@ -233,38 +210,26 @@ def draw_unrolled(recurrence: Recurrence, T: int = 3, axes: Axes | None = None) 
 
 
 def draw_folded_and_unrolled(recurrences: Mapping[str, Recurrence], T: int = 3, height: float = 3.2) -> Figure:
-    """Graphs below one another: left with their cycles, right over T steps, as in Figures 1 and 2.
+    """Graphs by title, below one another: left with their cycles, right over T steps, as in Figures 1 and 2.
 
-    Parameters
-    ----------
-    recurrences : mapping
-        Title to graph; no title for an empty one.
-    T : int
-        Steps at right.
-    height : float
-        Of a row, in inches.
+    An empty title is none. The height is that of a row, in inches.
     """
     size, rows = (9.2, height * len(recurrences)), len(recurrences)
     figure, axes = plt.subplots(rows, 2, figsize=size, width_ratios=[3.7, 9.5], layout="constrained", squeeze=False)
     for (left, right), (title, recurrence) in zip(axes, recurrences.items(), strict=True):
         draw_folded(recurrence, axes=left)
         draw_unrolled(recurrence, T, axes=right)
-        if title:
-            left.set_title(title, loc="left", fontweight="bold")
+        left.set_title(title, loc="left", fontweight="bold")
     return figure
 
 
 def draw_functions(rows: dict[str, tuple[Recurrence, str]]) -> Figure:
     """What transition functions are made of, layer by layer, as in Figures 1(c) to (e) and beside 2(b).
 
-    Parameters
-    ----------
-    rows : dict
-        Title to a recurrence and the name of one of its links. Convolutions of a row are numbered and tinted apart; `^t` marks
-        a layer that each step has for itself.
+    A row has a title, a recurrence and the name of one of its links. Its convolutions are numbered and tinted apart; `^t` marks
+    a layer that each step has for itself.
     """
-    _, axes = plt.subplots(figsize=(8.2, 0.95 * len(rows)), layout="constrained")
-    _canvas(axes, 0, 0)
+    axes = _canvas(None, 8.2, 0.95 * len(rows))
     height, ends = 1.5, []
     for k, (title, (recurrence, name)) in enumerate(rows.items()):
         link = next(link for link in recurrence.links if link.name == name)
@@ -272,11 +237,11 @@ def draw_functions(rows: dict[str, tuple[Recurrence, str]]) -> Figure:
         axes.text(-0.6, y, title, ha="right", va="center", fontsize=_FONT)
         _node(axes, (0, y), _tex(link.source, "t-1" if link.delay else "t"))
         x, half = 0.0, _RADIUS  # where the chain ends, and half the width of what is there
-        for text, share in _layers(link):
+        for text, colour in _layers(link):
             width = 0.9 if len(text) < 7 else 1.5
             ahead = x + half + 0.3 + width / 2
             _arrow(axes, [(x, y), (ahead, y)], _INK, (half, width / 2), **_THIN)
-            _box(axes, (ahead, y), text, width, "white" if share is None else _shade(_colour(link), share))
+            _box(axes, (ahead, y), text, width, colour)
             x, half = ahead, width / 2
         skips = [other.delay for other in recurrence.links if other.name == "skip" and other.target == link.target]
         if skips or isinstance(link.f[0], Residual):
@@ -297,8 +262,8 @@ def draw_functions(rows: dict[str, tuple[Recurrence, str]]) -> Figure:
     return axes.figure
 
 
-def _layers(link: Link) -> list[tuple[str, float | None]]:
-    """The layers of a function in order: a text for each, and for a convolution how much lighter it is than its function."""
+def _layers(link: Link) -> list[tuple[str, object]]:
+    """The layers of a function in order: a text and a colour for each; convolutions are lighter than their function."""
 
     def leaves(f: nn.Module) -> list[nn.Module]:
         inner = [f.conv_1, nn.ReLU(), f.conv_2] if isinstance(f, Residual) else f.modules()
@@ -306,13 +271,11 @@ def _layers(link: Link) -> list[tuple[str, float | None]]:
 
     layers, number = [], 0
     for layer, later in zip(leaves(link.f[0]), leaves(link.f[-1]), strict=True):
-        text = {nn.ReLU: "ReLU", nn.BatchNorm2d: "BN"}.get(type(layer))
-        share = None
+        text, colour = {nn.ReLU: "ReLU", nn.BatchNorm2d: "BN"}.get(type(layer)), "white"
         if isinstance(layer, CONVOLUTIONS):
-            number, share = number + 1, 0.45 + 0.3 * number
-            stride = layer.stride[0]
+            number, colour, stride = number + 1, _shade(_COLOURS[link.name], 0.45 + 0.3 * number), layer.stride[0]
             text = f"Conv {number}" if stride == 1 else f"Conv ↓{stride}"
             text = f"Deconv ↑{stride}" if isinstance(layer, nn.ConvTranspose2d) else text
         own = later is not layer and list(layer.parameters())
-        layers.append((f"{text}$^t$" if own else text, share))
+        layers.append((f"{text}$^t$" if own else text, colour))
     return layers

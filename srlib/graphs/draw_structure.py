@@ -7,87 +7,72 @@ recursion a bold line leads back, with the number of recursions; after the first
 """
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.transforms import Affine2D
 
 from srlib.errors import InputError
-from srlib.graphs.draw_recurrence import _FONT, _INK, _THIN, _arrow, _canvas, _shade
+from srlib.graphs.draw_recurrence import _FONT, _INK, _THIN, Point, _arrow, _canvas, _shade
 from srlib.graphs.structure import Structure
 
 _CLEAR = 0.15  # free on every side of a text's point
-Point = tuple[float, float]  # (along, across)
 
 
 class Pen:
-    """Draws lines, boxes and circles from an origin on.
+    """Draws lines, boxes and circles in units along and across the trunk, and keeps their extent.
 
-    Parameters
-    ----------
-    axes : matplotlib.axes.Axes or None
-        Where; without axes nothing is drawn, and the extent alone is found.
-    origin : numpy.ndarray
-        The sheet's (x, y) of the point (0, 0).
-    vertical : bool
-        Whether along is down and across to the right; otherwise along is to the right and across up.
-
-    Attributes
-    ----------
-    low, high : numpy.ndarray
-        The extent of what was drawn, (x, y) from the origin.
+    If it is `vertical`, along is down and across to the right; otherwise along is to the right and across up. `low` and `high`
+    are the corners of what was drawn, (x, y); `shift` moves it all over the sheet.
     """
 
-    def __init__(self, axes: Axes | None, origin: np.ndarray, vertical: bool) -> None:
-        self.axes, self.origin, self.vertical = axes, origin, vertical
+    def __init__(self, axes: Axes, vertical: bool) -> None:
+        self.axes, self.vertical, self.shift = axes, vertical, Affine2D()
         self.low, self.high = np.full(2, np.inf), np.full(2, -np.inf)
+        self.look = {"transform": self.shift + axes.transData}
 
     def at(self, along: float, across: float, margin: Point = (0, 0)) -> np.ndarray:
-        """The place on the sheet; `margin` is to its sides, in the sheet's own directions."""
+        """The place before the shift; `margin` is to its sides, in the sheet's own directions."""
         point = np.array([across, -along] if self.vertical else [along, across])
         self.low, self.high = np.minimum(self.low, point - margin), np.maximum(self.high, point + margin)
-        return point + self.origin
+        return point
 
     def line(self, points: list[Point], colour: object, stop: float = 0, width: float = 1.2) -> None:
         """Straight pieces through points, with an arrow's head that stops short of the last."""
-        path = [self.at(*point) for point in points]
-        if self.axes is not None:
-            if len(path) > 2:
-                self.axes.plot(*np.transpose(path[:-1]), color=colour, linewidth=width, zorder=2, solid_joinstyle="round")
-            _arrow(self.axes, path[-2:], colour, (0, stop), **(_THIN | {"linewidth": width}))
+        path, look = [self.at(*point) for point in points], self.look | {"linewidth": width}
+        if len(path) > 2:
+            self.axes.plot(*np.transpose(path[:-1]), color=colour, zorder=2, solid_joinstyle="round", **look)
+        _arrow(self.axes, path[-2:], colour, (0, stop), **(_THIN | look))
 
     def dot(self, point: Point, colour: object, radius: float = 0.05, **look: object) -> None:
         """A filled circle."""
-        place = self.at(*point, (radius, radius))
-        if self.axes is not None:
-            self.axes.add_patch(plt.Circle(place, radius, **({"facecolor": colour, "edgecolor": colour, "zorder": 3} | look)))
+        look = {"facecolor": colour, "edgecolor": colour, "zorder": 3} | self.look | look
+        self.axes.add_patch(plt.Circle(self.at(*point, (radius, radius)), radius, **look))
 
     def box(self, point: Point, long: float, wide: float, colour: object) -> None:
         """A rectangle about a point, so long along and so wide across."""
         size = np.array([wide, long] if self.vertical else [long, wide])
-        place = self.at(*point, tuple(size / 2))
-        if self.axes is not None:
-            self.axes.add_patch(plt.Rectangle(place - size / 2, *size, facecolor=colour, edgecolor=_INK, linewidth=1, zorder=3))
+        look = {"facecolor": colour, "edgecolor": _INK, "linewidth": 1, "zorder": 3} | self.look
+        self.axes.add_patch(plt.Rectangle(self.at(*point, size / 2) - size / 2, *size, **look))
 
     def text(self, point: Point, text: str, colour: object = _INK, **look: object) -> None:
         """Text about a point."""
-        place = self.at(*point, (_CLEAR, _CLEAR))
-        if self.axes is not None:
-            look = {"ha": "center", "va": "center_baseline", "fontsize": _FONT - 2} | look
-            self.axes.text(*place, text, color=colour, zorder=4, **look)
+        look = {"ha": "center", "va": "center_baseline", "fontsize": _FONT - 2} | self.look | look
+        self.axes.text(*self.at(*point, (_CLEAR, _CLEAR)), text, color=colour, zorder=4, **look)
 
     def frame(self, start: Point, end: Point, colour: object, text: str) -> None:
         """A dashed rectangle between two corners, with text above its upper left corner."""
         a, b = self.at(*start), self.at(*end)
         corner, size = np.minimum(a, b), np.abs(b - a)
         self.high[1] += 0.25 * bool(text)
-        if self.axes is not None:
-            look = {"facecolor": "none", "edgecolor": colour, "linestyle": (0, (4, 2)), "linewidth": 1.5, "zorder": 1}
-            self.axes.add_patch(plt.Rectangle(corner, *size, **look))
-            look = {"ha": "left", "va": "bottom", "fontsize": _FONT - 3, "color": _shade(colour, -0.2)}
-            self.axes.text(corner[0] + 0.04, corner[1] + size[1] + 0.03, text, **look)
+        look = {"facecolor": "none", "edgecolor": colour, "linestyle": (0, (4, 2)), "linewidth": 1.5, "zorder": 1} | self.look
+        self.axes.add_patch(plt.Rectangle(corner, *size, **look))
+        look = {"ha": "left", "va": "bottom", "fontsize": _FONT - 3, "color": _shade(colour, -0.2)} | self.look
+        self.axes.text(corner[0] + 0.04, corner[1] + size[1] + 0.03, text, **look)
 
 
 _PALETTE = sns.color_palette("colorblind")
@@ -102,52 +87,24 @@ _INCHES = 0.62  # a unit on paper
 
 @dataclass(frozen=True)
 class Frame:
-    """A dashed box around operations.
+    """A dashed box around operations."""
 
-    Parameters
-    ----------
-    operations : tuple of int
-        Their numbers; at least one of them stands on the trunk.
-    colour : colour
-        `UNIT`, `LAYER`, `BLOCK` or any other.
-    text : str
-        Written at its corner.
-    lanes : int
-        Skips that it encloses, too.
-    """
-
-    operations: tuple[int, ...]
-    colour: object
-    text: str = ""
-    lanes: int = 0
+    operations: tuple[int, ...]  # their numbers; at least one of them stands on the trunk
+    colour: object  # `UNIT`, `LAYER`, `BLOCK` or any other
+    text: str = ""  # at its corner
+    lanes: int = 0  # skips that it encloses, too
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """A structure and how it is shown.
+    """A structure and how it is shown."""
 
-    Parameters
-    ----------
-    structure : Structure
-        A traced model, simplified or not, folded or not.
-    title : str
-        Above it.
-    texts : dict
-        Number of an operation to its text, where `usual_text` will not do.
-    frames : tuple of Frame
-        Dashed boxes.
-    vertical : bool
-        Whether the trunk runs down instead of to the right.
-    notes : dict
-        Number of an operation to a small text under its box.
-    """
-
-    structure: Structure
+    structure: Structure  # a traced model, simplified or not, folded or not
     title: str = ""
-    texts: dict[int, str] = field(default_factory=dict)
+    texts: dict[int, str] = field(default_factory=dict)  # number of an operation to its text, where `usual_text` will not do
     frames: tuple[Frame, ...] = ()
-    vertical: bool = False
-    notes: dict[int, str] = field(default_factory=dict)
+    vertical: bool = False  # whether the trunk runs down instead of to the right
+    notes: dict[int, str] = field(default_factory=dict)  # number of an operation to a small text under its box
 
 
 def usual_text(structure: Structure, i: int) -> str:
@@ -169,10 +126,11 @@ class _Layout:
         path = s.longest()
         beside = [o.weight for i, o in enumerate(s.operations) if i not in path and o.kind == "convolution"]
         self.trunk = path[: next((k for k, i in enumerate(path) if s.operations[i].weight in beside), len(path))]
+        self.next = dict(pairwise(self.trunk))
         self._sizes(drawing.vertical)
         self.along: dict[int, float] = {}
         self.across = dict.fromkeys(self.trunk, 0.0)
-        leaving = {j for i, o in enumerate(s.operations) for j in o.inputs if j in self.trunk and self._next(j) != i}
+        leaving = {j for i, o in enumerate(s.operations) for j in o.inputs if j in self.trunk and self.next.get(j) != i}
         framed = [[i for i in self.trunk if i in frame.operations] for frame in drawing.frames]
         if not all(framed):
             raise InputError("A frame holds no operation of the trunk: choose some of the longest path.")
@@ -202,9 +160,6 @@ class _Layout:
             self.wide[i], self.long[i] = (2 * _CIRCLE, 2 * _CIRCLE) if i in self.round else thin if i in self.thin else broad
         self.half = max(self.wide[i] for i in self.trunk) / 2
 
-    def _next(self, i: int) -> int | None:
-        return dict(zip(self.trunk, self.trunk[1:], strict=False)).get(i)
-
     def _after(self, i: int) -> float:
         """Where a line may leave the trunk behind an operation."""
         return self.along[i] + self.long[i] / 2 + 0.18 + 0.08 * (i in self.ends)
@@ -215,7 +170,7 @@ class _Layout:
         if not inputs:
             self.along[i], self.across[i] = self.along[self.trunk[0]], self.half + 0.55
         elif any(i in operations[j].inputs for j in self.trunk):  # level with the operation that follows the branching
-            self.along[i], self.across[i] = self.along[self._next(inputs[0])], -self.half - 0.7
+            self.along[i], self.across[i] = self.along[self.next[inputs[0]]], -self.half - 0.7
             self.detours.add(i)
         else:
             before = max(inputs, key=lambda j: (self.across[j], self.along[j]))
@@ -244,7 +199,7 @@ class _Layout:
                 return [start, (end[0], start[1]), end], False
             aside = (self.along[j], self.across[j] + self.wide[j] / 2)
             return ([start, end] if start[1] == end[1] else [aside, *([(aside[0], end[1])] * (aside[0] != end[0])), end]), False
-        if i == self._next(j):
+        if i == self.next.get(j):
             return [start, end], False
         if i in self.trunk:
             return [(leave, 0), (leave, self.lanes[j]), (end[0], self.lanes[j]), end], True
@@ -254,10 +209,8 @@ class _Layout:
         return [(leave, 0), (leave, lane), (above, lane), (above, end[1]), end], True
 
 
-def _paint(drawing: Drawing, pen: Pen) -> None:
-    """The drawing, at the pen's origin."""
-    layout, s = _Layout(drawing), drawing.structure
-    along, half = layout.along, layout.half
+def _paint(drawing: Drawing, layout: _Layout, pen: Pen) -> None:
+    s, along, half = drawing.structure, layout.along, layout.half
     shared = [weight for weight, users in s.weights().items() if len(users) > 1 or users[0] in s.body]
     colours = {weight: _SHARED[k % len(_SHARED)] for k, weight in enumerate(shared)}
     for i, o in enumerate(s.operations):
@@ -295,29 +248,17 @@ def _paint(drawing: Drawing, pen: Pen) -> None:
 
 
 def figure(*drawings: Drawing, stacked: bool = False) -> Figure:
-    """All drawings to one measure, beside or below one another.
-
-    Parameters
-    ----------
-    drawings : Drawing
-        In order.
-    stacked : bool
-        Whether the next stands below.
-    """
-    sizes = []
-    for drawing in drawings:
-        _paint(drawing, pen := Pen(None, np.zeros(2), drawing.vertical))
-        sizes.append((pen.low, pen.high))
+    """All drawings to one measure and in order: beside one another, or, if `stacked`, below."""
+    layouts = [_Layout(drawing) for drawing in drawings]
     axes = _canvas(None, 1, 1)
     corner, extent = np.zeros(2), np.zeros(2)
-    for drawing, (low, high) in zip(drawings, sizes, strict=True):
-        titled = 0.55 * bool(drawing.title)
-        origin = corner - [low[0], high[1] + titled]
-        _paint(drawing, Pen(axes, origin, drawing.vertical))
-        middle = corner[0] if stacked or len(drawings) == 1 else corner[0] + (high - low)[0] / 2
+    for drawing, layout in zip(drawings, layouts, strict=True):
+        _paint(drawing, layout, pen := Pen(axes, drawing.vertical))
+        size = pen.high - pen.low + [0, 0.55 * bool(drawing.title)]
+        pen.shift.translate(*(corner - [pen.low[0], pen.low[1] + size[1]]))
+        middle = corner[0] if stacked or len(drawings) == 1 else corner[0] + size[0] / 2
         look = {"ha": "left" if middle == corner[0] else "center", "va": "top", "fontsize": _FONT, "fontweight": "bold"}
         axes.text(middle, corner[1], drawing.title, **look)
-        size = high - low + [0, titled]
         extent = np.maximum(extent, [corner[0] + size[0], size[1] - corner[1]])
         corner = corner + ([0, -size[1] - 0.6] if stacked else [size[0] + 0.9, 0])
     axes.set(xlim=(-0.15, extent[0] + 0.15), ylim=(-extent[1] - 0.15, 0.15))

@@ -27,106 +27,62 @@ import torch
 from torch import nn
 
 from srlib.errors import InputError
-from srlib.models import CONVOLUTIONS
-from srlib.models.drcn import DRCN
-from srlib.models.drrn import DRRN
-from srlib.models.dsrn import DSRN, SingleState
+from srlib.models import CONVOLUTIONS, DRCN, DRRN, DSRN, SingleState
 
 FIRST = math.inf  # the delay of a link that starts at s^0 in every step
 
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """A recurrent state.
+    """A recurrent state."""
 
-    Parameters
-    ----------
-    name : str
-        Any but `x` and `y`, which are the input and output state.
-    start : torch.nn.Module, optional
-        Makes s^0 of the input image; s^0 = 0 if omitted.
-    normalise : sequence of torch.nn.Module
-        Functions after the sum: one for each step, one for all, or none.
-    """
-
-    name: str
-    start: nn.Module | None = None
-    normalise: Sequence[nn.Module] = ()
+    name: str  # any but x and y, which are the input and output state
+    start: nn.Module | None = None  # makes s^0 of the input image; s^0 = 0 if there is none
+    normalise: Sequence[nn.Module] = ()  # functions after the sum: one for each step, one for all, or none
 
 
 @dataclass(frozen=True, eq=False)
 class Link:
-    """An arrow of the graph: a transition function from one state to another.
-
-    Parameters
-    ----------
-    source, target : str
-        Names of states.
-    f : sequence of torch.nn.Module
-        One function that all steps share, one for each step (untied), or none: the zero function (Eq. 3).
-    delay : float
-        0: within the step; 1: from the step before (the black square of Figure 1); `FIRST`: from step 0, always.
-    name : str
-        As in the paper, `f_lr`.
-    """
+    """An arrow of the graph: a transition function from one state to another."""
 
     source: str
     target: str
-    f: Sequence[nn.Module]
-    delay: float
-    name: str
+    f: Sequence[nn.Module]  # one function that all steps share, one for each step (untied), or none: the zero function (Eq. 3)
+    delay: float  # 0: within the step; 1: from the step before (the black square of Figure 1); `FIRST`: from step 0, always
+    name: str  # as in the paper, f_lr
 
 
 @dataclass(frozen=True, eq=False)
 class Recurrence:
     """A recurrent system with its output.
 
-    Parameters
-    ----------
-    states : tuple of State
-        From the top of a drawing to its bottom.
-    links : tuple of Link
-        All arrows, those from the input state `x` and to the output state `y` included.
-    combine : {'last', 'mean'} or torch.Tensor
-        The output from y^1 .. y^T: the last, the mean (Eq. 5), or the sum with these weights `(T,)` (DRCN).
-    T : int
-        Unrolling length, 1 or more.
-
-    Raises
-    ------
-    InputError
-        If a link names an unknown state, has another delay or too few functions, or if links without delay form a cycle.
+    A link to an unknown state, of another delay or with too few functions is an `InputError`; so is a cycle without delay.
     """
 
-    states: tuple[State, ...]
-    links: tuple[Link, ...]
-    combine: str | torch.Tensor
-    T: int
+    states: tuple[State, ...]  # from the top of a drawing to its bottom
+    links: tuple[Link, ...]  # all arrows, those from the input state x and to the output state y included
+    combine: str | torch.Tensor  # of y^1 .. y^T the last, the mean (Eq. 5), or the sum with these weights `(T,)` (DRCN)
+    T: int  # unrolling length, 1 or more
 
     def __post_init__(self) -> None:
-        names = [state.name for state in self.states]
+        states = ["x", *(state.name for state in self.states), "y"]
         if isinstance(self.combine, str) and self.combine not in ("last", "mean"):
             raise InputError(f"Predictions cannot be combined by {self.combine!r}: choose last, mean or weights.")
-        if len({"x", "y", *names}) < len(names) + 2:
-            raise InputError(f"The states are called {', '.join(names)}: give each a name of its own, not x or y.")
+        if len(set(states)) < len(states):
+            raise InputError(f"The states are called {', '.join(states[1:-1])}: give each a name of its own, not x or y.")
         for link in self.links:
-            if link.source not in ["x", *names] or link.target not in [*names, "y"]:
-                states = ", ".join(["x", *names, "y"])
-                raise InputError(f"Link {link.name} goes from {link.source!r} to {link.target!r}: the states are {states}.")
+            if link.source not in states[:-1] or link.target not in states[1:]:
+                arrow = f"Link {link.name} goes from {link.source!r} to {link.target!r}"
+                raise InputError(f"{arrow}: the states are {', '.join(states)}.")
             if link.delay not in (0, 1, FIRST):
                 raise InputError(f"Link {link.name} has the delay {link.delay}: choose 0, 1 or FIRST.")
-        self.check_length(self.T)
-        self.order()
-        if depth(self) is None:
-            raise InputError("Nothing reaches the output y: link it, through the states, to one with a start.")
-
-    def check_length(self, T: int) -> None:
-        """Check an unrolling length; an `InputError` if it is below 1 or above the number of functions of untied links."""
         lengths = [len(f) for f in (*(link.f for link in self.links), *(state.normalise for state in self.states))]
         limit = min((n for n in lengths if n > 1), default=math.inf)
-        if not 1 <= T <= limit:
+        if not 1 <= self.T <= limit:
             reason = "" if limit == math.inf else f", at most {limit} of them as each has functions of its own"
-            raise InputError(f"T is {T}: choose 1 step or more{reason}.")
+            raise InputError(f"T is {self.T}: choose 1 step or more{reason}.")
+        if depth(self) is None:
+            raise InputError("Nothing reaches the output y: link it, through the states, to one with a start.")
 
     def order(self) -> list[str]:
         """Names of the states and `y`, each after its sources within a step."""
@@ -147,50 +103,32 @@ class Recurrence:
         return replace(self, links=tuple(link for link in self.links if link.name != name))
 
 
-def _at(f: Sequence[nn.Module], t: int) -> nn.Module:
-    """The function of step t, counted from 1: the shared one, or the one of the step."""
-    return f[0] if len(f) == 1 else f[t - 1]
-
-
-def _walk(recurrence: Recurrence, x: Any, T: int | None, apply: Callable, join: Callable) -> list[dict[str, Any]]:
+def _walk(recurrence: Recurrence, x: Any, apply: Callable, join: Callable) -> list[dict[str, Any]]:
     """The states at t = 0 .. T, of values of any kind: `apply` maps a value by a function, `join` adds values."""
-    T = recurrence.T if T is None else T
-    recurrence.check_length(T)
     # None is a state of zero, which adds nothing
     states = [{"x": x} | {s.name: None if s.start is None else apply(s.start, x) for s in recurrence.states}]
     normalise = {s.name: s.normalise for s in recurrence.states}
     order = recurrence.order()
-    for t in range(1, T + 1):
+    for t in range(1, recurrence.T + 1):
         now = {"x": x}
         past = {0: now, 1: states[-1], FIRST: states[0]}
         for name in order:
             entering = [(link.f, past[link.delay][link.source]) for link in recurrence.links if link.target == name]
-            terms = [apply(_at(f, t), source) for f, source in entering if f and source is not None]
+            # one function for all steps, or step t's own
+            terms = [apply(f[(t - 1) % len(f)], source) for f, source in entering if f and source is not None]
             now[name] = join(terms) if terms else None
-            if terms and normalise.get(name):
-                now[name] = apply(_at(normalise[name], t), now[name])
+            if terms and (f := normalise.get(name)):
+                now[name] = apply(f[(t - 1) % len(f)], now[name])
         states.append(now)
     return states
 
 
-def unroll(recurrence: Recurrence, x: torch.Tensor, T: int | None = None) -> list[dict[str, torch.Tensor | None]]:
-    """All states at all steps (Eqs. 1 and 2).
+def unroll(recurrence: Recurrence, x: torch.Tensor) -> list[dict[str, torch.Tensor | None]]:
+    """All states at all steps (Eqs. 1 and 2), from the image x `(N, C, H, W)`.
 
-    Parameters
-    ----------
-    recurrence : Recurrence
-        The system.
-    x : torch.Tensor
-        The image `(N, C, H, W)` from which the states start.
-    T : int, optional
-        Number of steps; that of the recurrence if omitted.
-
-    Returns
-    -------
-    list of dict
-        For t = 0 .. T the states by name, `None` for zero; among them the input `x` and, from t = 1, the prediction `y`.
+    For t = 0 .. T the states by name, `None` for zero; among them the input `x` and, from t = 1, the prediction `y`.
     """
-    return _walk(recurrence, x, T, lambda f, s: f(s), lambda terms: reduce(add, terms))
+    return _walk(recurrence, x, lambda f, s: f(s), lambda terms: reduce(add, terms))
 
 
 def convolutions(f: nn.Module) -> int:
@@ -200,16 +138,13 @@ def convolutions(f: nn.Module) -> int:
     return 1 if isinstance(f, CONVOLUTIONS) else sum(convolutions(child) for child in f.children())
 
 
-def depth(recurrence: Recurrence, T: int | None = None) -> int:
+def depth(recurrence: Recurrence) -> int:
     """Number of convolutions on the longest path from the image to y^T."""
-    return _walk(recurrence, 0, T, lambda f, d: d + convolutions(f), max)[-1]["y"]
+    return _walk(recurrence, 0, lambda f, d: d + convolutions(f), max)[-1]["y"]
 
 
 class Unrolled(nn.Module):
-    """A recurrence unrolled to a feed-forward network with the same weights (Figures 1(b) and 2(b)).
-
-    It is called with an image `(N, C, H, W)` and, for global residual learning, a `base` that is added to every prediction.
-    """
+    """A recurrence unrolled to a feed-forward network with the same weights (Figures 1(b) and 2(b))."""
 
     def __init__(self, recurrence: Recurrence) -> None:
         super().__init__()
@@ -219,7 +154,7 @@ class Unrolled(nn.Module):
         self.functions = nn.ModuleList(functions)  # registers the weights
 
     def forward(self, x: torch.Tensor, base: torch.Tensor | None = None) -> torch.Tensor:
-        """Map the image to the combined predictions; `base` is added to each of them."""
+        """Map the image `(N, C, H, W)` to the combined predictions; `base` is added to each, for global residual learning."""
         ys = [states["y"] for states in unroll(self.recurrence, x)[1:]]
         combine, base = self.recurrence.combine, 0 if base is None else base
         if isinstance(combine, torch.Tensor):
@@ -230,31 +165,24 @@ class Unrolled(nn.Module):
 NO_INPUT = Link("x", "s", (), 0, "f_input")  # Eq. 3
 
 
-def _single(
-    state: State,
-    f: Sequence[nn.Module],
-    f_output: nn.Module,
-    combine: str | torch.Tensor,
-    T: int,
-    f_input: Link = NO_INPUT,
-    more: tuple[Link, ...] = (),
-) -> Recurrence:
-    """Figure 1(a): one recurrent state."""
-    links = (f_input, Link("s", "s", f, 1, "f_recurrent"), *more, Link("s", "y", (f_output,), 0, "f_output"))
-    return Recurrence((state,), links, combine, T)
+def _links(f: Sequence[nn.Module], f_output: nn.Module, f_input: Link = NO_INPUT, *skip: Link) -> tuple[Link, ...]:
+    """Figure 1(a): the links of one recurrent state."""
+    return (f_input, Link("s", "s", f, 1, "f_recurrent"), *skip, Link("s", "y", (f_output,), 0, "f_output"))
 
 
 def resnet(network: nn.Sequential) -> Recurrence:
     """A ResNet: a sequence of the start of s^0, T residual blocks (one block T times: shared weights) and f_output."""
     start, *blocks, f_output = network
-    return _single(State("s", start), blocks[:1] if len(set(blocks)) == 1 else blocks, f_output, "last", len(blocks))
+    f = blocks[:1] if len(set(blocks)) == 1 else blocks
+    return Recurrence((State("s", start),), _links(f, f_output), "last", len(blocks))
 
 
 def drcn(model: DRCN) -> Recurrence:
     """DRCN: f_recurrent is one convolution, and the output a weighted sum of the predictions of all steps."""
     start = nn.Sequential(model.embedding_1, nn.ReLU(), model.embedding_2, nn.ReLU())
     f_output = nn.Sequential(model.reconstruction_1, nn.ReLU(), model.reconstruction)
-    return _single(State("s", start), [nn.Sequential(model.recursion, nn.ReLU())], f_output, model.w, model.T)
+    f = nn.Sequential(model.recursion, nn.ReLU())
+    return Recurrence((State("s", start),), _links((f,), f_output), model.w, model.T)
 
 
 def drrn(model: DRRN, as_input: bool = False) -> Recurrence:
@@ -269,22 +197,20 @@ def drrn(model: DRRN, as_input: bool = False) -> Recurrence:
         if not (U := len(block.norms_1)):
             raise InputError("A DRRN with U = 0 has no residual unit, so nothing recurs: choose U of 1 or more.")
         convs = [(block.conv_1, block.conv_2)] * U if block.shared else zip(block.conv_1, block.conv_2, strict=True)
-        norms = zip(block.norms_1, block.norms_2, strict=True)
-        units = zip(norms, convs, strict=True)
-        F = [nn.Sequential(n_1, nn.ReLU(), c_1, n_2, nn.ReLU(), c_2) for (n_1, n_2), (c_1, c_2) in units]
+        units = zip(block.norms_1, block.norms_2, convs, strict=True)
+        F = [nn.Sequential(n_1, nn.ReLU(), c_1, n_2, nn.ReLU(), c_2) for n_1, n_2, (c_1, c_2) in units]
         start = nn.Sequential(*([Unrolled(graph)] if graph else []), block.norm, nn.ReLU(), block.conv)  # f_b
-        last = block is model.blocks[-1]
-        f_output = nn.Sequential(model.norm, nn.ReLU(), model.reconstruction) if last else nn.Identity()
+        f_output = nn.Sequential(model.norm, nn.ReLU(), model.reconstruction) if block is model.blocks[-1] else nn.Identity()
         skip = Link("s", "s", (nn.Identity(),), FIRST if block.multi_path else 1, "skip")
-        rest = (replace(NO_INPUT, f=(start,)),) if as_input else (NO_INPUT, (skip,))
-        graph = _single(State("s", start), F, f_output, "last", U, *rest)
+        into_s = (replace(NO_INPUT, f=(start,)),) if as_input else (NO_INPUT, skip)
+        graph = Recurrence((State("s", start),), _links(F, f_output, *into_s), "last", U)
     return graph
 
 
 def single_state(model: SingleState) -> Recurrence:
     """DSRN's single-state baseline: the ResNet with shared weights, a PReLU a step, the mean of all predictions."""
     start = nn.Sequential(model.input_1, nn.ReLU(), model.input_2, nn.ReLU())
-    return _single(State("s", start, model.normalise), [model.f_recurrent], model.f_output, "mean", model.T)
+    return Recurrence((State("s", start, model.normalise),), _links((model.f_recurrent,), model.f_output), "mean", model.T)
 
 
 def dsrn(model: DSRN) -> Recurrence:

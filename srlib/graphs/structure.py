@@ -5,7 +5,7 @@ figures (`without`, `collapsed`), cut (`part`, `units`) and, if it repeats itsel
 convolutions share their weights if they use one tensor. `srlib.graphs.draw_structure` draws it.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -14,59 +14,28 @@ from srlib.errors import InputError
 
 @dataclass(frozen=True)
 class Operation:
-    """A node of a structure.
+    """A node of a structure."""
 
-    Parameters
-    ----------
-    kind : str
-        `input`, `output`, a kind of `srlib.graphs.tracing.KINDS`, or `module` (a part that was collapsed).
-    inputs : tuple of int
-        Numbers of the operations whose results it takes.
-    channels : int
-        Channels of its result.
-    name : str
-        torch's name of the function (`conv2d`, `relu`), or the module's path. Inputs and outputs of a part have the name of the
-        operation whose result they are, those of a network none.
-    weight : str
-        Name in the model of its first parameter; operations with the same name share one tensor.
-    kernel : int
-        Side of a convolution's kernel, 0 for anything else; a matrix counts as a convolution of side 1.
-    module : str
-        Path of the module that called it.
-    per_step : bool
-        In a folded structure: whether each recursion has separate parameters for it.
-    """
-
-    kind: str
-    inputs: tuple[int, ...] = ()
-    channels: int = 0
+    kind: str  # input, output, a kind of `srlib.graphs.tracing.KINDS`, or module (a part that was collapsed)
+    inputs: tuple[int, ...] = ()  # numbers of the operations whose results it takes
+    channels: int = 0  # of its result
+    # torch's name of the function (`conv2d`, `relu`), or the module's path. Inputs and outputs of a part have the name of the
+    # operation whose result they are, those of a network none.
     name: str = ""
-    weight: str = ""
-    kernel: int = 0
-    module: str = ""
-    per_step: bool = False
+    weight: str = ""  # name in the model of its first parameter; operations with the same name share one tensor
+    kernel: int = 0  # side of a convolution's kernel, 0 for anything else; a matrix counts as a convolution of side 1
+    module: str = ""  # path of the module that called it
+    per_step: bool = False  # in a folded structure: whether each recursion has separate parameters for it
 
 
 @dataclass(frozen=True)
 class Structure:
-    """A network as a graph of operations, each after its inputs; the last is the output.
-
-    Parameters
-    ----------
-    operations : tuple of Operation
-        The nodes.
-    body : range
-        Of a folded structure: numbers of the repeated operations.
-    back : tuple of (int, int)
-        Of a folded structure: source and target of each value that one recursion passes to the next.
-    times : int
-        Number of recursions; 1 if nothing was folded.
-    """
+    """A network as a graph of operations, each after its inputs; the last is the output."""
 
     operations: tuple[Operation, ...]
-    body: range = range(0)
-    back: tuple[tuple[int, int], ...] = ()
-    times: int = 1
+    body: range = range(0)  # of a folded structure: numbers of the repeated operations
+    back: tuple[tuple[int, int], ...] = ()  # likewise: source and target of each value that one recursion passes to the next
+    times: int = 1  # number of recursions; 1 if nothing was folded
 
     def of_kind(self, *kinds: str) -> list[int]:
         """Numbers of all operations of some kinds, in ascending order."""
@@ -109,12 +78,12 @@ class Structure:
                 units.append(tuple(path[start : k + 1]))
         return units
 
-    def _kept(self, keep: Callable[[int], bool], stands_for: Callable[[int], int]) -> "Structure":
-        """The structure of some operations, numbered anew; `stands_for` gives the one that replaces each of the others."""
+    def _kept(self, stands_for: Callable[[int], int | None]) -> "Structure":
+        """The structure of the operations that stand for themselves, numbered anew; the others are replaced, or left out."""
         numbers: dict[int, int] = {}
         operations = []
         for i, operation in enumerate(self.operations):
-            if keep(i):
+            if stands_for(i) == i:
                 numbers[i] = len(operations)
                 inputs = tuple(dict.fromkeys(numbers[stands_for(j)] for j in operation.inputs))
                 operations.append(replace(operation, inputs=inputs))
@@ -124,12 +93,10 @@ class Structure:
 
     def without(self, *kinds: str) -> "Structure":
         """The structure without operations of some kinds that have one input, as the papers omit BN and ReLU."""
-        omitted = {i for i in self.of_kind(*kinds) if len(self.operations[i].inputs) == 1}
-
-        def stands_for(i: int) -> int:
-            return stands_for(self.operations[i].inputs[0]) if i in omitted else i
-
-        return self._kept(lambda i: i not in omitted, stands_for)
+        stands_for: dict[int, int] = {}
+        for i, o in enumerate(self.operations):
+            stands_for[i] = stands_for[o.inputs[0]] if o.kind in kinds and len(o.inputs) == 1 else i
+        return self._kept(stands_for.get)
 
     def collapsed(self, module: str) -> "Structure":
         """The structure with each call of a module, by its path, as one operation of kind `module`."""
@@ -143,10 +110,9 @@ class Structure:
         for end in set(last.values()):
             call = [i for i in inside if last[i] == end]
             outside = dict.fromkeys(j for i in call for j in self.operations[i].inputs if j not in call)
-            channels = self.operations[end].channels
-            operations[end] = Operation("module", tuple(outside), channels, name=module, module=module)
+            operations[end] = Operation("module", tuple(outside), operations[end].channels, name=module, module=module)
         merged = replace(self, operations=tuple(operations))
-        return merged._kept(lambda i: last.get(i, i) == i, lambda i: last.get(i, i))
+        return merged._kept(lambda i: last.get(i, i))
 
     def part(self, numbers: Iterable[int]) -> "Structure":
         """The structure of some operations alone, with their inputs from outside as inputs, and the last result as output."""
@@ -154,7 +120,7 @@ class Structure:
         outside = sorted({j for i in numbers for j in self.operations[i].inputs} - set(numbers))
         cut = {i: replace(self.operations[i], kind="input", inputs=(), weight="", kernel=0) for i in outside}
         operations = tuple(cut.get(i, operation) for i, operation in enumerate(self.operations))
-        part = Structure(operations)._kept(lambda i: i in numbers or i in cut, lambda i: i)
+        part = Structure(operations)._kept(lambda i: i if i in numbers or i in cut else None)
         return part.with_output(len(part.operations) - 1, part.operations[-1].name)
 
     def with_output(self, number: int, name: str = "") -> "Structure":
@@ -163,7 +129,7 @@ class Structure:
         needed = {len(operations) - 1}
         for i in reversed(range(len(operations))):
             needed |= set(operations[i].inputs) if i in needed else set()
-        return Structure(operations)._kept(needed.__contains__, lambda i: i)
+        return Structure(operations)._kept(lambda i: i if i in needed else None)
 
     def folded(self) -> "Structure":
         """The structure as a recursion: the longest part that repeats itself with the same weights stands once, as `body`.
@@ -171,8 +137,12 @@ class Structure:
         Normalisation may have separate parameters in each recursion, as in DRRN, which `per_step` marks. If nothing repeats
         itself, this is an `InputError`.
         """
-        starts = ((self._repetitions(i, period) * period, -period, -i) for i, period in self._stretches())
-        covered, period, start = (abs(number) for number in max(starts, default=(0, 0, 0)))
+        repetitions = [(0, 0, 0)]  # operations that are covered, minus the period, minus the start
+        for first, second in (users[:2] for users in self.weights().values() if len(users) > 1):
+            period = second - first
+            starts = range(max(1, first - period + 1), first + 1)
+            repetitions += [(self._repetitions(start, period) * period, -period, -start) for start in starts]
+        covered, period, start = map(abs, max(repetitions))
         if not covered:
             raise InputError("Nothing in this structure repeats itself with the same weights.")
         body, end, o = range(start, start + period), start + covered, self.operations
@@ -185,20 +155,8 @@ class Structure:
                 return next(j for j in range(end, i + 1) if o[j].kind == "arithmetic" and o[j].name == o[i].name)
             return start + (i - start) % period if start <= i < end else i
 
-        marked = replace(
-            self,
-            operations=tuple(replace(operation, per_step=i in per_step) for i, operation in enumerate(o)),
-            body=body,
-            back=back,
-            times=covered // period,
-        )
-        return marked._kept(lambda i: stands_for(i) == i, stands_for)
-
-    def _stretches(self) -> Iterator[tuple[int, int]]:
-        """Possible starts and periods of a repetition, from convolutions that share their weights."""
-        for users in self.weights().values():
-            for first, second in pairwise(users[:2]):
-                yield from ((start, second - first) for start in range(max(1, 2 * first - second + 1), first + 1))
+        marked = tuple(replace(operation, per_step=i in per_step) for i, operation in enumerate(o))
+        return Structure(marked, body, back, covered // period)._kept(stands_for)
 
     def _repetitions(self, start: int, period: int) -> int:
         """Number of times that `period` operations from `start` on stand one after another; 0 if once."""
@@ -206,16 +164,13 @@ class Structure:
 
         def alike(i: int, k: int) -> bool:
             a, b, shift = o[i], o[i + k * period], k * period
-            same = (a.kind, a.name, len(a.inputs)) == (b.kind, b.name, len(b.inputs))
-            return (
-                same
-                and (a.kind != "convolution" or a.weight == b.weight)
-                # from the same place in this recursion, from the same place before all, or from the recursion before
-                and all(
-                    q - shift == p or (p < start and (q == p or q - shift + period in body))
-                    for p, q in zip(a.inputs, b.inputs, strict=True)
-                )
-            )
+            if (a.kind, a.name, len(a.inputs)) != (b.kind, b.name, len(b.inputs)):
+                return False
+            if a.kind == "convolution" and a.weight != b.weight:
+                return False
+            # from the same place in this recursion, from the same place before all, or from the recursion before
+            pairs = zip(a.inputs, b.inputs, strict=True)
+            return all(q - shift == p or (p < start and (q == p or q - shift + period in body)) for p, q in pairs)
 
         times = 1
         while start + (times + 1) * period <= len(o) and all(alike(i, times) for i in body):

@@ -4,12 +4,12 @@
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
+from torch.utils.module_tracker import ModuleTracker
 
 from srlib.errors import InputError
 from srlib.graphs.structure import Operation, Structure
@@ -27,7 +27,7 @@ class _Recorder(TorchFunctionMode):
     def __init__(self, model: nn.Module, images: tuple[torch.Tensor, ...]) -> None:
         super().__init__()
         self.names = {id(p): name for name, p in model.named_parameters()}
-        self.modules = [""]  # paths of the running modules, the innermost last
+        self.tracker = ModuleTracker()  # knows the running modules
         self.operations = [Operation("input", channels=image.shape[1]) for image in images]
         self.numbers = {id(image): i for i, image in enumerate(images)}  # of a tensor changed in place, the last operation
         self.alive: list[torch.Tensor] = []  # so that no id is used twice
@@ -46,57 +46,29 @@ class _Recorder(TorchFunctionMode):
         if kind == "addition" and len(inputs) == 1 and not tensors:
             self.numbers[id(result)] = inputs[0]  # the first term of a sum, added to zero
             return result
+        if kind == "addition":  # weighted terms that the model adds one by one are one sum of all terms
+            sums = [self.operations[i].inputs if self.operations[i].kind == "addition" else (i,) for i in inputs]
+            terms = tuple(term for inner in sums for term in inner)
+            inputs = terms if all(self.operations[term].kind == "arithmetic" for term in terms) else inputs
         weight = self.names[id(tensors[0])] if tensors else ""
         kernel = (tensors[0].shape[-1] if name != "linear" else 1) if kind == "convolution" else 0
         channels = result.shape[1] if result.ndim > 1 else 1
         self.numbers[id(result)] = len(self.operations)
-        self.operations.append(Operation(kind, inputs, channels, name, weight, kernel, self.modules[-1]))
+        module = max(self.tracker.parents, key=lambda path: path.count("."))  # the innermost, such as DRN.groups.0
+        self.operations.append(Operation(kind, inputs, channels, name, weight, kernel, module.partition(".")[2]))
         return result
 
 
-def _sums(operations: list[Operation]) -> list[Operation]:
-    """The operations with each sum of weighted terms, which the model adds one by one, as one addition of all terms."""
-    summed = list(operations)
-    for i, operation in enumerate(operations):
-        if operation.kind == "addition":
-            terms = [t for j in operation.inputs for t in (summed[j].inputs if operations[j].kind == "addition" else (j,))]
-            if all(operations[t].kind == "arithmetic" for t in terms):
-                summed[i] = replace(operation, inputs=tuple(terms))
-    return summed
-
-
 def trace(model: nn.Module, *images: torch.Tensor) -> Structure:
-    """The structure of a model, from one forward pass in `eval` mode.
+    """The structure of a model: every operation between the inputs and the output of one forward pass in `eval` mode.
 
-    Parameters
-    ----------
-    model : nn.Module
-        The model, which is not changed.
-    images : torch.Tensor
-        Its inputs, `(N, C, H, W)`; a few pixels are enough.
-
-    Returns
-    -------
-    Structure
-        Every operation between the inputs and the output.
-
-    Raises
-    ------
-    InputError
-        If the model calls a function that `KINDS` does not list.
+    Of its inputs `(N, C, H, W)` a few pixels are enough. The model is not changed. If it calls a function that `KINDS` does not
+    list, this is an `InputError`.
     """
     recorder, training = _Recorder(model, images), model.training
-    hooks = []
-    for path, module in model.named_modules():
-        hooks += [
-            module.register_forward_pre_hook(lambda *_, path=path: recorder.modules.append(path)),
-            module.register_forward_hook(lambda *_: (recorder.modules.pop(), None)[1]),
-        ]
     try:
-        with torch.no_grad(), recorder:
+        with torch.no_grad(), recorder.tracker, recorder:
             result = model.eval()(*images)
     finally:
-        for hook in hooks:
-            hook.remove()
         model.train(training)
-    return Structure(tuple(_sums(recorder.operations))).with_output(recorder.numbers[id(result)])
+    return Structure(tuple(recorder.operations)).with_output(recorder.numbers[id(result)])

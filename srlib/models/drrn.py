@@ -156,7 +156,7 @@ def drrn_b1u25() -> DRRN:
     return DRRN(B=1, U=25)
 
 
-# Figure 6 (B or U fixed to 3, and 52 layers), Figure 8 and Table 4 (three depths, four structures).
+# B1U9 and B1U25 (Table 2), Figure 6 (B or U fixed to 3, and 52 layers), Figure 8 and Table 4 (three depths, four structures).
 VARIANTS = {
     f"drrn_b{B}u{U}": {"B": B, "U": U}
     for B, U in ((1, 9), (1, 25), (1, 3), (2, 3), (3, 3), (4, 3), (3, 1), (3, 2), (3, 4), (17, 1), (3, 8))

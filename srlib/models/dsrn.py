@@ -92,6 +92,7 @@ class DSRN(SRModel):
     """
 
     domain = "lr+ilr"
+    reconstruction = property(lambda self: self.f_output)  # its output is the residual image
 
     def __init__(
         self,
@@ -121,11 +122,6 @@ class DSRN(SRModel):
         self.normalise_l = nn.ModuleList(Normalise(normalise == "prelu_gain") for _ in range(T))
         self.normalise_h = nn.ModuleList(Normalise(normalise == "prelu_gain") for _ in range(T))
         self.f_output = _conv(width, 1)
-
-    @property
-    def reconstruction(self) -> nn.Conv2d:
-        """f_output, the convolution whose output is the residual image."""
-        return self.f_output
 
     def states(self, lr: torch.Tensor) -> Iterator[torch.Tensor]:
         """The HR states s_h^1 .. s_h^T, each `(N, width, scale H, scale W)` (Figure 5 shows their energies)."""
@@ -163,6 +159,7 @@ class SingleState(SRModel):
     """
 
     domain = "ilr"
+    reconstruction = property(lambda self: self.f_output)  # its output is the residual image
 
     def __init__(self, T: int = 7, width: int = 128) -> None:
         super().__init__()
@@ -171,11 +168,6 @@ class SingleState(SRModel):
         self.f_recurrent = Residual(width)
         self.normalise = nn.ModuleList(Normalise(False) for _ in range(T))
         self.f_output = _conv(width, 1)
-
-    @property
-    def reconstruction(self) -> nn.Conv2d:
-        """f_output, the convolution whose output is the residual image."""
-        return self.f_output
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map the interpolated luma `(N, 1, H, W)` in 0..1 to the high-resolution one, same shape and range."""

@@ -47,6 +47,7 @@ class RLCSC(SRModel):
     """
 
     domain = "ilr"
+    reconstruction = property(lambda self: self.H)  # its output is the residual image
 
     def __init__(self, K: int = 25, n: int = 128, m: int = 256, residual: bool = True) -> None:
         super().__init__()
@@ -55,11 +56,6 @@ class RLCSC(SRModel):
         self.F0, self.F1 = _conv(1, n), _conv(n, n)
         self.W1, self.S = _conv(n, m), _conv(m, m)
         self.W2, self.H = _conv(m, n), _conv(n, 1)
-
-    @property
-    def reconstruction(self) -> nn.Conv2d:
-        """H, the convolution whose output is the residual image."""
-        return self.H
 
     def forward(self, I_y: torch.Tensor) -> torch.Tensor:
         """Map the interpolated luma `(N, 1, H, W)` in 0..1 to the high-resolution one, same shape and range."""

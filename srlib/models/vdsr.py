@@ -35,6 +35,7 @@ class VDSR(SRModel):
     """
 
     domain = "ilr"
+    reconstruction = property(lambda self: self.convs[-1])  # its output is the residual image
 
     def __init__(self, depth: int = 20, width: int = 64, bn: bool = False) -> None:
         super().__init__()
@@ -45,11 +46,6 @@ class VDSR(SRModel):
         for conv in self.convs:
             nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
             nn.init.zeros_(conv.bias)
-
-    @property
-    def reconstruction(self) -> nn.Conv2d:
-        """The last convolution, whose output is the residual image."""
-        return self.convs[-1]
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map the interpolated luma `(N, 1, H, W)` in 0..1 to the high-resolution one, same shape and range."""

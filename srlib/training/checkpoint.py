@@ -25,13 +25,7 @@ Tensors = dict[str, torch.Tensor]
 
 
 def save_tensors(path: str | Path, tensors: Tensors, metadata: dict[str, Any]) -> str:
-    """Write tensors and metadata (as JSON) atomically.
-
-    Returns
-    -------
-    str
-        SHA-256 of the tensors, from `digest`.
-    """
+    """Write tensors and metadata (as JSON) atomically; returns the SHA-256 of the tensors, from `digest`."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     sha256 = digest(tensors)
     write_atomically(path, serialise(tensors, {"srlib": json.dumps({**metadata, "sha256": sha256})}))
@@ -39,14 +33,7 @@ def save_tensors(path: str | Path, tensors: Tensors, metadata: dict[str, Any]) -
 
 
 def load_tensors(path: str | Path) -> tuple[Tensors, dict[str, Any]]:
-    """Tensors and metadata of a file of `save_tensors`; of one version of it, even while another process replaces it.
-
-    Returns
-    -------
-    dict of torch.Tensor
-        By name.
-    dict
-        The metadata, with the digest as `sha256`.
+    """Tensors by name, and metadata with their digest as `sha256`; of one version of the file while others replace it.
 
     Raises
     ------
@@ -72,19 +59,12 @@ def load_tensors(path: str | Path) -> tuple[Tensors, dict[str, Any]]:
 
 
 def save_weights(path: str | Path, model: nn.Module, experiment: str) -> str:
-    """Write the weights of a record: convolutions in half precision, all smaller tensors in single.
+    """Write the weights of a record; returns the SHA-256 of the tensors.
 
-    Returns
-    -------
-    str
-        SHA-256 of the tensors.
-
-    Notes
-    -----
-    Scores are computed from this file, so its rounding (at most 5e-4 of a weight) is in them.
+    Convolutions are in half precision, all smaller tensors in single. Scores are computed from this file, so its rounding (at
+    most 5e-4 of a weight) is in them.
     """
-    state = model.state_dict()
-    tensors = {name: t.half() if t.is_floating_point() and t.dim() > 1 else t for name, t in state.items()}
+    tensors = {name: t.half() if t.is_floating_point() and t.dim() > 1 else t for name, t in model.state_dict().items()}
     return save_tensors(path, tensors, {"experiment": experiment})
 
 
@@ -99,7 +79,7 @@ def digest(tensors: Tensors) -> str:
 
 
 def load_weights(model: nn.Module, path: str | Path, name: str | None = None) -> nn.Module:
-    """A model with the weights of a file: our `.safetensors`, or VDSR's release as `.npz` (`weight0..19` OIHW, `bias0..19`).
+    """`model` with the weights of a file: our `.safetensors`, or VDSR's release as `.npz` (`weight0..19` OIHW, `bias0..19`).
 
     Parameters
     ----------
@@ -109,11 +89,6 @@ def load_weights(model: nn.Module, path: str | Path, name: str | None = None) ->
         The file. Pickles (`.pt`, `.pth`) are never opened.
     name : str, optional
         Name of the experiment. Recursive networks of all depths have weights of one shape, so it is compared with the file's.
-
-    Returns
-    -------
-    torch.nn.Module
-        `model`.
 
     Raises
     ------
@@ -125,15 +100,12 @@ def load_weights(model: nn.Module, path: str | Path, name: str | None = None) ->
         tensors = _vdsr_release(path)
     elif path.suffix == ".safetensors":
         tensors, metadata = load_tensors(path)
-        tensors = {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}
         owner = metadata.get("experiment")
     else:
         raise InputError(f"{path} is of no known kind: give a .safetensors file, or VDSR weights as .npz.")
     model_shapes = {name: tuple(t.shape) for name, t in model.state_dict().items()}
     file_shapes = {name: tuple(t.shape) for name, t in tensors.items()}
-    if model_shapes != file_shapes:
-        names = model_shapes | file_shapes
-        differing = sorted(tensor for tensor in names if model_shapes.get(tensor) != file_shapes.get(tensor))
+    if differing := sorted({tensor for tensor, _ in model_shapes.items() ^ file_shapes.items()}):
         first = differing[0]
         raise InputError(
             f"{path} does not fit {name or type(model).__name__}{f' (it holds {owner})' if owner else ''}: {len(differing)} "
@@ -150,15 +122,15 @@ def load_weights(model: nn.Module, path: str | Path, name: str | None = None) ->
 
 def _vdsr_release(path: Path) -> Tensors:
     try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
-            pairs = {name: torch.from_numpy(arrays[name].astype(np.float32, casting="same_kind")) for name in arrays.files}
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
+            arrays = {name: file[name].astype(np.float32, casting="same_kind") for name in file.files}
     except FileNotFoundError:
         raise InputError(f"{path} does not exist.") from None
     except (OSError, ValueError, EOFError, TypeError, AttributeError, zipfile.BadZipFile) as error:
         raise InputError(f"{path} cannot be read as .npz ({error}): replace it.") from None
     tensors = {}
-    for name, tensor in pairs.items():
+    for name, array in arrays.items():
         kind = "weight" if name.startswith("weight") else "bias"
-        number = name.removeprefix(kind)
-        tensors[f"convs.{number}.{kind}"] = tensor if kind == "weight" else tensor.reshape(-1)
+        tensor = torch.from_numpy(array)
+        tensors[f"convs.{name.removeprefix(kind)}.{kind}"] = tensor if kind == "weight" else tensor.reshape(-1)
     return tensors

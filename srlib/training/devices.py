@@ -9,7 +9,7 @@ import torch
 
 from srlib.errors import InputError
 
-PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
+PRECISIONS = ("fp32", "bf16")
 
 
 def choose_device(device: str) -> str:

@@ -1,12 +1,11 @@
 """Training: a loop that can be stopped and resumed anywhere, bit for bit on the CPU.
 
-`Step` does an iteration; this module decides when to read the loss, validate, save and stop. The device computes for about a
-second between two reads. One checkpoint holds the full state, and nothing else influences the next iteration.
-
-On a GPU libraries may choose other algorithms after a restart, so a resumed run ends in other bits and the same statistics,
-unless `deterministic` forbids it.
+`Step` does an iteration; this module decides when to read the loss, validate, save and stop. One checkpoint holds the full
+state, and nothing else influences the next iteration. On a GPU libraries may choose other algorithms after a restart, so a
+resumed run ends in other bits and the same statistics, unless `deterministic` forbids it.
 """
 
+import json
 import math
 import signal
 import threading
@@ -21,15 +20,15 @@ import pandas as pd
 import torch
 from torch import nn
 
-from srlib.datasets import ImageSet, open_images
+from srlib.datasets import open_images
 from srlib.errors import InputError
 from srlib.files import check_output, lock, write_atomically
 from srlib.models import params, params_total
 from srlib.training.checkpoint import load_tensors, save_weights
 from srlib.training.devices import PRECISIONS, choose_device, choose_precision, device_name, peak_memory
-from srlib.training.lineage import begin_from
-from srlib.training.patches import Patches, make_patches
-from srlib.training.progress import Meter, Progress
+from srlib.training.lineage import unroll
+from srlib.training.patches import make_patches
+from srlib.training.progress import Progress
 from srlib.training.recipe import Experiment, Recipe, snapshot_name
 from srlib.training.state import TrainingState, is_finite, restore, save, start
 from srlib.training.step import Step
@@ -45,7 +44,10 @@ RESERVE = 0.97  # fraction of the time that `fit` plans for
 class DivergedError(InputError):
     """A loss, weight or statistic is no longer finite; `info` is the content of the run's `record.json`."""
 
-    def __init__(self, message: str, info: dict[str, Any]) -> None:
+    def __init__(self, state: TrainingState, loss: float, checkpoint: Path, info: dict[str, Any]) -> None:
+        left = f"the last good one is {checkpoint}" if checkpoint.exists() else "there is no checkpoint yet"
+        name, iteration = type(state.model).__name__, state.iteration
+        message = f"{name} diverged by iteration {iteration} (loss {loss}); {left}; try another seed."
         super().__init__(message)
         self.info = info | {"finished": False, "diverged": message}
 
@@ -87,9 +89,8 @@ def train(
     device : str
         'cpu', 'cuda' or 'auto'.
     precision : {'auto', 'fp32', 'bf16'}
-        Of the convolutions; weights, normalisation statistics and loss stay in fp32. 'auto' is that of the checkpoint if there
-        is one, else bf16 on a GPU and on processors that multiply in it, else fp32 (which torch computes in TF32 on a GPU, its
-        default for convolutions).
+        Of the convolutions; all else stays in fp32. 'auto' is that of the checkpoint if there is one, else bf16 where the
+        device multiplies in it, else fp32 (which torch computes in TF32 on a GPU, its default for convolutions).
     deterministic : bool
         Whether a GPU may only use algorithms that give the same bits each time.
     minutes : float, optional
@@ -121,12 +122,14 @@ def train(
     """
     began = time.monotonic()
     _check(seed, budget, minutes, fit, precision)
+    deadline = math.inf if minutes is None else began + 60 * minutes
     device, folder, recipe = choose_device(device), Path(folder), experiment.recipe(recipe)
     checkpoint = check_output(folder / "checkpoint.safetensors")
     images = without_validation(open_images(data or experiment.data))
     total = max(1, round(budget * recipe.iterations))
     snapshots = snapshot_iterations(recipe, total, keep)
     with lock(folder), _algorithms(device, deterministic), _interruptions() as interruptions:
+        # Begin or resume.
         old_config = load_tensors(checkpoint)[1].get("config", {}) if checkpoint.exists() else {}
         if precision == "auto":
             precision = old_config.get("precision") or choose_precision(device)
@@ -135,68 +138,77 @@ def train(
         validate = validation(experiment, recipe)
         options = {"precision": precision, "cycle": len(ancestors)}
         if fit is not None:
-            total = old_config.get("iterations") or _iterations_in(
-                60 * fit, experiment, recipe, patches, validate, began, device, options
-            )
+            total = old_config.get("iterations")
+            if total is None:
+                trial = Step(start(experiment, recipe, 0, device), patches, recipe, 1_000_000, 0, **options)
+                total = _iterations_in(60 * fit, began, experiment.name, trial, validate)
             budget, snapshots = total / recipe.iterations, snapshot_iterations(recipe, total, keep)
-        config = _config(experiment, recipe, seed, budget, total, images, precision)
+        # The configuration decides the result; a checkpoint with another one belongs to another run.
+        config = {"experiment": experiment.name, "model": experiment.model, "arguments": experiment.arguments}
+        config |= {"recipe": json.loads(json.dumps(asdict(recipe))), "seed": seed, "budget": budget, "iterations": total}
+        config |= {"data": images.name, "data_sha256": images.digest(), "precision": precision}
         config |= {"fit": fit} if fit is not None else {}
         config |= {"ancestors": list(ancestors)} if ancestors else {}
         if old_config:
             restore(state, checkpoint, config)
         elif weights is not None:
-            begin_from(state, load_tensors(weights)[0])
-        missing = [k for k, at in snapshots.items() if at <= state.iteration and not _snapshot_file(folder, k).exists()]
+            for model in (state.model, state.ema_model):
+                model.load_state_dict(unroll(load_tensors(weights)[0], model))
+        files = {label: folder / f"weights_{label}.safetensors" for label in snapshots}
+        missing = [label for label, at in snapshots.items() if at <= state.iteration and not files[label].exists()]
         if missing:
             raise InputError(f"{folder} is at iteration {state.iteration}, past {missing[0]}: what is not kept then is lost.")
 
+        # Train.
         step = Step(state, patches, recipe, total, seed, **options)
-        meter = Meter(recipe.batch)
         session = {"device": device_name(device), "gpu": device == "cuda", "seconds": 0.0}
         state.sessions += [session] if state.iteration < total else []
-        validate_every, last_save = max(1, total // VALIDATIONS), began
-        with Progress(experiment.name, state.iteration, total, visible=progress) as bar:
+        validate_every, last_save, overhead = max(1, total // VALIDATIONS), began, 0.0
+        with Progress(experiment.name, state.iteration, total, recipe.batch, visible=progress) as bar:
+            bar.start(SYNC_EVERY)
             while state.iteration < total:
-                # A second or so of iterations, at most up to where weights are validated or kept.
-                seconds = 60 * minutes - (time.monotonic() - began) - meter.overhead if minutes is not None else math.inf
-                stops = [total, state.iteration + validate_every - state.iteration % validate_every, *snapshots.values()]
-                first, next_stop = state.iteration, min(stop for stop in stops if stop > state.iteration)
-                meter.start()
-                for _ in range(min(next_stop - first, meter.steps_until_sync(min(seconds, SYNC_EVERY)))):
-                    loss = step()
-                    bar.update()
-                    if interruptions:
-                        break
+                loss = step()
+                bar.update()
+                validation_due = state.iteration == total or state.iteration % validate_every == 0
+                labels = [label for label, at in snapshots.items() if at == state.iteration]
+                if not (bar.sync_due or validation_due or labels or interruptions):
+                    continue
                 train_loss = loss.item()  # waits for the device
-                meter.stop(state.iteration - first)
+                bar.stop()
 
                 # Validate, keep and save, if due.
                 now = time.monotonic()
-                out_of_time = minutes is not None and now - began + meter.overhead >= 60 * minutes
-                last = state.iteration == total or out_of_time or bool(interruptions)
-                validation_due = state.iteration == total or state.iteration % validate_every == 0
+                last = state.iteration == total or now + overhead >= deadline or bool(interruptions)
                 saving_due = last or now - last_save > SAVE_EVERY
-                labels = [label for label, at in snapshots.items() if at == state.iteration]
-                bar.report(meter, train_loss, state.curve[-1]["psnr"] if state.curve else None, last)
+                bar.report(train_loss, state.curve[-1]["psnr"] if state.curve else None, last)
                 if validation_due or saving_due or labels:
                     if not (math.isfinite(train_loss) and is_finite(state)):
-                        raise _diverged(state, train_loss, checkpoint, config | {"sessions": state.sessions})
+                        raise DivergedError(state, train_loss, checkpoint, config | _summary(state, total))
                     for label in labels:
-                        save_weights(_snapshot_file(folder, label), state.ema_model, snapshot_name(experiment.name, label))
+                        save_weights(files[label], state.ema_model, snapshot_name(experiment.name, label))
                     if validation_due:
                         lr, val_psnr = recipe.lr_at(state.iteration - 1, total), validate(state.ema_model)
                         state.curve.append({"iteration": state.iteration, "lr": lr, "loss": train_loss, "psnr": val_psnr})
-                    session |= meter.summary() | {"seconds": round(time.monotonic() - began, 1), "iteration": state.iteration}
-                    session["memory_mb"] = round(peak_memory(device))
+                    session |= {"images_per_second": round(bar.images_per_second, 1)}
+                    session |= {"seconds": round(time.monotonic() - began, 1), "iteration": state.iteration}
+                    session |= {"memory_mb": round(peak_memory(device))}
                     if saving_due:
                         save(state, checkpoint, config)
                         last_save = time.monotonic()
-                    meter.overhead = 1.5 * (time.monotonic() - now)
+                    overhead = 1.5 * (time.monotonic() - now)  # seconds that the next validation and saving may take
                 if last:
                     break
+                bar.start(min(SYNC_EVERY, deadline - time.monotonic() - overhead))
         if interruptions:
             raise KeyboardInterrupt(f"stopped at iteration {state.iteration} of {total}; {checkpoint} holds everything.")
-        return config | ({"kept": snapshots} if snapshots else {}) | _write(folder, experiment, state, total)
+
+        # Write the results.
+        curve = pd.DataFrame(state.curve, columns=["iteration", "lr", "loss", "psnr"])
+        write_atomically(folder / "curve.csv", curve.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
+        sha256 = save_weights(folder / "weights.safetensors", state.ema_model, experiment.name)
+        config |= {"kept": snapshots} if snapshots else {}
+        sizes = {"params": params(state.model), "params_total": params_total(state.model)}
+        return config | _summary(state, total) | sizes | {"weights_sha256": sha256}
 
 
 def snapshot_iterations(recipe: Recipe, total: int, keep: Sequence[int]) -> dict[str, int]:
@@ -208,64 +220,28 @@ def snapshot_iterations(recipe: Recipe, total: int, keep: Sequence[int]) -> dict
     return {f"{unit}{number}": max(1, round(total * number / units)) for number in keep}
 
 
-def _snapshot_file(folder: Path, label: str) -> Path:
-    return folder / f"weights_{label}.safetensors"
-
-
-def _iterations_in(
-    seconds: float,
-    experiment: Experiment,
-    recipe: Recipe,
-    patches: Patches,
-    validate: Callable[[nn.Module], float],
-    began: float,
-    device: str,
-    options: dict[str, Any],
-) -> int:
+def _iterations_in(seconds: float, began: float, name: str, trial: Step, validate: Callable[[nn.Module], float]) -> int:
     """Number of iterations that a span of time is enough for, by the speed of a trial run that is not kept."""
-    trial = start(experiment, recipe, 0, device)
-    step = Step(trial, patches, recipe, 1_000_000, 0, **options)
     for _ in range(2):
-        step().item()
+        trial().item()
     done, since = 0, time.monotonic()
     while (spent := time.monotonic() - since) < TRIAL:
-        step().item()
+        trial().item()
         done += 1
     since = time.monotonic()
-    validate(trial.ema_model)
+    validate(trial.state.ema_model)
     validations = (VALIDATIONS + 1) * (time.monotonic() - since)
     left = RESERVE * (seconds - (time.monotonic() - began) - validations)
     if left < TRIAL:
         raise InputError(
-            f"fit {seconds / 60:g} is too short for {experiment.name}: measuring its speed and validating it take "
+            f"fit {seconds / 60:g} is too short for {name}: measuring its speed and validating it take "
             f"{seconds - left:.0f} s of it; give more minutes."
         )
     return max(1, int(left * done / spent))
 
 
-def _config(
-    experiment: Experiment, recipe: Recipe, seed: int, budget: float, total: int, images: ImageSet, precision: str
-) -> dict[str, Any]:
-    """The configuration that decides the result; a checkpoint with another one belongs to another run."""
-    return {
-        "experiment": experiment.name,
-        "model": experiment.model,
-        "arguments": experiment.arguments,
-        "recipe": {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(recipe).items()},
-        "seed": seed,
-        "budget": budget,
-        "iterations": total,
-        "data": images.name,
-        "data_sha256": images.digest(),
-        "precision": precision,
-    }
-
-
-def _write(folder: Path, experiment: Experiment, state: TrainingState, total: int) -> dict[str, Any]:
-    """Write curve and weights; returns the entries of `record.json` about their training."""
-    curve = pd.DataFrame(state.curve, columns=["iteration", "lr", "loss", "psnr"])
-    write_atomically(folder / "curve.csv", curve.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
-    sha256 = save_weights(folder / "weights.safetensors", state.ema_model, experiment.name)
+def _summary(state: TrainingState, total: int) -> dict[str, Any]:
+    """The entries of `record.json` about how far a training is and what it took."""
     return {
         "iterations_done": state.iteration,
         "finished": state.iteration == total,
@@ -273,9 +249,6 @@ def _write(folder: Path, experiment: Experiment, state: TrainingState, total: in
         "gpu_seconds": round(sum(s["seconds"] for s in state.sessions if s["gpu"]), 1),
         "device": state.sessions[-1]["device"],
         "sessions": state.sessions,
-        "params": params(state.model),
-        "params_total": params_total(state.model),
-        "weights_sha256": sha256,
     }
 
 
@@ -292,15 +265,6 @@ def _check(seed: int, budget: float, minutes: float | None, fit: float | None, p
         raise InputError(f"fit chooses the budget, and {budget} was given, too: leave one of them out.")
     if precision not in ("auto", *PRECISIONS):
         raise InputError(f"precision {precision!r} is unknown: choose auto, {', '.join(PRECISIONS)}.")
-
-
-def _diverged(state: TrainingState, loss: float, checkpoint: Path, info: dict[str, Any]) -> DivergedError:
-    name = type(state.model).__name__
-    checkpoint_text = f"the last good one is {checkpoint}" if checkpoint.exists() else "there is no checkpoint yet"
-    message = f"{name} diverged by iteration {state.iteration} (loss {loss}); {checkpoint_text}; try another seed."
-    last = info["sessions"][-1]
-    seconds = {"seconds": sum(s["seconds"] for s in info["sessions"]), "gpu_seconds": 0, "device": last["device"]}
-    return DivergedError(message, info | {"iterations_done": state.iteration} | seconds)
 
 
 @contextmanager
@@ -322,13 +286,11 @@ def _algorithms(device: str, deterministic: bool) -> Iterator[None]:
 def _interruptions() -> Iterator[list[int]]:
     """Collect Ctrl-C and SIGTERM, so that a step is completed before the run stops."""
     signals: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield signals
-        return
-    kinds = (signal.SIGINT, signal.SIGTERM)
-    handlers = [signal.signal(kind, lambda number, frame: signals.append(number)) for kind in kinds]
+    in_main_thread = threading.current_thread() is threading.main_thread()  # only there Python allows handlers
+    kinds = (signal.SIGINT, signal.SIGTERM) if in_main_thread else ()
+    handlers = {kind: signal.signal(kind, lambda number, frame: signals.append(number)) for kind in kinds}
     try:
         yield signals
     finally:
-        for kind, handler in zip(kinds, handlers, strict=True):
+        for kind, handler in handlers.items():
             signal.signal(kind, handler)

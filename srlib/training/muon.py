@@ -17,13 +17,7 @@ MOMENTUM = 0.95  # Nesterov's, `torch.optim.Muon`'s own
 
 
 def inner_convolutions(model: nn.Module) -> list[nn.Parameter]:
-    """Weights of all convolutions but the first and the last ones, `(outputs, inputs, height, width)` each.
-
-    Raises
-    ------
-    InputError
-        If the model has no other convolutions.
-    """
+    """Weights of all convolutions but the first and the last ones; an `InputError` if there are no others."""
     convs = [m for m in model.modules() if isinstance(m, CONVOLUTIONS)]
     inner = [m.weight for m in convs if m is not model.reconstruction and m.in_channels != model.channels]
     if not inner:

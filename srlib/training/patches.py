@@ -1,8 +1,7 @@
 """Training pairs: every patch of every image, drawn by index from full images that stay on the device.
 
-A patch is never stored. Images of one kind lie end to end in one flat tensor, a `PatchSource`; a batch is one gather, and
-turning, mirroring and the choice of scale are arithmetic on the indices. The patches of iteration t are a pure function of the
-seed and t, so resuming needs no sampler state, and the host sends nothing but a new order for each pass.
+A patch is never stored. A batch is one gather, and turning, mirroring and the choice of scale are arithmetic on the indices.
+The patches of iteration t are a pure function of the seed and t, so resuming needs no sampler state.
 """
 
 import hashlib
@@ -13,7 +12,7 @@ import sys
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, cycle
 from pathlib import Path
 
 import numpy as np
@@ -57,30 +56,20 @@ class PatchSource:
     def crop(self, patch_index: torch.Tensor, transform: torch.Tensor) -> torch.Tensor:
         """Patches by index, each under a symmetry of the square, numbered as in `recipe`; both arguments `int64`, `(count,)`.
 
-        Returns
-        -------
-        torch.Tensor
-            `(count, channels, size, size)`, `float32` in about 0..1.
-
-        Notes
-        -----
-        The papers' scripts store mirrored and turned copies of each image and lay the lattice of patches over every copy from
-        the copy's first pixel. So a patch of a mirrored copy lies elsewhere in the image than that patch of the image itself.
+        They are `(count, channels, size, size)`, `float32` in about 0..1. The papers' scripts store mirrored and turned copies
+        of each image and lay the lattice of patches over every copy from the copy's first pixel. So a patch of a mirrored copy
+        lies elsewhere in the image than that patch of the image itself.
         """
-        swapped = transform & 4 > 0  # then the first bit mirrors columns of the image, and the second one its rows
-        rows, columns = torch.where(swapped, transform >> 1, transform) & 1, torch.where(swapped, transform, transform >> 1) & 1
-        width = self.width[patch_index]
-        start = (
-            self.start[patch_index]
-            + rows * self.mirrored_rows[patch_index] * width
-            + columns * self.mirrored_columns[patch_index]
-        )
-        transform, start, width = (x[:, None, None] for x in (transform, start, width))
+        of_patches = (self.start, self.width, self.mirrored_rows, self.mirrored_columns)
+        start, width, down, right = (x[patch_index, None, None] for x in of_patches)
+        mirrors_rows, mirrors_columns, swaps = (transform[:, None, None] & bit > 0 for bit in (1, 2, 4))
         side = torch.arange(self.size, device=patch_index.device)
-        row, column = side[None, :, None], side[None, None, :]
-        row = torch.where(transform & 1 > 0, self.size - 1 - row, row)
-        column = torch.where(transform & 2 > 0, self.size - 1 - column, column)
-        row, column = torch.where(transform & 4 > 0, column, row), torch.where(transform & 4 > 0, row, column)
+        row = torch.where(mirrors_rows, self.size - 1 - side[:, None], side[:, None])
+        column = torch.where(mirrors_columns, self.size - 1 - side, side)
+        # What are rows of the patch are columns of the image, if the two are exchanged.
+        row, column = torch.where(swaps, column, row), torch.where(swaps, row, column)
+        start = start + down * torch.where(swaps, mirrors_columns, mirrors_rows) * width
+        start = start + right * torch.where(swaps, mirrors_rows, mirrors_columns)
         patches = self.pixels[start + row * width + column].permute(0, 3, 1, 2)
         return patches if patches.is_floating_point() else patches.float() / 255
 
@@ -97,10 +86,9 @@ class Patches:
 
 
 class Sampler:
-    """The patches of each iteration and their transforms.
+    """The patches of each iteration and their transforms, in a new order for each pass over them.
 
-    Patches are shuffled anew for each pass over them; a rest smaller than a batch is left out. The order of a pass lies on the
-    device, and the iteration is read there, so drawing needs nothing from the host.
+    A rest smaller than a batch is left out. The order of a pass lies on the device, so drawing needs nothing from the host.
 
     Parameters
     ----------
@@ -110,10 +98,8 @@ class Sampler:
         Pairs an iteration.
     transforms : tuple of int
         Symmetries of the square, drawn uniformly.
-    seed : int
-        Seed of the orders and transforms of all passes.
-    cycle : int
-        Number of ancestors of this training: each draws other orders.
+    seed, cycle : int
+        Seed of the orders and transforms of all passes; number of ancestors of this training, each of which draws others.
     """
 
     def __init__(self, patches: Patches, batch: int, transforms: tuple[int, ...], seed: int, cycle: int = 0) -> None:
@@ -122,8 +108,7 @@ class Sampler:
         self.repeats = math.ceil(batch / len(patches))  # of a set smaller than one batch
         self.iterations = self.repeats * len(patches) // batch  # a pass
         self.epoch = -1  # number of the pass whose order is on the device
-        self.order = torch.zeros(self.iterations * batch, dtype=torch.int64, device=device)
-        self.transform = torch.zeros(self.iterations * batch, dtype=torch.int64, device=device)
+        self.order, self.transform = torch.zeros(2, self.iterations * batch, dtype=torch.int64, device=device)
         self.offsets = torch.arange(batch, device=device)
 
     def seek(self, iteration: int) -> None:
@@ -131,8 +116,9 @@ class Sampler:
         epoch = iteration // self.iterations
         if epoch == self.epoch:
             return
-        generator = _generator(self.seed, epoch, self.cycle)
-        count = len(self.order)
+        # torch's CPU generator keeps 32 bits of its seed, so the numbers are hashed, not shifted together.
+        hashed = np.random.SeedSequence((self.seed, epoch, self.cycle)).generate_state(1)[0]
+        generator, count = torch.Generator().manual_seed(int(hashed)), len(self.order)
         order = torch.cat([torch.randperm(len(self.patches), generator=generator) for _ in range(self.repeats)])
         self.order.copy_(order[:count])
         self.transform.copy_(torch.tensor(self.transforms)[torch.randint(len(self.transforms), (count,), generator=generator)])
@@ -144,11 +130,6 @@ class Sampler:
         patch_index, transform = self.order[indices], self.transform[indices]
         inputs = {name: source.crop(patch_index, transform) for name, source in self.patches.inputs.items()}
         return inputs, self.patches.hr.crop(patch_index, transform)
-
-
-def _generator(*entropy: int) -> torch.Generator:
-    # torch's CPU generator keeps 32 bits of its seed, so the numbers are hashed, not shifted together.
-    return torch.Generator().manual_seed(int(np.random.SeedSequence(entropy).generate_state(1)[0]))
 
 
 def make_patches(
@@ -188,28 +169,25 @@ def make_patches(
     if "lr" in kinds and (len(recipe.scales) > 1 or recipe.patch % recipe.scales[0] or recipe.stride % recipe.scales[0]):
         raise InputError(f"A network at low resolution wants one scale that divides its patch and stride, but got {recipe}.")
     tensors = prepare(images, recipe, kinds, colour, degradation)
-    lattice: dict[str, list[np.ndarray]] = {"hr": [], "lr": []}  # start, width, mirrored rows and columns of each patch
-    offsets, small = {"hr": 0, "lr": 0}, 0
     shapes = tensors["shapes"].tolist()
-    for height, width, scale in shapes:
-        row, column = np.meshgrid(
-            *(np.arange(0, n - recipe.patch + 1, recipe.stride) for n in (height, width)), indexing="ij", sparse=True
-        )
-        small += not row.size * column.size
-        for kind, zoom in (("hr", 1), ("lr", scale)):
-            start = offsets[kind] + row // zoom * (width // zoom) + column // zoom
-            down, right = ((n - recipe.patch - 2 * at) // zoom for n, at in ((height, row), (width, column)))
-            lattice[kind].append(np.stack([x.ravel() for x in np.broadcast_arrays(start, width // zoom, down, right)]))
-            offsets[kind] += (height // zoom) * (width // zoom)
+    small = sum(min(height, width) < recipe.patch for height, width, _ in shapes)
     if small == len(shapes):
         raise InputError(f"No training image is as large as one patch of {recipe.patch} pixels: give larger ones.")
     if small:
         print(f"srlib: {small} of {len(shapes)} images are smaller than a patch of {recipe.patch}: left out", file=sys.stderr)
-    positions = {kind: torch.from_numpy(np.concatenate(lattice[kind], axis=1)).to(device) for kind in ("hr", "lr")}
     sources = {}
     for kind in ("hr", *kinds):
-        grid, side = ("lr", recipe.patch // recipe.scales[0]) if kind == "lr" else ("hr", recipe.patch)
-        sources[kind] = PatchSource(tensors[kind].to(device), *positions[grid], side)
+        zoom = recipe.scales[0] if kind == "lr" else 1
+        lattice, offset = [], 0  # of each image: start, width, mirrored rows and mirrored columns of its patches
+        for height, width, _ in shapes:
+            row, column = (np.arange(0, n - recipe.patch + 1, recipe.stride) for n in (height, width))
+            row = row[:, None]
+            start = offset + row // zoom * (width // zoom) + column // zoom
+            down, right = (height - recipe.patch - 2 * row) // zoom, (width - recipe.patch - 2 * column) // zoom
+            lattice.append(np.stack([x.ravel() for x in np.broadcast_arrays(start, width // zoom, down, right)]))
+            offset += (height // zoom) * (width // zoom)
+        positions = torch.from_numpy(np.concatenate(lattice, axis=1)).to(device)
+        sources[kind] = PatchSource(tensors[kind].to(device), *positions, recipe.patch // zoom)
     return Patches(sources.pop("hr"), sources)
 
 
@@ -217,7 +195,7 @@ def prepare(
     images: Iterable[tuple[str, np.ndarray]], recipe: Recipe, kinds: list[str], colour: str, degradation: str
 ) -> Tensors:
     """Full images for training: `hr` and the `kinds`, `(pixels, channels)`, and `shapes`, rows of (height, width, scale)."""
-    cache = None
+    cache, channels = None, 1 if colour == "luma" else 3
     if isinstance(images, ImageSet):
         key = json.dumps([CACHE_VERSION, images.digest(), kinds, colour, degradation, recipe.scales, recipe.sizes])
         folder = Path(os.environ.get("SRLIB_CACHE") or "~/.cache/srlib/prepared").expanduser()
@@ -229,8 +207,7 @@ def prepare(
                 print(f"srlib: {error} It is made anew.", file=sys.stderr)
 
     def pairs_of(item: tuple[str, np.ndarray]) -> list[dict[str, np.ndarray]]:
-        _, image = item
-        resized = [image if size == 1 else imresize(image, size) for size in recipe.sizes]
+        resized = [item[1] if size == 1 else imresize(item[1], size) for size in recipe.sizes]
         return [_pair(image, scale, kinds, colour, degradation) for image in resized for scale in recipe.scales]
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -239,12 +216,10 @@ def prepare(
         pairs = list(chain.from_iterable(bar))
     if not pairs:
         raise InputError("There is no training image: give a folder that holds some.")
-    channels = 1 if colour == "luma" else 3
     tensors = {
         kind: torch.from_numpy(np.concatenate([pair[kind].reshape(-1, channels) for pair in pairs])) for kind in ("hr", *kinds)
     }
-    scales = [scale for _ in pairs[:: len(recipe.scales)] for scale in recipe.scales]
-    tensors["shapes"] = torch.tensor([(*pair["hr"].shape[:2], scale) for pair, scale in zip(pairs, scales, strict=True)])
+    tensors["shapes"] = torch.tensor([(*pair["hr"].shape[:2], scale) for pair, scale in zip(pairs, cycle(recipe.scales))])
     if cache is not None:
         save_tensors(cache, tensors, {})
     return tensors
@@ -254,14 +229,9 @@ def _pair(image: np.ndarray, scale: int, kinds: list[str], colour: str, degradat
     """HR, and LR or ILR, of one image at one scale: HR in 8 bits; LR and ILR of the protocol, never rounded further."""
     protocol = PROTOCOLS[degradation]
     lr = protocol.degrade(image, scale)
-    versions = {"hr": protocol.reference(image, scale), "lr": lr}
-    if "ilr" in kinds:
-        versions["ilr"] = protocol.interpolate(lr, scale)
+    pair = {"hr": protocol.reference(image, scale)}
+    pair |= {kind: lr if kind == "lr" else protocol.interpolate(lr, scale) for kind in kinds}
     if colour == "luma" and protocol.colour == "rgb":  # the luma of an RGB image, for a luma network
-        versions = {kind: rgb_to_luma(x if x.dtype == np.uint8 else 255 * x) for kind, x in versions.items()}
-        versions = {kind: round_uint8(x) if kind == "hr" else x / 255 for kind, x in versions.items()}
-    return {
-        kind: x if x.dtype == np.uint8 else to_float(x).astype(np.float32)
-        for kind, x in versions.items()
-        if kind in ("hr", *kinds)
-    }
+        pair = {kind: rgb_to_luma(x if x.dtype == np.uint8 else 255 * x) for kind, x in pair.items()}
+        pair = {kind: round_uint8(x) if kind == "hr" else x / 255 for kind, x in pair.items()}
+    return {kind: x if x.dtype == np.uint8 else to_float(x).astype(np.float32) for kind, x in pair.items()}

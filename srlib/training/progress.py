@@ -8,79 +8,23 @@ from tqdm import tqdm
 LOG_EVERY = 10  # seconds between lines of a log
 
 
-class Meter:
-    """The speed of a training, without the time for validation and saving.
-
-    Parameters
-    ----------
-    batch : int
-        Images an iteration.
-    """
-
-    def __init__(self, batch: int) -> None:
-        self.batch = batch
-        self.iterations, self.seconds, self.syncs = 0, 0.0, 0
-        self.overhead = 0.0  # seconds that the next validation and saving may take
-
-    def start(self) -> None:
-        """Start the clock, before the iterations up to the next sync."""
-        self.began = time.perf_counter()
-
-    def stop(self, iterations: int) -> None:
-        """Stop the clock after a number of iterations; those before the second sync are a warm-up and count only until then."""
-        if self.syncs == 2:
-            self.iterations, self.seconds = 0, 0.0
-        self.syncs += 1
-        self.iterations += iterations
-        self.seconds += time.perf_counter() - self.began
-
-    def steps_until_sync(self, seconds: float) -> int:
-        """Number of iterations in a span of time: few before the speed is measured, and at most twice as many as so far."""
-        if self.syncs < 3:
-            return 5 if self.syncs == 2 else 1
-        return max(1, min(int(seconds * self.iterations / self.seconds), 2 * self.iterations))
-
-    @property
-    def images(self) -> float:
-        """Speed in images a second."""
-        return self.iterations * self.batch / self.seconds
-
-    def summary(self) -> dict[str, float]:
-        """Speed in images a second, as an entry of `record.json`."""
-        return {"images_per_second": round(self.images, 1)}
-
-    def line(self, loss: float, val_psnr: float | None) -> str:
-        """Loss, validation PSNR if there is one, and speed, as text."""
-        validation = "" if val_psnr is None else f", validation {val_psnr:.2f} dB"
-        return f"loss {loss:.3g}{validation}, {self.images:,.0f} img/s"
-
-    def left(self, iterations: int) -> str:
-        """Time that a number of further iterations takes, as text."""
-        seconds = iterations * self.seconds / self.iterations
-        for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
-            if seconds >= 2 * length:
-                return f"{seconds / length:.0f} {unit} left"
-        return f"{seconds:.0f} s left"
-
-
 class Progress:
-    """A progress bar in a terminal; in a log a line every few seconds.
+    """The speed of a training between `start` and `stop`, and a progress bar in a terminal; in a log a line every few seconds.
 
     Parameters
     ----------
-    title : str
-        Name of the experiment.
-    done, total : int
-        Iterations so far, and of the run.
+    title, done, total, batch
+        Name of the experiment, iterations so far and of the run, and images an iteration.
     visible : bool
         Whether bar or lines are shown at all.
     """
 
-    def __init__(self, title: str, done: int, total: int, visible: bool) -> None:
+    def __init__(self, title: str, done: int, total: int, batch: int, visible: bool) -> None:
         terminal = sys.stderr.isatty()
         self.lines = visible and not terminal
         self.bar = tqdm(desc=title, initial=done, total=total, unit="it", disable=not (visible and terminal), smoothing=0.05)
-        self.title, self.done, self.total, self.last_line = title, done, total, time.monotonic()
+        self.title, self.done, self.total, self.batch, self.last_line = title, done, total, batch, time.monotonic()
+        self.iterations, self.seconds, self.syncs = 0, 0.0, 0  # that were measured
 
     def __enter__(self) -> "Progress":
         return self
@@ -88,16 +32,42 @@ class Progress:
     def __exit__(self, *error: object) -> None:
         self.bar.close()
 
+    def start(self, seconds: float) -> None:
+        """Start the clock; a sync is due after so many seconds, but after at most twice the iterations that were measured."""
+        count = min(int(seconds * self.iterations / self.seconds), 2 * self.iterations) if self.iterations else 1
+        self.began, self.first, self.next_sync = time.perf_counter(), self.done, self.done + max(1, count)
+
     def update(self) -> None:
         """Count one iteration."""
         self.done += 1
         self.bar.update()
 
-    def report(self, meter: Meter, loss: float, val_psnr: float | None, last: bool) -> None:
-        """Show loss, validation PSNR and speed in the bar, and in a log if a line is due."""
-        line = meter.line(loss, val_psnr)
+    @property
+    def sync_due(self) -> bool:
+        """Whether the loss is to be read, which waits for the device."""
+        return self.done >= self.next_sync
+
+    def stop(self) -> None:
+        """Stop the clock; what was done by the second sync is a warm-up, which counts only until the third."""
+        if self.syncs == 2:
+            self.iterations, self.seconds = 0, 0.0
+        self.syncs += 1
+        self.iterations += self.done - self.first
+        self.seconds += time.perf_counter() - self.began
+
+    @property
+    def images_per_second(self) -> float:
+        """Speed in images a second, without validation and saving."""
+        return self.iterations * self.batch / self.seconds
+
+    def report(self, loss: float, val_psnr: float | None, last: bool) -> None:
+        """Show loss, validation PSNR (dB) if there is one, and speed: in the bar, and in a log if a line is due."""
+        validation = "" if val_psnr is None else f", validation {val_psnr:.2f} dB"
+        line = f"loss {loss:.3g}{validation}, {self.images_per_second:,.0f} img/s"
         self.bar.set_postfix_str(line, refresh=False)
         if self.lines and (last or time.monotonic() - self.last_line > LOG_EVERY):
-            left = meter.left(self.total - self.done)
-            print(f"{self.title} {self.done:,}/{self.total:,}: {line}, {left}", file=sys.stderr, flush=True)
+            left = (self.total - self.done) * self.seconds / self.iterations
+            unit, length = next((u for u in (("d", 86_400), ("h", 3_600), ("min", 60)) if left >= 2 * u[1]), ("s", 1))
+            text = f"{self.title} {self.done:,}/{self.total:,}: {line}, {left / length:.0f} {unit} left"
+            print(text, file=sys.stderr, flush=True)
             self.last_line = time.monotonic()

@@ -89,11 +89,10 @@ class Experiment:
 
     def recipe(self, name: str) -> Recipe:
         """The recipe called `name`, or an `InputError` that lists them."""
-        for recipe in self.recipes:
-            if recipe.name == name:
-                return recipe
-        names = ", ".join(recipe.name for recipe in self.recipes)
-        raise InputError(f"{self.name} has no recipe {name!r}: choose one of {names}.")
+        recipes = {recipe.name: recipe for recipe in self.recipes}
+        if name not in recipes:
+            raise InputError(f"{self.name} has no recipe {name!r}: choose one of {', '.join(recipes)}.")
+        return recipes[name]
 
 
 def operations(experiment: Experiment, recipe: Recipe, iterations: float) -> float:

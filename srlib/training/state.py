@@ -41,8 +41,12 @@ def start(experiment: Experiment, recipe: Recipe, seed: int, device: str) -> Tra
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d) and recipe.bn_momentum is not None:
             module.momentum = recipe.bn_momentum
-    if recipe.first_shift:
-        nn.init.constant_(_input_norm(model).bias, recipe.first_shift)
+    if recipe.first_shift:  # of the normalisation of the input image, the first layer of DRRN and of its VDSR
+        norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d) and m.num_features == model.channels]
+        if not norms:
+            name = type(model).__name__
+            raise InputError(f"{name} does not normalise its input, so a first_shift has nothing to shift: leave it 0.")
+        nn.init.constant_(norms[0].bias, recipe.first_shift)
     model = model.to(device, memory_format=torch.channels_last).train()
     ema_model = copy.deepcopy(model).eval().requires_grad_(False)
     muon = Muon(inner_convolutions(model)) if recipe.optimiser == "muon" else None
@@ -61,16 +65,6 @@ def start(experiment: Experiment, recipe: Recipe, seed: int, device: str) -> Tra
         graph = device == "cuda"
         optimiser = torch.optim.AdamW(groups, weight_decay=recipe.weight_decay, fused=True, capturable=graph, **ADAM)
     return TrainingState(model, ema_model, optimiser, muon)
-
-
-def _input_norm(model: nn.Module) -> nn.BatchNorm2d:
-    """The batch normalisation of the input image, the first layer of DRRN and of its VDSR."""
-    norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d) and m.num_features == model.channels]
-    if not norms:
-        raise InputError(
-            f"{type(model).__name__} does not normalise its input, so a first_shift has nothing to shift: leave it 0."
-        )
-    return norms[0]
 
 
 def is_finite(state: TrainingState) -> bool:

@@ -1,17 +1,14 @@
 """One iteration of training: draw, predict, compare, clip, update, average.
 
-All that changes from one iteration to the next is a tensor on the device: its number, the learning rates, the order of the
-patches. Nothing is read back, so a GPU can replay an iteration as one CUDA graph, without the hundreds of launches that a small
-network would otherwise wait for. On a CPU the same lines run one by one.
+All that changes from one iteration to the next is a tensor on the device, and nothing is read back, so a GPU can replay an
+iteration as one CUDA graph, without the hundreds of launches of a small network. On a CPU the same lines run one by one.
 """
 
 import sys
-from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import nn
 
-from srlib.training.devices import PRECISIONS
 from srlib.training.patches import Patches, Sampler
 from srlib.training.recipe import Recipe
 from srlib.training.state import TrainingState
@@ -28,12 +25,8 @@ class Step:
         State before the iteration; it is changed in place.
     patches : Patches
         On the state's device.
-    recipe : Recipe
-        Settings of the training.
-    total : int
-        Iterations of the run.
-    seed : int
-        Seed of the order of the patches and their transforms.
+    recipe, total, seed
+        Settings of the training, its number of iterations, and the seed of the order of the patches and their transforms.
     precision : str
         Precision of the convolutions; weights, normalisation statistics, loss and averages stay in fp32.
     graph : bool
@@ -61,9 +54,8 @@ class Step:
         self.iteration = torch.tensor(state.iteration, device=device)
         self.graph = None
         self.before_capture = WARM_UP if graph and device.type == "cuda" else -1
-        with torch.no_grad():
-            pairs = [m.state_dict().values() for m in (state.ema_model, state.model)]
-            self.averages, self.weights = ([t for t in tensors if t.is_floating_point()] for tensors in pairs)
+        models = (state.ema_model, state.model)
+        self.averages, self.weights = ([t for t in m.state_dict().values() if t.is_floating_point()] for m in models)
 
     def __call__(self) -> torch.Tensor:
         """The loss of the next iteration, after which the state is updated."""
@@ -119,12 +111,12 @@ class Step:
         return loss.detach()
 
     def _loss(self, inputs: dict[str, torch.Tensor], hr: torch.Tensor) -> torch.Tensor:
-        lr_ilr = [x.contiguous(memory_format=torch.channels_last) for x in (inputs.get("lr", hr), inputs.get("ilr", hr))]
-        with autocast(hr.device.type, self.precision):
+        lr, ilr = (x.contiguous(memory_format=torch.channels_last) for x in (inputs.get("lr", hr), inputs.get("ilr", hr)))
+        model = self.state.model
+        with torch.autocast(hr.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
             if not self.recipe.supervision:
-                return self._distance(self.state.model.predict(*lr_ilr), hr)
-            model = self.state.model  # DRCN: the intermediate predictions are supervised, too
-            predictions = model.predictions(lr_ilr[1])
+                return self._distance(model.predict(lr, ilr), hr)
+            predictions = model.predictions(ilr)  # DRCN: the intermediate predictions are supervised, too
             sr = sum(w * y for w, y in zip(model.w, predictions, strict=True))
         weight = self.recipe.supervision * (1 - self.iteration / self.total)
         mean_loss = torch.stack([self._distance(y, hr) for y in predictions]).mean()
@@ -143,8 +135,3 @@ class Step:
             return
         norm = nn.utils.get_total_norm(gradients)
         torch._foreach_mul_(gradients, (limit / (norm + 1e-6)).clamp(max=1))
-
-
-def autocast(device: str, precision: str) -> AbstractContextManager:
-    """Context in which torch computes convolutions in a precision of `PRECISIONS`; one without effect for fp32."""
-    return nullcontext() if precision == "fp32" else torch.autocast(device, PRECISIONS[precision])

@@ -5,278 +5,282 @@ stay responsive. A script (`explorer.js`) lets the region be dragged on the pict
 the sliders beside it set the same position by keyboard, and where scripts are not trusted.
 """
 
+import base64
+import io
+import tempfile
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError
 from html import escape
-from types import SimpleNamespace
+from pathlib import Path
 from typing import Any
 
 import ipywidgets as w
 import numpy as np
 from IPython.display import HTML, Markdown
+from PIL import Image
 
+from srlib.datasets import DATASETS, is_available, open_images
 from srlib.errors import InputError
 from srlib.figures.regions import Region
 from srlib.figures.style import table
+from srlib.images import round_uint8
+from srlib.inference.pictures import open_picture
 from srlib.protocol import PROTOCOLS, SCALES
 from srlib.training.devices import choose_device, device_name
 from srlib.widgets.elements import with_script
-from srlib.widgets.explorer_choices import (
-    NAMES,
-    available_methods,
-    image_names,
-    missing_methods,
-    most_trained,
-    read_image_of,
-    read_upload,
-    small_picture,
-    test_sets,
-)
-from srlib.widgets.explorer_run import MAX_SIDE, MIN_SIDE, Request, Result, run_request
+from srlib.widgets.explorer_choices import NAMES, available_methods, missing_methods, most_trained
+from srlib.widgets.explorer_run import MAX_SIDE, MIN_SIDE, Request, run_request
 
 UPLOAD = "your own file"
 STATUS_EVERY = 0.2  # seconds between two updates of the status line
 SIDE_STEP = 12  # the side of a region is a multiple of it, and so of every scale
-
-
-def _controls(device: str) -> SimpleNamespace:
-    """All widgets of one explorer, by name, with its device and its event of cancelling."""
-
-    def control(kind: type[w.Widget], description: str = "", **options: Any) -> w.Widget:
-        style = {} if kind in (w.Button, w.FileUpload) else {"description_width": "90px"}
-        return kind(description=description, layout=w.Layout(width="auto"), style=style, **options)
-
-    return SimpleNamespace(
-        device=device,
-        dataset=control(w.Dropdown, "images", options=[*test_sets(), UPLOAD]),
-        image=control(w.Dropdown, "image"),
-        upload=control(w.FileUpload, "Upload an image", accept="image/*"),
-        itself=control(w.Checkbox, "enlarge the image itself: no scores", indent=False),
-        preview=control(w.HTML),
-        position=w.Text(layout=w.Layout(display="none")),  # written by the script
-        top=control(w.IntSlider, "from top"),
-        left=control(w.IntSlider, "from left"),
-        side=control(w.IntSlider, "side", min=MIN_SIDE, max=MAX_SIDE, step=SIDE_STEP, value=192),
-        scale=control(w.Dropdown, "scale", options=[(f"×{s}", s) for s in SCALES], value=3),
-        methods=w.VBox(layout=w.Layout(max_height="250px", overflow="auto")),
-        missing=control(w.HTML),
-        protocol=control(w.Dropdown, "scores", options=list(PROTOCOLS)),
-        self_ensemble=control(w.Checkbox, "self-ensemble (eight times the work)", indent=False),
-        states=control(w.Checkbox, "show the states of recursive networks", indent=False),
-        run=control(w.Button, "Run", button_style="primary", icon="play"),
-        cancel=control(w.Button, "Cancel", icon="stop", disabled=True),
-        progress=control(w.FloatProgress, "done", max=1.0),
-        status=control(w.HTML),
-        results=w.Output(),
-        cancelled=threading.Event(),
-    )
+PREVIEW_WIDTH = 320  # of the small picture, in dots
 
 
 def explore(device: str = "auto") -> w.VBox:
-    """The explorer as a widget of JupyterLab and VS Code.
+    """The explorer as a widget of JupyterLab and VS Code; its networks run on the device 'cpu', 'cuda' or 'auto'."""
+    return Explorer(choose_device(device)).box
 
-    Parameters
-    ----------
-    device : str
-        Device of the networks: 'cpu', 'cuda' or 'auto'.
 
-    Returns
-    -------
-    ipywidgets.VBox
-        Controls above, results below.
+def _control(kind: type[w.Widget], description: str = "", **options: Any) -> w.Widget:
+    style = {} if kind in (w.Button, w.FileUpload) else {"description_width": "90px"}
+    return kind(description=description, layout=w.Layout(width="auto"), style=style, **options)
+
+
+def read_upload(name: str, content: bytes) -> np.ndarray:
+    """The pixels of an uploaded file, upright: `uint8`, `(H, W)` or `(H, W, 3)`.
+
+    Deeper pixels are rounded, and transparency is left out. An `InputError` names the file if it is no picture that
+    `srlib.inference.pictures` reads.
     """
-    c = _controls(choose_device(device))
-    for control, react in (
-        (c.dataset, _list_images),
-        (c.image, _show_image),
-        (c.upload, _take_upload),
-        (c.itself, _show_image),
-        (c.scale, _list_methods),
-        (c.side, _fit_region),
-        (c.top, _draw_region),
-        (c.left, _draw_region),
-        (c.position, _move_region),
-    ):
-        control.observe(lambda _, react=react: _react(c, react), "value")
-    c.run.on_click(lambda _: _react(c, _start))
-    c.cancel.on_click(lambda _: c.cancelled.set())
-    c.position.add_class("srlib-place")
-    _list_methods(c)
-    _list_images(c)
-    script = w.Output()
-    script.append_display_data(HTML(with_script("", "explorer.js")))
-    column = w.Layout(flex="1 1 300px", min_width="280px", max_width="420px")
-    picture = [c.dataset, c.image, c.upload, c.itself, c.preview, c.position, c.top, c.left, c.side]
-    choices = [
-        c.scale,
-        w.HTML("<strong>methods</strong>"),
-        c.methods,
-        c.missing,
-        c.protocol,
-        c.self_ensemble,
-        c.states,
-    ]
-    buttons = w.HBox([c.run, c.cancel])
-    columns = [w.VBox(picture, layout=column), w.VBox([*choices, buttons, c.progress, c.status], layout=column)]
-    box = w.VBox([script, w.HBox(columns, layout=w.Layout(flex_flow="row wrap", grid_gap="24px")), c.results])
-    box.add_class("srlib-explorer")
-    return box
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"upload{Path(name).suffix}"
+        path.write_bytes(content)
+        try:
+            return round_uint8(255 * open_picture(path).pixels)
+        except InputError as error:
+            raise InputError(str(error).replace(str(path), name)) from None
 
 
-def _react(c: SimpleNamespace, react: Callable[[SimpleNamespace], None]) -> None:
-    """React to a control; an error is shown in the explorer, not in the log of the page."""
-    try:
-        c.status.value = ""
-        react(c)
-    except InputError as error:
-        _show_status(c, str(error))
+def _thumbnail(pixels: np.ndarray) -> str:
+    """A `data:` address of a small JPEG, light enough to be sent again with every move of the region."""
+    image, file = Image.fromarray(pixels), io.BytesIO()
+    image.thumbnail((2 * PREVIEW_WIDTH, 4 * PREVIEW_WIDTH))
+    image.save(file, "JPEG", quality=85)
+    return f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}"
 
 
-def _show_status(c: SimpleNamespace, text: str) -> None:
-    c.status.value = f'<div role="status">{escape(text)}</div>'
+class Explorer:
+    """The widgets of one explorer, its chosen image and its run; `box` holds them all."""
 
+    def __init__(self, device: str) -> None:
+        self.device = device
+        self.cancelled = threading.Event()
+        self.name, self.pixels, self.thumbnail = "", None, ""  # of the chosen image
+        self.uploaded = "", None  # name and pixels
+        self.boxes: dict[str, w.Checkbox] = {}  # of the methods
+        sets = [name for name, dataset in DATASETS.items() if dataset.role.startswith("test") and is_available(name)]
+        self.dataset = _control(w.Dropdown, "images", options=[*sets, "Sample", UPLOAD])
+        self.image = _control(w.Dropdown, "image")
+        self.upload = _control(w.FileUpload, "Upload an image", accept="image/*")
+        self.itself = _control(w.Checkbox, "enlarge the image itself: no scores", indent=False)
+        self.preview = _control(w.HTML)
+        self.position = w.Text(layout=w.Layout(display="none"))  # written by the script
+        self.top = _control(w.IntSlider, "from top")
+        self.left = _control(w.IntSlider, "from left")
+        self.side = _control(w.IntSlider, "side", min=MIN_SIDE, max=MAX_SIDE, step=SIDE_STEP, value=192)
+        self.scale = _control(w.Dropdown, "scale", options=[(f"×{s}", s) for s in SCALES], value=3)
+        self.methods = w.VBox(layout=w.Layout(max_height="250px", overflow="auto"))
+        self.missing = _control(w.HTML)
+        self.protocol = _control(w.Dropdown, "scores", options=list(PROTOCOLS))
+        self.self_ensemble = _control(w.Checkbox, "self-ensemble (eight times the work)", indent=False)
+        self.states = _control(w.Checkbox, "show the states of recursive networks", indent=False)
+        self.run = _control(w.Button, "Run", button_style="primary", icon="play")
+        self.cancel = _control(w.Button, "Cancel", icon="stop", disabled=True)
+        self.progress = _control(w.FloatProgress, "done", max=1.0)
+        self.status = _control(w.HTML)
+        self.results = w.Output()
+        for control, react in (
+            (self.dataset, self.list_images),
+            (self.image, self.read_image),
+            (self.upload, self.take_upload),
+            (self.itself, self.show_image),
+            (self.scale, self.list_methods),
+            (self.side, self.fit_region),
+            (self.top, self.draw_region),
+            (self.left, self.draw_region),
+            (self.position, self.move_region),
+        ):
+            control.observe(lambda _, react=react: self.react(react), "value")
+        self.run.on_click(lambda _: self.react(self.start))
+        self.cancel.on_click(lambda _: self.cancelled.set())
+        self.list_methods()
+        self.list_images()
+        self.box = self.layout()
 
-def _list_images(c: SimpleNamespace) -> None:
-    c.image.options = [] if c.dataset.value == UPLOAD else image_names(c.dataset.value)
-    c.image.disabled = c.dataset.value == UPLOAD
-    c.image.index = 0 if c.image.options else None
-    _show_image(c)
+    def layout(self) -> w.VBox:
+        """The image and the choices in two columns, the results below; and the script, which finds two classes."""
+        script = w.Output()
+        script.append_display_data(HTML(with_script("", "explorer.js")))
+        self.position.add_class("srlib-place")
+        image = [self.dataset, self.image, self.upload, self.itself]
+        region = [self.preview, self.position, self.top, self.left, self.side]
+        methods = [self.scale, w.HTML("<strong>methods</strong>"), self.methods, self.missing]
+        options = [self.protocol, self.self_ensemble, self.states]
+        run = [w.HBox([self.run, self.cancel]), self.progress, self.status]
+        column = w.Layout(flex="1 1 300px", min_width="280px", max_width="420px")
+        columns = [w.VBox(parts, layout=column) for parts in ([*image, *region], [*methods, *options, *run])]
+        box = w.VBox([script, w.HBox(columns, layout=w.Layout(flex_flow="row wrap", grid_gap="24px")), self.results])
+        return box.add_class("srlib-explorer")
 
+    def react(self, react: Callable[[], None]) -> None:
+        """React to a control; an error is shown in the explorer, not in the log of the page."""
+        try:
+            self.status.value = ""
+            react()
+        except InputError as error:
+            self.show_status(str(error))
 
-def _take_upload(c: SimpleNamespace) -> None:
-    if c.upload.value:
-        _uploaded(c)  # raises if the file is not an image, and the image chosen before stays
-        c.dataset.value = UPLOAD
-        _show_image(c)
+    def show_status(self, text: str) -> None:
+        """Show a sentence, which a screen reader speaks."""
+        self.status.value = f'<div role="status">{escape(text)}</div>'
 
+    def list_images(self) -> None:
+        """List the images of the chosen set, and read the first."""
+        self.image.disabled = self.dataset.value == UPLOAD
+        images = () if self.image.disabled else open_images(self.dataset.value)
+        self.image.options = [images.name_of(k) for k in range(len(images))]
+        self.image.index = 0 if images else None
+        self.read_image()
 
-def _image(c: SimpleNamespace) -> np.ndarray | None:
-    """The chosen image, or `None`."""
-    if c.dataset.value != UPLOAD:
-        return read_image_of(c.dataset.value, c.image.value) if c.image.value else None
-    return _uploaded(c) if c.upload.value else None
+    def take_upload(self) -> None:
+        """Choose an uploaded file; if it is not an image, the one chosen before stays."""
+        if self.upload.value:
+            file = self.upload.value[0]
+            self.uploaded = file["name"], read_upload(file["name"], bytes(file["content"]))
+            self.dataset.value = UPLOAD
+            self.read_image()
 
+    def read_image(self) -> None:
+        """Read the chosen image and show it."""
+        self.pixels = None  # and so it stays if the file is damaged
+        if self.dataset.value == UPLOAD:
+            self.name, self.pixels = self.uploaded
+        else:
+            self.name, self.pixels = self.image.value, open_images(self.dataset.value).read(self.image.index)
+        self.thumbnail = "" if self.pixels is None else _thumbnail(self.pixels)
+        self.show_image()
 
-def _uploaded(c: SimpleNamespace) -> np.ndarray:
-    return read_upload(c.upload.value[0]["name"], bytes(c.upload.value[0]["content"]))
+    def size(self) -> tuple[int, int]:
+        """Height and width of the output in pixels."""
+        scale = self.scale.value
+        height, width = (n * scale if self.itself.value else n // scale * scale for n in self.pixels.shape[:2])
+        return height, width
 
+    def show_image(self) -> None:
+        """Show the chosen image, with the region in its middle."""
+        self.protocol.disabled = self.itself.value
+        if self.pixels is None:
+            self.preview.value = f"<p>{'Upload an image.' if self.dataset.value == UPLOAD else ''}</p>"
+            return
+        if min(self.size()) < MIN_SIDE:
+            height, width = self.pixels.shape[:2]
+            raise InputError(f"The image has {width} x {height} pixels: at least {MIN_SIDE} a side are wanted.")
+        self.side.max = min(MAX_SIDE, *self.size()) // SIDE_STEP * SIDE_STEP
+        self.fit_region()
+        for slider in (self.top, self.left):
+            slider.value = slider.max // 2
 
-def _size(c: SimpleNamespace, image: np.ndarray) -> tuple[int, int]:
-    """Height and width of the output in pixels."""
-    scale = c.scale.value
-    height, width = (n * scale if c.itself.value else n // scale * scale for n in image.shape[:2])
-    return height, width
+    def fit_region(self) -> None:
+        """Limit the region to the image."""
+        if self.pixels is not None:
+            for slider, size in zip((self.top, self.left), self.size(), strict=True):
+                slider.max = size - self.side.value
+            self.draw_region()
 
+    def move_region(self) -> None:
+        """Set the sliders to a dragged region, whose corner the script gives as fractions of the image's sides."""
+        if self.pixels is not None and self.position.value:
+            fractions = self.position.value.split(",")
+            for slider, fraction, size in zip((self.top, self.left), fractions, self.size(), strict=True):
+                slider.value = round(float(fraction) * size)
 
-def _show_image(c: SimpleNamespace) -> None:
-    """Show the chosen image, with the region in its middle."""
-    image = _image(c)
-    c.protocol.disabled = c.itself.value
-    if image is None:
-        c.preview.value = f"<p>{'Upload an image.' if c.dataset.value == UPLOAD else ''}</p>"
-        return
-    if min(_size(c, image)) < MIN_SIDE:
-        raise InputError(f"The image has {image.shape[1]} x {image.shape[0]} pixels: at least {MIN_SIDE} a side are wanted.")
-    c.side.max = min(MAX_SIDE, *_size(c, image)) // SIDE_STEP * SIDE_STEP
-    _fit_region(c)
-    for slider in (c.top, c.left):
-        slider.value = slider.max // 2
-    _draw_region(c)
+    def draw_region(self) -> None:
+        """Draw the region on the small picture, which the script makes draggable."""
+        if self.pixels is None:
+            return
+        (height, width), top, left, side = self.size(), self.top.value, self.left.value, self.side.value
+        name = self.image.value or "Your image"
+        alt = f"{name}, with the region {top} pixels from the top and {left} from the left, {side} pixels a side"
+        box = f'x="{left}" y="{top}" width="{side}" height="{side}" fill="none" vector-effect="non-scaling-stroke"'
+        self.preview.value = f"""\
+<div class="srlib-pick" style="position: relative; max-width: {PREVIEW_WIDTH}px; touch-action: none; cursor: move">
+<img src="{self.thumbnail}" alt="{escape(alt)}" draggable="false"
+ style="display: block; width: 100%">
+<svg viewBox="0 0 {width} {height}" preserveAspectRatio="none" aria-hidden="true"
+ style="position: absolute; inset: 0; width: 100%; height: 100%">
+<rect {box} stroke="white" stroke-width="5"/><rect {box} stroke="#c00" stroke-width="2"/></svg></div>"""
 
+    def list_methods(self) -> None:
+        """List the methods of the chosen scale; the most trained network of each paper is selected at first."""
+        scale = self.scale.value
+        selected = {*NAMES, *most_trained(scale)}
+        self.boxes = {
+            name: w.Checkbox(name in selected, description=NAMES.get(name, name), indent=False, layout=w.Layout(width="auto"))
+            for name in sorted(available_methods(scale), key=lambda name: name not in selected)
+        }
+        self.methods.children = tuple(self.boxes.values())
+        self.missing.value = missing_methods(scale)
+        self.show_image()
 
-def _fit_region(c: SimpleNamespace) -> None:
-    """Limit the region to the image."""
-    if (image := _image(c)) is not None:
-        for slider, size in zip((c.top, c.left), _size(c, image), strict=True):
-            slider.max = size - c.side.value
-        _draw_region(c)
+    def start(self) -> None:
+        """Start a run of the request that the controls describe."""
+        if self.pixels is None:
+            raise InputError("There is no image yet: choose one of a set, or upload one.")
+        methods = tuple(name for name, box in self.boxes.items() if box.value)
+        if not methods:
+            raise InputError("No method is chosen: choose one or more.")
+        dataset = "" if self.dataset.value == UPLOAD else self.dataset.value
+        place = self.top.value, self.left.value, self.side.value, self.side.value
+        region = Region(self.name, dataset, self.scale.value, *place, "it was chosen by hand")
+        options = self.protocol.value, self.self_ensemble.value, self.itself.value, self.states.value
+        request = Request(self.pixels, region, methods, *options, self.device)
+        self.cancelled.clear()
+        self.run.disabled, self.cancel.disabled = True, False
+        self.results.outputs = ()
+        threading.Thread(target=self.work, args=(request,), name="srlib explorer", daemon=True).start()
 
+    def work(self, request: Request) -> None:
+        """Run a request and show its result: the function of a run's thread."""
+        began = last_update = time.monotonic()
 
-def _move_region(c: SimpleNamespace) -> None:
-    """Set the sliders to a dragged region, whose corner the script gives as fractions of the image's sides."""
-    image = _image(c)
-    if image is not None and c.position.value:
-        fractions = [float(part) for part in c.position.value.split(",")]
-        for slider, fraction, size in zip((c.top, c.left), fractions, _size(c, image), strict=True):
-            slider.value = round(fraction * size)
+        def progress(name: str, fraction: float) -> None:
+            nonlocal last_update
+            now = time.monotonic()
+            if now - last_update > STATUS_EVERY:
+                last_update, self.progress.value = now, fraction
+                left = (now - began) * (1 - fraction) / fraction if fraction else 0
+                self.show_status(f"{name}: {fraction:.0%} of all done, {left:.0f} s left")
+            if self.cancelled.is_set():
+                raise CancelledError
 
-
-def _draw_region(c: SimpleNamespace) -> None:
-    if (image := _image(c)) is not None:
-        name = c.image.value or "Your image"
-        c.preview.value = small_picture(image, name, _size(c, image), c.top.value, c.left.value, c.side.value)
-
-
-def _list_methods(c: SimpleNamespace) -> None:
-    """List the methods of the chosen scale; the most trained network of each paper is selected at first."""
-    names, selected = available_methods(c.scale.value), [*NAMES, *most_trained(c.scale.value)]
-    c.methods.children = [
-        w.Checkbox(description=NAMES.get(name, name), value=name in selected, indent=False, layout=w.Layout(width="auto"))
-        for name in sorted(names, key=lambda name: name not in selected)
-    ]
-    c.missing.value = missing_methods(c.scale.value)
-    _show_image(c)
-
-
-def _request(c: SimpleNamespace) -> Request:
-    """The request that the controls describe."""
-    if (image := _image(c)) is None:
-        raise InputError("There is no image yet: choose one of a set, or upload one.")
-    experiments = {NAMES.get(name, name): name for name in available_methods(c.scale.value)}
-    methods = tuple(experiments[box.description] for box in c.methods.children if box.value)
-    if not methods:
-        raise InputError("No method is chosen: choose one or more.")
-    uploaded = c.dataset.value == UPLOAD
-    name, dataset = (c.upload.value[0]["name"], "") if uploaded else (c.image.value, c.dataset.value)
-    side = c.side.value
-    region = Region(name, dataset, c.scale.value, c.top.value, c.left.value, side, side, "it was chosen by hand")
-    options = {"self_ensemble": c.self_ensemble.value, "itself": c.itself.value}
-    return Request(image, region, methods, c.protocol.value, states=c.states.value, device=c.device, **options)
-
-
-def _start(c: SimpleNamespace) -> None:
-    request = _request(c)
-    c.cancelled.clear()
-    c.run.disabled, c.cancel.disabled = True, False
-    c.results.outputs = ()
-    threading.Thread(target=_work, args=(c, request), name="srlib explorer", daemon=True).start()
-
-
-def _work(c: SimpleNamespace, request: Request) -> None:
-    """Run a request and show its result: the function of a run's thread."""
-    began = last_update = time.monotonic()
-
-    def progress(name: str, fraction: float) -> None:
-        nonlocal last_update
-        now = time.monotonic()
-        if now - last_update > STATUS_EVERY:
-            last_update, c.progress.value = now, fraction
-            left = (now - began) * (1 - fraction) / fraction if fraction else 0
-            _show_status(c, f"{name}: {fraction:.0%} of all done, {left:.0f} s left")
-
-    try:
-        c.progress.value = 0
-        _show_status(c, "Reading the networks")
-        result = run_request(request, progress, c.cancelled.is_set)
-        c.progress.value = 1
-        _show_result(c, result)
-        _show_status(c, f"Done in {time.monotonic() - began:.1f} s on {device_name(c.device)}.")
-    except CancelledError:
-        c.progress.value = 0
-        _show_status(c, "Cancelled: nothing was kept.")
-    except Exception as error:  # of any kind, out of memory or a damaged file: nobody sees the traceback of a thread
-        _show_status(c, f"That did not work: {error}")
-    finally:
-        c.run.disabled, c.cancel.disabled = False, True
-
-
-def _show_result(c: SimpleNamespace, result: Result) -> None:
-    """Show the viewer, the table and the states of a result."""
-    digits = {"SSIM": "{:.4f}", "SSIM, whole image": "{:.4f}", "MB": "{:.0f}"}
-    frame = result.table()
-    formats = {name: digits.get(name, "{:.2f}") for name in frame.columns if name not in ("method", "note")}
-    numbers = table(frame, "The methods in numbers").format(formats, na_rep="–")
-    for item in (result.comparison(), numbers, Markdown(result.notes()), *result.states):
-        c.results.append_display_data(item)
+        try:
+            self.progress.value = 0
+            self.show_status("Reading the networks")
+            result = run_request(request, progress)
+            self.progress.value = 1
+            frame, digits = result.table(), {"SSIM": 4, "SSIM, whole image": 4, "MB": 0}
+            formats = {name: f"{{:.{digits.get(name, 2)}f}}" for name in frame.columns if name not in ("method", "note")}
+            numbers = table(frame, "The methods in numbers").format(formats, na_rep="–")
+            for item in (result.comparison(), numbers, Markdown(result.notes()), *result.states):
+                self.results.append_display_data(item)
+            self.show_status(f"Done in {time.monotonic() - began:.1f} s on {device_name(self.device)}.")
+        except CancelledError:
+            self.progress.value = 0
+            self.show_status("Cancelled: nothing was kept.")
+        except Exception as error:  # of any kind, out of memory or a damaged file: nobody sees the traceback of a thread
+            self.show_status(f"That did not work: {error}")
+        finally:
+            self.run.disabled, self.cancel.disabled = False, True

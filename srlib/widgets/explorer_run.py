@@ -6,14 +6,13 @@ at a cost that does not grow with the image. Scores are of the region alone.
 
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
+import psutil
 import torch
 from torch import nn
 
@@ -33,6 +32,8 @@ from srlib.widgets.viewer import Comparison, Output, compare
 MIN_SIDE, MAX_SIDE = 48, 384  # of a region: large enough for SSIM, and small enough for one tile of every network
 TAPS = 4  # LR pixels at a cut whose bicubic values differ from those of the full image, after reducing and enlarging
 STATES = 96  # side of the square in the middle of the region whose states are shown
+NO_SCORE = Score(np.nan, np.nan, np.nan)
+Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +59,7 @@ class MethodResult:
     score: Score | None  # of the region
     record_score: Score | None  # of the full image, from the record
     seconds: float
-    megabytes: float | None  # beyond the memory in use before; `None` without psutil
+    megabytes: float  # beyond the memory in use before; NaN for bicubic interpolation
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,24 +68,16 @@ class Result:
 
     request: Request
     results: tuple[MethodResult, ...]
-    hr: np.ndarray | None  # the region of the original
+    hr: np.ndarray | None  # the region of the original, `(side, side, 3)`, `uint8`
     missing: dict[str, str]  # method to reason
-    states: tuple[States, ...] = ()  # of the middle of the region
+    states: tuple[States, ...]  # of the middle of the region
 
     def comparison(self) -> Comparison:
         """The viewer with the outputs of all methods and, where there is one, the HR image."""
-        region = self.request.region
-        outputs = [
-            Output(
-                r.method.label,
-                r.pixels,
-                psnr=r.score.psnr if r.score else None,
-                ssim=r.score.ssim if r.score else None,
-                params=params(r.method.model) if r.method.model else None,
-                note=r.method.note,
-            )
-            for r in self.results
-        ]
+        region, outputs = self.request.region, []
+        for r in self.results:
+            size = params(r.method.model) if r.method.model else None
+            outputs.append(Output(r.method.label, r.pixels, *(r.score or ())[:2], params=size, note=r.method.note))
         return compare(outputs, self.hr, title=f"{region.image}, ×{region.scale}")
 
     def table(self) -> pd.DataFrame:
@@ -92,21 +85,12 @@ class Result:
 
         A value that is unknown is NaN, and a column without any value is left out.
         """
-        no_score = Score(np.nan, np.nan, np.nan)
-        rows = [
-            {
-                "method": r.method.label,
-                "note": r.method.note,
-                "PSNR": (r.score or no_score).psnr,
-                "SSIM": (r.score or no_score).ssim,
-                "PSNR, whole image": (r.record_score or no_score).psnr,
-                "SSIM, whole image": (r.record_score or no_score).ssim,
-                "seconds": r.seconds,
-                "MB": np.nan if r.megabytes is None else r.megabytes,
-            }
-            for r in self.results
-        ]
-        return pd.DataFrame(rows).dropna(axis="columns", how="all")
+        names = ["method", "note", "PSNR", "SSIM", "PSNR, whole image", "SSIM, whole image", "seconds", "MB"]
+        rows = []
+        for r in self.results:
+            scores = *(r.score or NO_SCORE)[:2], *(r.record_score or NO_SCORE)[:2]
+            rows.append((r.method.label, r.method.note, *scores, r.seconds, r.megabytes))
+        return pd.DataFrame(rows, columns=names).dropna(axis="columns", how="all")
 
     def notes(self) -> str:
         """Meaning of the numbers, and the missing methods with the reason; Markdown."""
@@ -116,18 +100,14 @@ class Result:
             lines.append("The image itself was enlarged: there is no original, and so no score.")
         else:
             lines.append(f"PSNR (dB) and SSIM are of this region, under the `{request.protocol}` protocol.")
-        if request.region.dataset and not request.itself:
-            lines.append("Those of the whole image are the record's, where it has them.")
+            if request.region.dataset:
+                lines.append("Those of the whole image are the record's, where it has them.")
         if request.states and not self.states:
             lines.append("No network here is recursive, so there are no states.")
         return "\n".join(lines + [f"{name}: {reason}." for name, reason in self.missing.items()])
 
 
-def run_request(
-    request: Request,
-    progress: Callable[[str, float], None] = lambda name, fraction: None,
-    cancelled: Callable[[], bool] = lambda: False,
-) -> Result:
+def run_request(request: Request, progress: Progress = lambda name, fraction: None) -> Result:
     """The outputs of all methods of a request.
 
     Parameters
@@ -135,47 +115,41 @@ def run_request(
     request : Request
         Image, region, methods and options.
     progress : callable
-        Called after every layer with the name of the running method and the fraction of all multiplications done, 0 to 1.
-    cancelled : callable
-        Called after every layer; a true result stops the run.
+        Called after every layer with the name of the running method and the fraction of all multiplications done, 0 to 1. What
+        it raises ends the run.
 
     Raises
     ------
     InputError
         If the region does not lie in the image or is too small or too large, or a name is unknown.
-    concurrent.futures.CancelledError
-        As soon as `cancelled` returns true; no result is kept.
     """
     _check(request)
-    scale = request.region.scale
-    searches = {name: find_method(NAMES.get(name, name), name, scale, request.device) for name in request.methods}
+    region = request.region
+    searches = {name: find_method(NAMES.get(name, name), name, region.scale, request.device) for name in request.methods}
     methods = [m for m in searches.values() if isinstance(m, TrainedMethod)]
     missing = {name: QUEUE if m == "no record yet" else m for name, m in searches.items() if isinstance(m, str)}
     recursive = [m for m in methods if request.states and m.model is not None and has_states(m.model)]
-    total = sum(_multiplications(request, m) for m in methods) or 1
+    total = sum(_multiplications(request, m.model) for m in methods if m.model is not None)
     done = 0.0
 
     def step(name: str, multiplications: float) -> None:
         nonlocal done
         done += multiplications
         progress(name, min(1.0, done / total))
-        if cancelled():
-            raise CancelledError
 
     results = tuple(_run(request, m, step) for m in methods)
     states = tuple(_states(request, m, step) for m in recursive)
-    hr = None if request.itself else request.image[request.region.window]
+    hr = None if request.itself else Scene(region, get_protocol(request.protocol), request.image).hr[region.window]
     return Result(request, results, hr, missing, states)
 
 
 def _check(request: Request) -> None:
+    """An `InputError` if the region does not lie in the output, is too small or too large, or the protocol is unknown."""
     region = request.region
-    factor = region.scale if request.itself else 1
     get_protocol(request.protocol)
-    for name, start, side, size in zip(
-        ("high", "wide"), (region.top, region.left), (region.height, region.width), request.image.shape, strict=False
-    ):
-        size = size * factor // region.scale * region.scale
+    sides = (("high", region.top, region.height), ("wide", region.left, region.width))
+    for (name, start, side), size in zip(sides, request.image.shape[:2], strict=True):
+        size = size * region.scale if request.itself else size // region.scale * region.scale
         if not MIN_SIDE <= side <= MAX_SIDE or side % region.scale:
             raise InputError(
                 f"The region is {side} pixels {name}: {MIN_SIDE} to {MAX_SIDE} are wanted, a multiple of {region.scale}."
@@ -186,60 +160,51 @@ def _check(request: Request) -> None:
             )
 
 
-@dataclass(frozen=True, eq=False)
-class _Inputs:
-    """The inputs of a network: LR image and interpolation, cut to what its radius needs, and the region inside the latter."""
+def _inputs(request: Request, model: nn.Module | None) -> tuple[np.ndarray, np.ndarray, Window, Scene | None]:
+    """The inputs of a network, `None` for bicubic interpolation, for its exact output inside the region.
 
-    lr: np.ndarray
-    ilr: np.ndarray
-    inner: Window
-    scene: Scene | None
-
-
-def _inputs(request: Request, model: nn.Module | None) -> _Inputs:
-    """The inputs of a network, `None` for bicubic interpolation, for its exact output inside the region."""
+    These are LR image and interpolation, cut to what the radius needs; the region inside the latter; and the scene of this part
+    of the image, `None` if the image itself is enlarged.
+    """
     region, scale = request.region, request.region.scale
     zoom = 1 if request.itself else scale  # pixels of the request's image in one of the LR image
     height, width = (n // zoom for n in request.image.shape[:2])
     lr, _, inner = model_windows(region.window, (height, width), model, scale, margin=TAPS)
     part = request.image[scaled(lr, zoom)]
     if request.itself:
-        return _Inputs(to_float(part), imresize(to_float(part), scale), inner, None)
+        return to_float(part), imresize(to_float(part), scale), inner, None
     scene = Scene(replace(region, top=inner[0].start, left=inner[1].start), get_protocol(request.protocol), part)
-    return _Inputs(scene.lr, scene.ilr, inner, scene)
+    return scene.lr, scene.ilr, inner, scene
 
 
-def _multiplications(request: Request, method: TrainedMethod) -> float:
-    if method.model is None:
-        return 0
-    pixels = np.prod(_inputs(request, method.model).ilr.shape[:2]) * (8 if request.self_ensemble else 1)
-    return macs_per_pixel(lambda: deepcopy(method.model).cpu(), request.region.scale) * pixels
+def _multiplications(request: Request, model: nn.Module) -> float:
+    ilr = _inputs(request, model)[1]
+    passes = 8 if request.self_ensemble else 1
+    return macs_per_pixel(lambda: deepcopy(model), request.region.scale) * ilr.shape[0] * ilr.shape[1] * passes
 
 
-def _run(request: Request, method: TrainedMethod, step: Callable[[str, float], None]) -> MethodResult:
-    began, inputs = time.perf_counter(), _inputs(request, method.model)
-    sr, memory = to_float(inputs.ilr), []
+def _run(request: Request, method: TrainedMethod, step: Progress) -> MethodResult:
+    if request.device == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+    began, memory_before, memory = time.perf_counter(), _memory(request.device), []
+    lr, ilr, inner, scene = _inputs(request, method.model)
+    sr = to_float(ilr)
     if method.model is not None:
-        if request.device == "cuda":
-            torch.cuda.reset_peak_memory_stats()
 
         def after_layer(multiplications: float) -> None:
             memory.append(_memory(request.device))
             step(method.label, multiplications)
 
-        # One tile: the inputs of a region fit in memory, and so the multiplications are known beforehand.
-        options = {"tile": 10**6, "self_ensemble": request.self_ensemble}
-        before = _memory(request.device)
         with _every_layer(method.model, after_layer):
-            sr = as_method(method.model, **options)(inputs.lr, inputs.ilr, request.region.scale)
-    megabytes = max(memory) - before if memory and before is not None else None
-    seconds, sr, scene = time.perf_counter() - began, sr[inputs.inner], inputs.scene
-    score = None
+            # One tile: the inputs of a region fit in memory, and so the multiplications are known beforehand.
+            sr = as_method(method.model, tile=10**6, self_ensemble=request.self_ensemble)(lr, ilr, request.region.scale)
+    seconds, sr, score = time.perf_counter() - began, sr[inner], None
     if scene is not None:
-        score = scene.protocol.score(scene.file[inputs.inner], sr, request.region.scale, ("psnr", "ssim"))
-    if scene is not None and sr.ndim == 2 and scene.file.ndim == 3:  # luma was resized: chroma is bicubic, as in the papers
-        sr = ycbcr_to_rgb(np.dstack([sr, scene.chroma[inputs.inner]]))
+        score = scene.protocol.score(scene.file[inner], sr, request.region.scale, ("psnr", "ssim"))
+        if sr.ndim == 2 and scene.file.ndim == 3:  # luma was resized: chroma is bicubic, as in the papers
+            sr = ycbcr_to_rgb(np.dstack([sr, scene.chroma[inner]]))
     pixels = round_uint8(255 * (sr if sr.ndim == 3 else np.repeat(sr[..., None], 3, axis=2)))
+    megabytes = max(memory) - memory_before if memory else np.nan
     return MethodResult(method, pixels, score, _record_score(request, method), seconds, megabytes)
 
 
@@ -254,7 +219,7 @@ def _record_score(request: Request, method: TrainedMethod) -> Score | None:
 
 
 @contextmanager
-def _every_layer(model: nn.Module, step: Callable[[float], Any]) -> Iterator[None]:
+def _every_layer(model: nn.Module, step: Callable[[float], None]) -> Iterator[None]:
     """Call `step` after each convolution with the number of its multiplications."""
 
     def note(conv: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
@@ -269,24 +234,18 @@ def _every_layer(model: nn.Module, step: Callable[[float], Any]) -> Iterator[Non
             hook.remove()
 
 
-def _memory(device: str) -> float | None:
-    """Memory in use, in MB: on a GPU the peak for tensors; else of this process, `None` without psutil."""
-    if device == "cuda":
-        return torch.cuda.max_memory_allocated() / 1e6
-    try:
-        import psutil  # comes with Jupyter
-    except ImportError:
-        return None
-    return psutil.Process().memory_info().rss / 1e6
+def _memory(device: str) -> float:
+    """Memory in use, in MB: on a GPU the peak for tensors, else of this process."""
+    return (torch.cuda.max_memory_allocated() if device == "cuda" else psutil.Process().memory_info().rss) / 1e6
 
 
-def _states(request: Request, method: TrainedMethod, step: Callable[[str, float], None]) -> States:
+def _states(request: Request, method: TrainedMethod, step: Progress) -> States:
     """The states of a network in a square in the middle of the region."""
     region = request.region
     side = min(STATES, region.height, region.width) // region.scale * region.scale
     top, left = region.top + (region.height - side) // 2, region.left + (region.width - side) // 2
-    square = replace(region, top=top, left=left, height=side, width=side)
-    inputs = _inputs(replace(request, region=square), method.model)
-    hr = None if inputs.scene is None else inputs.scene.hr
+    square = replace(request, region=replace(region, top=top, left=left, height=side, width=side))
+    lr, ilr, inner, scene = _inputs(square, method.model)
+    hr = None if scene is None else scene.hr
     with _every_layer(method.model, lambda multiplications: step(f"states of {method.label}", 0)):
-        return show_states(method.model, inputs.lr, inputs.ilr, region.scale, window=inputs.inner, hr=hr, label=method.label)
+        return show_states(method.model, lr, ilr, region.scale, window=inner, hr=hr, label=method.label)

@@ -5,10 +5,11 @@
 (() => {
   if (customElements.get("srlib-states")) return;
 
-  // matplotlib's colour maps (the last is RdBu_r) at even places; between them straight lines.
+  // matplotlib's colour maps (blueRed is RdBu_r) at even places; between them straight lines.
   const MAPS = {
     viridis: "440154 48186a 472d7b 424086 3b528b 33638d 2c728e 26828e 21918c 1fa088 28ae80 3fbc73 5ec962 84d44b addc30 d8e219 fde725",
     magma: "000004 0a0822 1d1147 36106b 51127c 6a1c81 832681 9c2e7f b73779 d0416f e75263 f56b5c fc8961 fea772 fec488 fde2a3 fcfdbf",
+    grey: "000000 ffffff",
     blueRed: "053061 2065ab 4393c3 90c4dd d1e5f0 f7f6f6 fddbc7 f3a481 d6604d b1182b 67001f",
   };
   const ERROR_TOP = 60; // grey levels, as in the crops of the other pages
@@ -81,12 +82,7 @@
     element.append(...children);
     return element;
   };
-  const svg = (tag, attributes) => {
-    const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
-    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-    return element;
-  };
-  const number = (text) => (text === undefined ? null : Number(text));
+  const number = (text) => text && Number(text); // or undefined
   const short = (x, digits) => (x < 1000 ? x.toPrecision(digits) : Math.round(x).toLocaleString("en"));
   const signed = (x, digits) => (x < 0 ? "−" : "+") + Math.abs(x).toFixed(digits);
 
@@ -113,19 +109,18 @@
     }
 
     async start() {
-      const figures = [...this.querySelectorAll("figure")];
-      const read = await Promise.all(figures.map((figure) => Promise.all([...figure.querySelectorAll("img")].map(greys))));
-      this.frames = [];
-      figures.forEach((figure, k) => {
-        const [picture, energy] = read[k];
+      const frames = [];
+      for (const figure of this.querySelectorAll("figure")) {
+        const [picture, energy] = await Promise.all([...figure.querySelectorAll("img")].map(greys));
         const { name, psnr, energy: mean, top } = figure.dataset;
         if ("hr" in figure.dataset) this.hr = picture;
-        else this.frames.push({ name, picture, energy, psnr: number(psnr), mean: number(mean), top: number(top) });
-      });
-      if (!this.frames.length || this.shadowRoot) return;
-      this.top = Math.max(...this.frames.map((frame) => frame.top ?? 0));
+        else frames.push({ name, picture, energy, psnr: number(psnr), mean: number(mean), top: number(top) });
+      }
+      if (!frames.length || this.shadowRoot) return;
+      this.frames = frames;
+      this.top = Math.max(...frames.map((frame) => frame.top ?? 0));
       this.build();
-      this.show(this.frames.findLastIndex((frame) => frame.energy));
+      this.show(frames.findLastIndex((frame) => frame.energy));
     }
 
     build() {
@@ -142,39 +137,39 @@
       this.shared.addEventListener("change", () => this.show(this.slider.valueAsNumber));
       this.now = make("p", { className: "now" });
       const reach = Number(this.dataset.residual);
+      const grey = (frame, k) => frame.picture.values[k];
+      const original = (frame, k) => this.hr.values[k];
+      const energy = (frame, k) => frame.energy.values[k] * (this.shared.checked ? frame.top / this.top : 1);
+      const residual = (frame, k) => 127.5 * (1 + (grey(frame, k) - grey(this.frames[0], k)) / reach);
+      const error = (frame, k) => (255 * Math.abs(grey(frame, k) - original(frame, k))) / ERROR_TOP;
       this.panels = [
-        this.panel("image", "Image that this step gives"),
-        ...(this.hr ? [this.panel("original", "Original")] : []),
-        this.panel("energy", "Energy of the state", "viridis", "0", ""),
-        this.panel("residual", "Image − bicubic, grey levels", "blueRed", `−${reach}`, `+${reach}`),
-        ...(this.hr ? [this.panel("error", "Error against the original, grey levels", "magma", "0", `≥ ${ERROR_TOP}`)] : []),
-      ];
+        this.panel("grey", grey, "Image that this step gives"),
+        this.hr && this.panel("grey", original, "Original"),
+        this.panel("viridis", energy, "Energy of the state", "0", ""),
+        this.panel("blueRed", residual, "Image − bicubic, grey levels", `−${reach}`, `+${reach}`),
+        this.hr && this.panel("magma", error, "Error against the original, grey levels", "0", `≥ ${ERROR_TOP}`),
+      ].filter(Boolean);
       this.chart = this.curve();
       this.grid = make("div", { className: "grid" }, ...this.panels.map((panel) => panel.figure), this.chart.figure);
-      root.append(
-        make(
-          "div",
-          { className: "all", role: "group", ariaLabel: `${this.dataset.label}, step by step` },
-          make("p", { className: "title", textContent: this.dataset.label }),
-          make("div", { className: "controls" }, this.button, this.slider, this.now),
-          this.grid,
-          make("label", {}, this.shared, "One scale for the energy of all steps"),
-        ),
-        make("slot"),
-      );
+      const title = make("p", { className: "title", textContent: this.dataset.label });
+      const controls = make("div", { className: "controls" }, this.button, this.slider, this.now);
+      const shared = make("label", {}, this.shared, "One scale for the energy of all steps");
+      const group = { className: "all", role: "group", ariaLabel: `${this.dataset.label}, step by step` };
+      root.append(make("div", group, title, controls, this.grid, shared), make("slot"));
       // JupyterLab would take the arrow keys for itself.
       root.addEventListener("keydown", (event) => event.stopPropagation());
       // A frame later: the observer must not change what it observes while it reports.
       new ResizeObserver(() => requestAnimationFrame(() => this.fit())).observe(this);
     }
 
-    panel(kind, title, map = "", low = "", high = "") {
+    /** A picture under a colour map, in which `level` gives the place of pixel k, 0..255; with a bar that names its ends. */
+    panel(map, level, title, low, high) {
       const { width, height } = this.frames[0].picture;
       const canvas = make("canvas", { width, height, role: "img" });
       const end = make("span", { textContent: high });
       const bar = make("div", { className: "bar" }, make("span", { textContent: low }), make("i"), end);
-      const figure = make("figure", { className: map }, canvas, make("figcaption", {}, title, ...(map ? [bar] : [])));
-      return { kind, title, figure, canvas, end };
+      const caption = make("figcaption", {}, title, ...(low ? [bar] : []));
+      return { map, level, title, canvas, end, figure: make("figure", { className: map }, canvas, caption) };
     }
 
     /** Whole factors only, as many columns as fit; three leave the pictures large enough on a laptop, two on a phone. */
@@ -183,8 +178,6 @@
       const room = this.grid.clientWidth;
       const columns = room < 480 ? 2 : 3;
       const zoom = Math.max(1, Math.min(Math.floor((room - 12 * (columns - 1)) / columns / width), Math.ceil(240 / height)));
-      if (zoom === this.zoom && columns === this.columns) return;
-      [this.zoom, this.columns] = [zoom, columns];
       const cell = Math.max(zoom * width, Math.min(150, Math.floor((room - 12 * (columns - 1)) / columns)));
       this.grid.style.gridTemplateColumns = `repeat(${columns}, ${cell}px)`;
       for (const { canvas } of this.panels) {
@@ -196,80 +189,68 @@
 
     show(step) {
       const frame = this.frames[step];
-      const before = this.frames[step - 1];
-      const bicubic = this.frames[0].picture.values;
-      const reach = Number(this.dataset.residual);
       this.slider.value = step;
-      const grey = frame.picture.values;
-      const ratio = this.shared.checked ? frame.top / this.top : 1;
-      for (const { kind, title, figure, canvas, end } of this.panels) {
+      for (const { map, level, title, canvas, end, figure } of this.panels) {
         canvas.ariaLabel = `${title}: ${this.dataset.label}, ${frame.name}`;
-        const paint = (map, level) =>
-          this.paint(canvas, (k) => PALETTES[map][Math.round(Math.max(0, Math.min(255, level(k))))]);
-        if (kind === "image") this.paint(canvas, (k) => [grey[k], grey[k], grey[k]]);
-        if (kind === "original") this.paint(canvas, (k) => Array(3).fill(this.hr.values[k]));
-        if (kind === "residual") paint("blueRed", (k) => 127.5 * (1 + (grey[k] - bicubic[k]) / reach));
-        if (kind === "error") paint("magma", (k) => (255 * Math.abs(grey[k] - this.hr.values[k])) / ERROR_TOP);
-        if (kind === "energy") {
-          figure.classList.toggle("none", !frame.energy);
-          figure.dataset.none = step ? "all states count" : "no state yet";
-          if (frame.energy) paint("viridis", (k) => frame.energy.values[k] * ratio);
-          else canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
-          end.textContent = frame.energy ? `≥ ${short(this.shared.checked ? this.top : frame.top, 2)}` : "";
+        const context = canvas.getContext("2d");
+        const pixels = context.createImageData(canvas.width, canvas.height);
+        const empty = map === "viridis" && !frame.energy;
+        for (let k = 0; k < canvas.width * canvas.height && !empty; k++) {
+          pixels.data.set([...PALETTES[map][Math.round(Math.max(0, Math.min(255, level(frame, k))))], 255], 4 * k);
         }
+        context.putImageData(pixels, 0, 0);
+        if (map !== "viridis") continue;
+        figure.classList.toggle("none", empty);
+        figure.dataset.none = step ? "all states count" : "no state yet";
+        end.textContent = empty ? "" : `≥ ${short(this.shared.checked ? this.top : frame.top, 2)}`;
       }
       const words = [];
-      if (frame.psnr !== null) {
-        const against = (other, name) => `${signed(frame.psnr - other.psnr, 2)} against ${name}`;
+      if (frame.psnr !== undefined) {
+        const against = (other, name) => `${signed(frame.psnr - this.frames[other].psnr, 2)} against ${name}`;
         const gains = [];
-        if (frame.energy && step > 1) gains.push(against(before, "the step before"));
-        if (step) gains.push(against(this.frames[0], "bicubic"));
+        if (frame.energy && step > 1) gains.push(against(step - 1, "the step before"));
+        if (step) gains.push(against(0, "bicubic"));
         words.push(`PSNR inside the crop ${frame.psnr.toFixed(2)} dB${gains.length ? ` (${gains.join(", ")})` : ""}`);
       }
-      if (frame.mean !== null) words.push(`mean energy ${short(frame.mean, 3)}`);
+      if (frame.mean !== undefined) words.push(`mean energy ${short(frame.mean, 3)}`);
       const name = frame.name[0].toUpperCase() + frame.name.slice(1);
       this.now.replaceChildren(make("b", { textContent: name }), words.length ? `: ${words.join(", ")}.` : ".");
       this.slider.ariaValueText = this.now.textContent;
       this.chart.mark(step);
     }
 
-    paint(canvas, colour) {
-      const context = canvas.getContext("2d");
-      const pixels = context.createImageData(canvas.width, canvas.height);
-      for (let k = 0; k < canvas.width * canvas.height; k++) pixels.data.set([...colour(k), 255], 4 * k);
-      context.putImageData(pixels, 0, 0);
-    }
-
     /** PSNR against the step, or the mean energy where there is no original; the combined output is a dashed line. */
     curve() {
       const value = (frame) => (this.hr ? frame.psnr : frame.mean);
-      const steps = this.frames.map((frame, k) => [k, value(frame)]).filter(([, y]) => y !== null);
+      const steps = this.frames.map((frame, k) => [k, value(frame)]).filter(([, y]) => y !== undefined);
       const ys = steps.map(([, y]) => y);
       const [low, high] = [Math.min(...ys), Math.max(...ys)];
       const text = (y) => (this.hr ? `${y.toFixed(2)} dB` : short(y, 3));
       const title = this.hr ? "PSNR inside the crop against the step" : "Mean energy against the step";
-      const picture = svg("svg", { role: "img", "aria-label": `${title}: ${ys.map(text).join(", ")}` });
       const caption = make("figcaption", {}, title, make("br"), `${text(low)} to ${text(high)}`);
-      const figure = make("figure", { className: "curve" }, picture, caption);
-      let dots = [];
-      const mark = (step) => dots.forEach(([k, dot]) => dot.classList.toggle("at", k === step));
+      const figure = make("figure", { className: "curve", innerHTML: '<svg role="img"></svg>' }, caption);
+      const picture = figure.firstChild;
+      picture.setAttribute("aria-label", `${title}: ${ys.map(text).join(", ")}`);
+      const mark = (step) => {
+        picture.querySelectorAll("circle").forEach((dot, n) => dot.classList.toggle("at", steps[n][0] === step));
+      };
       const draw = (width, height) => {
         const x = (k) => 6 + (k / Math.max(1, this.frames.length - 1)) * (width - 12);
         const y = (v) => 6 + (high > low ? (high - v) / (high - low) : 0.5) * (height - 12);
-        for (const [name, size] of [["width", width], ["height", height]]) picture.setAttribute(name, size);
         const own = steps.filter(([k]) => k === 0 || this.frames[k].energy);
-        const line = svg("path", { d: `M${own.map(([k, v]) => `${x(k)},${y(v)}`).join("L")}` });
-        const last = steps.at(-1);
-        const ends = own.includes(last) ? [] : [svg("line", { x1: 6, x2: width - 6, y1: y(last[1]), y2: y(last[1]) })];
-        dots = steps.map(([k, v]) => [k, svg("circle", { cx: x(k), cy: y(v), r: steps.length > 16 ? 3 : 4 })]);
-        picture.replaceChildren(...ends, line, ...dots.map(([, dot]) => dot));
+        const end = y(ys.at(-1));
+        const combined = own.length < steps.length ? `<line x1="6" x2="${width - 6}" y1="${end}" y2="${end}" />` : "";
+        const path = own.map(([k, v]) => `${x(k)},${y(v)}`).join("L");
+        const dots = steps.map(([k, v]) => `<circle cx="${x(k)}" cy="${y(v)}" r="${steps.length > 16 ? 3 : 4}" />`);
+        picture.innerHTML = `${combined}<path d="M${path}" />${dots.join("")}`;
+        picture.setAttribute("width", width);
+        picture.setAttribute("height", height);
         mark(this.slider.valueAsNumber);
       };
       return { figure, draw, mark };
     }
 
     play() {
-      if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
       if (this.slider.valueAsNumber === this.frames.length - 1) this.show(0);
       this.timer = setInterval(() => {
         this.show(this.slider.valueAsNumber + 1);

@@ -100,31 +100,16 @@ def energy(state: Tensor) -> np.ndarray:
 class States:
     """Energy maps and predictions of a network at each step inside a window; a notebook shows them with a slider.
 
-    Parameters
-    ----------
-    label : str
-        Name of the network.
-    energies : tuple of numpy.ndarray
-        The energy map of each step, `(height, width)`.
-    predictions : tuple of numpy.ndarray
-        The luma reconstructed from each state alone, `(height, width)`, about 0..1.
-    bicubic : numpy.ndarray
-        The interpolated luma, `(height, width)`, about 0..1.
-    output : numpy.ndarray, optional
-        The network's output `(height, width)`, where it combines the predictions of all steps instead of taking the last.
-    combined : str
-        The combination, in words.
-    hr : numpy.ndarray, optional
-        The original's luma, `(height, width)`, `uint8`.
+    All arrays are `(height, width)`; luma is in about 0..1, but for the original's.
     """
 
     label: str
-    energies: tuple[np.ndarray, ...]
-    predictions: tuple[np.ndarray, ...]
-    bicubic: np.ndarray
-    output: np.ndarray | None = None
-    combined: str = ""
-    hr: np.ndarray | None = None
+    energies: tuple[np.ndarray, ...]  # the energy map of each step
+    predictions: tuple[np.ndarray, ...]  # the luma reconstructed from each state alone
+    bicubic: np.ndarray  # the interpolated luma
+    output: np.ndarray | None = None  # the output, where it combines the predictions of all steps instead of taking the last
+    combined: str = ""  # the combination, in words
+    hr: np.ndarray | None = None  # the original's luma, `uint8`
 
     def psnr(self, luma: np.ndarray) -> float | None:
         """PSNR in dB of a prediction inside the window, rounded to 8 bits; `None` without the original."""
@@ -138,13 +123,11 @@ class States:
             figures.append(self._figure(f"step {t} of {len(self.energies)}", luma, e))
         if self.output is not None:
             figures.append(self._figure(f"output, {self.combined}", self.output))
-        if self.hr is not None:
-            picture = _picture(self.hr, f"{self.label}: the original")
-            figures.append(f"<figure data-hr>{picture}<figcaption>{escape(self.label)}: the original.</figcaption></figure>")
+        reference = self.predictions[-1] if self.output is None else self.output
         if self.hr is not None:
             reference = self.hr / 255
-        else:
-            reference = self.predictions[-1] if self.output is None else self.output
+            picture = _picture(self.hr, f"{self.label}: the original")
+            figures.append(f"<figure data-hr>{picture}<figcaption>{escape(self.label)}: the original.</figcaption></figure>")
         top = max(4, int(np.ceil(255 * np.quantile(np.abs(reference - self.bicubic), 0.98))))  # grey levels
         return f'<srlib-states data-label="{escape(self.label)}" data-residual="{top}">\n{"".join(figures)}</srlib-states>'
 
@@ -162,7 +145,7 @@ class States:
             pictures += _picture(round_uint8(255 * e / top), f"{self.label}, {name}: energy map of the state")
         return f"<figure {' '.join(data)}>{pictures}<figcaption>{'; '.join(words)}.</figcaption></figure>\n"
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         """PSNR of the steps, or their mean energies without an original, in one line."""
         height, width = self.bicubic.shape
         if self.hr is None:
@@ -172,9 +155,8 @@ class States:
             numbers = f"PSNR (dB) from bicubic on: {values}"
         return f"{self.label}: {len(self.energies)} steps, {height} x {width} pixels; {numbers}"
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        """Jupyter's hook."""
-        return {"text/html": with_script(self.html, "states.js"), "text/plain": str(self)}
+    def _repr_html_(self) -> str:
+        return with_script(self.html, "states.js")
 
 
 @torch.no_grad()

@@ -151,8 +151,7 @@
       const root = this.attachShadow({ mode: "open" });
       root.adoptedStyleSheets = [sheet];
       root.innerHTML = MARKUP;
-      const find = (selector) => root.querySelector(selector);
-      this.find = find;
+      const find = (this.find = (selector) => root.querySelector(selector));
       this.main = find(".frame canvas");
       Object.assign(this.main, { width: this.width, height: this.height });
       find(".title").textContent = this.dataset.title;
@@ -179,48 +178,38 @@
 
     tile(figure, k) {
       const item = document.createElement("li");
-      const button = document.createElement("button");
-      button.type = "button";
+      const key = k < 9 ? `<kbd>${k + 1}</kbd>` : "";
+      item.innerHTML = `<button type="button"><canvas></canvas></button><div>${key}<span class="side"></span></div>`;
+      item.querySelector(".side").before(...figure.querySelector("figcaption").cloneNode(true).childNodes);
+      const button = item.querySelector("button");
       button.setAttribute("aria-label", `${this.labels[k]}: show at the right`);
-      button.append(document.createElement("canvas"));
       button.addEventListener("click", () => this.put(1, k, this.alone === null ? null : k));
-      const caption = document.createElement("div");
-      if (k < 9) caption.append(Object.assign(document.createElement("kbd"), { textContent: k + 1 }));
-      caption.append(...figure.querySelector("figcaption").cloneNode(true).childNodes);
-      const side = Object.assign(document.createElement("span"), { className: "side" });
-      caption.append(side);
-      item.append(button, caption);
       return item;
     }
 
     /* The error map's colours, as srlib chose them: so many, evenly from 0 to data-error-top grey levels. */
     legend() {
-      this.colours = this.dataset.errorColours.match(/../g).map((hex) => parseInt(hex, 16));
-      const canvas = this.find(".legend canvas");
-      Object.assign(canvas, { width: this.colours.length / 3, height: 1 });
-      const image = new ImageData(canvas.width, 1);
-      for (let k = 0; k < canvas.width; k++) image.data.set([...this.colours.slice(3 * k, 3 * k + 3), 255], 4 * k);
+      const hexes = this.dataset.errorColours.match(/.{6}/g);
+      this.colours = hexes.map((hex) => hex.match(/../g).map((part) => parseInt(part, 16)));
+      const canvas = Object.assign(this.find(".legend canvas"), { width: hexes.length, height: 1 });
+      const image = new ImageData(hexes.length, 1);
+      this.colours.forEach((colour, k) => image.data.set([...colour, 255], 4 * k));
       context(canvas).putImageData(image, 0, 0);
-      this.find(".legend span:last-child").textContent =
-        `${this.dataset.errorTop} and more grey levels of luma`;
+      this.find(".legend span:last-child").textContent = `${this.dataset.errorTop} and more grey levels of luma`;
     }
 
     /* What is drawn for a picture: itself, or its error. */
     shown(k) {
       if (!this.error || k === this.original) return this.pictures[k];
       if (this.errors[k]) return this.errors[k];
-      const grey = this.dataset.colour === "grey";
-      const [a, b] = [luma(this.pictures[k], grey), luma(this.pictures[this.original], grey)];
+      const [lumas, originals] = [k, this.original].map((n) => luma(this.pictures[n], this.dataset.colour === "grey"));
       const image = new ImageData(this.width, this.height);
-      const last = this.colours.length / 3 - 1;
-      a.forEach((value, p) => {
-        const place = last * Math.min(1, Math.abs(value - b[p]) / Number(this.dataset.errorTop));
+      const last = this.colours.length - 1;
+      lumas.forEach((value, p) => {
+        const place = last * Math.min(1, Math.abs(value - originals[p]) / Number(this.dataset.errorTop));
         const low = Math.min(last - 1, Math.floor(place));
-        for (let c = 0; c < 3; c++) {
-          const [from, to] = [this.colours[3 * low + c], this.colours[3 * low + 3 + c]];
-          image.data[4 * p + c] = Math.round(from + (to - from) * (place - low));
-        }
-        image.data[4 * p + 3] = 255;
+        const [from, to] = [this.colours[low], this.colours[low + 1]];
+        image.data.set([...from.map((part, c) => Math.round(part + (to[c] - part) * (place - low))), 255], 4 * p);
       });
       this.errors[k] = blank(this.width, this.height);
       context(this.errors[k]).putImageData(image, 0, 0);
@@ -240,9 +229,8 @@
       this.find(".stage").classList.toggle("wide", wide);
       const high = Math.max(1, this.factor(0.8 * window.innerHeight, this.height)); // to see it without scrolling
       this.scale = Math.min(high, this.factor(wide ? room - 200 : room, this.width)); // the controls beside it
-      for (const part of [".view", ".frame"]) this.find(part).style.width = `${this.width * this.scale}px`;
+      for (const part of [".view", ".frame", ".frame canvas"]) this.find(part).style.width = `${this.width * this.scale}px`;
       this.main.classList.toggle("smooth", this.scale < 1);
-      this.main.style.width = `${this.width * this.scale}px`;
       this.main.style.height = `${this.height * this.scale}px`;
       this.draw();
     }

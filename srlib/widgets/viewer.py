@@ -7,7 +7,6 @@ interactive. This module writes all numbers and colours; the script copies pixel
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from html import escape
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -77,18 +76,12 @@ class Comparison:
     @property
     def html(self) -> str:
         """The HTML element without its script: captioned pictures, as a page without JavaScript shows them."""
-        colours = "".join(
-            matplotlib.colors.to_hex(c)[1:] for c in matplotlib.colormaps["magma"](np.linspace(0, 1, ERROR_COLOURS))
-        )
-        data = {
-            "title": self.title,
-            "zoom": " ".join(map(str, self.zoom)),
-            "first": self.first,
-            "second": self.second,
-            "colour": "grey" if self.outputs[0].pixels.ndim == 2 else "rgb",
-        }
+        data = {"title": self.title, "zoom": " ".join(map(str, self.zoom)), "first": self.first, "second": self.second}
+        data["colour"] = "grey" if self.outputs[0].pixels.ndim == 2 else "rgb"
         if self.has_hr:
-            data |= {"hr": HR, "error-top": str(ERROR_TOP), "error-colours": colours}
+            colours = matplotlib.colormaps["magma"](np.linspace(0, 1, ERROR_COLOURS))
+            hexes = "".join(matplotlib.colors.to_hex(colour)[1:] for colour in colours)
+            data |= {"hr": HR, "error-top": str(ERROR_TOP), "error-colours": hexes}
         attributes = " ".join(f'data-{name}="{escape(value)}"' for name, value in data.items())
         return "\n".join([f"<srlib-compare {attributes}>", *map(self._figure, self.outputs), "</srlib-compare>"])
 
@@ -121,8 +114,8 @@ class Comparison:
         height, width = self.outputs[0].pixels.shape[:2]
         return f"Comparison of {', '.join(o.label for o in self.outputs)}: {width} x {height} pixels"
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        return {"text/html": with_script(self.html, "viewer.js"), "text/plain": repr(self)}
+    def _repr_html_(self) -> str:
+        return with_script(self.html, "viewer.js")
 
 
 def compare(
@@ -172,27 +165,35 @@ def compare(
         zoom = zoom or region.inner
         outputs = [Output(c.label, c.pixels, *(c.score[:2] if c.score else ()), params=c.params, note=c.note) for c in crops]
     elif isinstance(outputs, Mapping):
-        outputs = [Output(str(label), _pixels(label, picture)) for label, picture in outputs.items()]
-    outputs = [replace(output, pixels=_pixels(output.label, output.pixels)) for output in outputs]
+        outputs = [Output(str(label), picture) for label, picture in outputs.items()]
+    pictures = outputs = [replace(output, pixels=_pixels(output.label, output.pixels)) for output in outputs]
     if not outputs:
         raise InputError("There is nothing to compare: give at least one output.")
     if hr is not None:
         hr = _pixels(HR, hr)
         if scale and hr.shape != outputs[0].pixels.shape:
             hr = modcrop(hr, scale)
+        pictures = [Output(HR, hr, note="the original"), *outputs]
+    labels, shape = [picture.label for picture in pictures], pictures[0].pixels.shape
+    for picture in pictures:
+        if picture.pixels.shape != shape:
+            sizes = f"{picture.label!r} is {picture.pixels.shape}, but {labels[0]!r} {shape}"
+            raise InputError(f"{sizes}: give pictures of one size, all grey or all RGB.")
+        if labels.count(picture.label) > 1:
+            raise InputError(f"The label {picture.label!r} is there twice: give each output its own.")
+    first, second = first or outputs[0].label, second or (outputs[-1].label if len(outputs) > 1 else labels[0])
+    for label in (first, second):
+        if label not in labels:
+            raise InputError(f"No output is called {label!r}: choose one of {', '.join(labels)}.")
     if protocol is not None:
         if hr is None or scale is None:
             raise InputError(f"To score under {protocol!r}, hr and scale are wanted, too: give both, or leave protocol out.")
-        checked = _of_one_shape([Output(HR, hr), *outputs])[1:]
-        outputs = [_with_scores(o, hr, scale, protocol) if o.psnr is None else o for o in checked]
-    pictures = _of_one_shape(outputs if hr is None else [Output(HR, hr, note="the original"), *outputs])
-    labels = [o.label for o in pictures]
-    if duplicate := next((a for a, b in pairwise(sorted(labels)) if a == b), None):
-        raise InputError(f"The label {duplicate!r} is there twice: give each output its own.")
-    first, second = first or outputs[0].label, second or (outputs[-1].label if len(outputs) > 1 else labels[0])
-    if unknown := next((label for label in (first, second) if label not in labels), None):
-        raise InputError(f"No output is called {unknown!r}: choose one of {', '.join(labels)}.")
-    return Comparison(pictures, hr is not None, title, _zoom(zoom, pictures[0].pixels.shape), first, second)
+        rules = get_protocol(protocol)
+        for k, output in enumerate(outputs, 1):
+            if output.psnr is None:
+                score = rules.score(hr, output.pixels, scale, ("psnr", "ssim"))
+                pictures[k] = replace(output, psnr=score.psnr, ssim=score.ssim)
+    return Comparison(tuple(pictures), hr is not None, title, _zoom(zoom, shape), first, second)
 
 
 def _pixels(label: str, picture: Picture) -> np.ndarray:
@@ -208,23 +209,6 @@ def _pixels(label: str, picture: Picture) -> np.ndarray:
             "use srlib.images.round_uint8(255 * x) for floats in 0..1."
         )
     return pixels
-
-
-def _of_one_shape(outputs: list[Output]) -> tuple[Output, ...]:
-    """The same outputs; an `InputError` if their shapes differ."""
-    base = outputs[0]
-    for other in outputs:
-        if other.pixels.shape != base.pixels.shape:
-            raise InputError(
-                f"{other.label!r} is {other.pixels.shape}, but {base.label!r} {base.pixels.shape}: give pictures of one size, "
-                "all grey or all RGB."
-            )
-    return tuple(outputs)
-
-
-def _with_scores(output: Output, hr: np.ndarray, scale: int, protocol: str) -> Output:
-    score = get_protocol(protocol).score(hr, output.pixels, scale, ("psnr", "ssim"))
-    return replace(output, psnr=score.psnr, ssim=score.ssim)
 
 
 def _zoom(zoom: Zoom | None, shape: tuple[int, ...]) -> Zoom:

@@ -1,38 +1,41 @@
-"""The declared experiments against the papers' sections on training, and against the models."""
+"""The declared experiments against the papers' sections on training, and against the models; what a recipe costs."""
 
+import math
 from collections import Counter
+from dataclasses import replace
 
 import pytest
-import torch
 
-from srlib.models import MODELS, PUBLISHED, macs_per_pixel, meta_model, params_total
+from srlib.models import MODELS, PUBLISHED, meta_model, params_total
 from srlib.papers import EXPERIMENTS, baselines, claims, drn, drrn, dsrn, get_experiment, rlcsc
 from srlib.papers.variants import STANDIN_DATA, STANDIN_SUFFIX
 from srlib.protocol import PROTOCOLS
-from srlib.training.recipe import REFLECTIONS, ROTATIONS
+from srlib.training.recipe import REFLECTIONS, ROTATIONS, operations
 
 MODULES = {"drrn": drrn, "dsrn": dsrn, "rlcsc": rlcsc, "drn": drn, "baselines": baselines}
 CPU_PROFILES = [module.CPU_PROFILE.name for module in (drrn, dsrn, rlcsc, drn)]
-RECIPES = [pytest.param(e, r, id=f"{e.name}-{r.name}") for e in EXPERIMENTS.values() for r in e.recipes]
 every = pytest.mark.parametrize("experiment", EXPERIMENTS.values(), ids=EXPERIMENTS)
 
 
+def published(paper):
+    """The published recipes of the experiments that a paper's own tables and figures ask for, by name."""
+    own = [e for e in MODULES[paper].EXPERIMENTS if not e.name.endswith(STANDIN_SUFFIX) and e.name not in CPU_PROFILES]
+    return {e.name: e.recipe("published") for e in own}
+
+
 def names(paper):
-    """Experiments of a paper that its own tables and figures ask for."""
-    own = {e.name for e in MODULES[paper].EXPERIMENTS}
-    return {name for name in own if not name.endswith(STANDIN_SUFFIX) and name not in CPU_PROFILES}
+    return set(published(paper))
 
 
-def rates(name, *iterations):
-    """Published rates of an unshortened run at these iterations."""
-    recipe = get_experiment(name).recipe("published")
+def rates(recipe, *iterations):
+    """Rates of an unshortened run at these iterations."""
     return [recipe.lr_at(iteration, recipe.iterations) for iteration in iterations]
 
 
 def drops(recipe):
     """How often a rate that falls in steps does so before the run ends."""
-    ends = [recipe.lr_at(k, recipe.iterations) for k in (0, recipe.iterations - 1)]
-    return round(torch.tensor(ends[1] / ends[0], dtype=torch.float64).log().item() / torch.tensor(recipe.decay).log().item(), 3)
+    first, last = rates(recipe, 0, recipe.iterations - 1)
+    return round(math.log(last / first, recipe.decay), 3)
 
 
 def test_names_are_unique():
@@ -109,51 +112,42 @@ def test_protocols_and_recipes_are_known(experiment):
     assert "published" not in recipes or experiment.data in {"T91", "T291", "DIV2K", STANDIN_DATA}
 
 
-@pytest.mark.parametrize(("experiment", "recipe"), RECIPES)
-def test_rates_are_positive_and_recipes_sound(experiment, recipe):
-    """Identity: a rate above zero to the last iteration, at most the recipe's, whole or a tenth of the run; known choices."""
-    for total in (recipe.iterations, recipe.iterations // 10):
-        for iteration in (0, 1, total // 100, total // 2, total - 1):
-            assert 0 < recipe.lr_at(iteration, total) <= recipe.lr
-    assert 0 < recipe.stride <= recipe.patch
-    assert recipe.sizes[0] == 1
-    assert set(recipe.transforms) == set(range(8))
-    assert recipe.optimiser in {"sgd", "adam", "muon"}
-    assert (recipe.adam_lr > 0) == (recipe.optimiser == "muon")
-    assert recipe.clip_by in {"norm", "value"}
-    assert recipe.loss in {"squared", "absolute"}
-    assert (recipe.name == "published") == (recipe.decay_every > 0)
-
-
 @every
-def test_the_recipe_for_one_core_is_the_fast_one_in_small_batches(experiment):
+def test_rates_are_positive_and_recipes_sound(experiment):
+    """Identity: a rate above zero to the last iteration, at most the recipe's, whole or a tenth of the run; known choices."""
+    for recipe in experiment.recipes:
+        for total in (recipe.iterations, recipe.iterations // 10):
+            for iteration in (0, 1, total // 100, total // 2, total - 1):
+                assert 0 < recipe.lr_at(iteration, total) <= recipe.lr, recipe
+        assert 0 < recipe.stride <= recipe.patch, recipe
+        assert (recipe.sizes[0], set(recipe.transforms)) == (1, set(range(8))), recipe
+        assert recipe.optimiser in {"sgd", "adam", "muon"}, recipe
+        assert recipe.clip_by in {"norm", "value"}, recipe
+        assert recipe.loss in {"squared", "absolute"}, recipe
+        assert (recipe.adam_lr > 0) == (recipe.optimiser == "muon"), recipe
+        assert (recipe.name == "published") == (recipe.decay_every > 0), recipe
+
+
+@pytest.mark.parametrize("name", [name for name in EXPERIMENTS if name not in CPU_PROFILES])
+def test_the_recipe_for_one_core_is_the_fast_one_in_small_batches(name):
     """Identity: optimiser, rates, loss and data are those of `fast`; fewer pixels an iteration, and no more patches in all."""
-    recipes = {recipe.name: recipe for recipe in experiment.recipes}
-    if "core" not in recipes:
-        pytest.skip("a network for a CPU anyway")
-    fast, core = recipes["fast"], recipes["core"]
+    fast, core = (EXPERIMENTS[name].recipe(recipe) for recipe in ("fast", "core"))
     small = {"name", "iterations", "batch", "patch", "stride"}
     assert {key for key, value in vars(core).items() if value != getattr(fast, key)} <= small
     assert core.batch * core.patch**2 < fast.batch * fast.patch**2
     assert core.batch * core.iterations < fast.batch * fast.iterations
 
 
-@pytest.mark.parametrize("name", ["drrn_b1u9", "drrn_ns_b3u4", "vdsr_bn"])
-def test_drrn_is_trained_as_written(name):
-    """Witness: Section 4.2, Eq. 10 and the released solver: halved every 65,360 iterations, theta over rate, half the sum."""
-    recipe = EXPERIMENTS[name].recipe("published")
-    assert rates(name, 65_359, 65_360) == [0.1, 0.05]
-    assert (recipe.batch, recipe.patch, recipe.stride, recipe.momentum, recipe.weight_decay) == (128, 31, 21, 0.9, 1e-4)
-    assert (recipe.clip, recipe.clip_by, recipe.clip_over_lr) == (0.01, "norm", True)
-    assert (recipe.loss, recipe.loss_factor, recipe.pixel_mean) == ("squared", 0.5, False)
-    assert recipe.transforms == ROTATIONS + REFLECTIONS
-
-
-def test_drrn_runs_are_as_long_as_the_released_ones():
-    """Witness: the released snapshots, 71 epochs of 6,536 iterations and, for B1U25, 101."""
-    lengths = {name: EXPERIMENTS[name].recipe("published").iterations for name in names("drrn")}
-    assert lengths.pop("drrn_b1u25") == 101 * 6_536
-    assert set(lengths.values()) == {71 * 6_536}
+def test_drrn_is_trained_as_written():
+    """Witness: Section 4.2, Eq. 10 and the released solver: halved every 65,360 iterations, theta over rate, half the sum;
+    and the released snapshots, 71 epochs of 6,536 iterations and, for B1U25, 101."""
+    for name, recipe in published("drrn").items():
+        assert recipe.iterations == (101 if name == "drrn_b1u25" else 71) * 6_536
+        assert rates(recipe, 65_359, 65_360) == [0.1, 0.05]
+        assert (recipe.batch, recipe.patch, recipe.stride, recipe.momentum, recipe.weight_decay) == (128, 31, 21, 0.9, 1e-4)
+        assert (recipe.clip, recipe.clip_by, recipe.clip_over_lr) == (0.01, "norm", True)
+        assert (recipe.loss, recipe.loss_factor, recipe.pixel_mean) == ("squared", 0.5, False)
+        assert recipe.transforms == ROTATIONS + REFLECTIONS
 
 
 @pytest.mark.parametrize("name", [e.name for e in dsrn.EXPERIMENTS if e.name not in CPU_PROFILES])
@@ -171,43 +165,33 @@ def test_rlcsc_is_trained_as_written():
     """Witness: Section 5.2: 1,929,728 pairs in batches of 128 for 35 epochs, a tenth every ten; Eq. 14 has no half."""
     recipe = EXPERIMENTS["rlcsc_k25"].recipe("published")
     assert recipe.iterations * recipe.batch == 35 * 1_929_728
-    assert rates("rlcsc_k25", 0, 150_759, 150_760) == pytest.approx([0.1, 0.1, 0.01])
+    assert rates(recipe, 0, 150_759, 150_760) == pytest.approx([0.1, 0.1, 0.01])
     assert drops(recipe) == 3
     assert (recipe.patch, recipe.stride, recipe.sizes) == (33, 33, (1.0, 0.7, 0.5, 0.4))
     assert (recipe.clip, recipe.clip_over_lr, recipe.loss_factor, recipe.pixel_mean) == (0.4, False, 1.0, False)
-
-
-def test_rlcsc_has_twelve_copies_of_an_image():
-    """By hand: four rotations of the image and of its two mirror images, whose rotations are the same four."""
-    turns = Counter(EXPERIMENTS["rlcsc_k25"].recipe("published").transforms)
-    assert turns.total() == 12
-    assert turns == dict.fromkeys(ROTATIONS, 1) | dict.fromkeys(REFLECTIONS, 2)
+    # Twelve copies of an image: four rotations of it and of its two mirror images, whose rotations are the same four.
+    assert Counter(recipe.transforms) == dict.fromkeys(ROTATIONS, 1) | dict.fromkeys(REFLECTIONS, 2)
 
 
 def test_rlcsc_without_residual_stops_early():
     """Witness: Section 5.4, stopped at the 14th epoch, on the same schedule: one drop after ten, never below 0.01."""
     recipe = EXPERIMENTS["rlcsc_k25_no_residual"].recipe("published")
     assert recipe.iterations == 195_988
-    assert drops(recipe) == 1
-    assert rates("rlcsc_k25_no_residual", 150_759, 150_760, 195_987) == pytest.approx([0.1, 0.01, 0.01])
+    assert rates(recipe, 150_759, 150_760, 195_987) == pytest.approx([0.1, 0.01, 0.01])
     for name in ("fast", "core"):  # and by our recipes as its partner, of which it is without the residual alone
         assert EXPERIMENTS["rlcsc_k25_no_residual"].recipe(name) == EXPERIMENTS["rlcsc_k25"].recipe(name)
 
 
 def test_drn_is_trained_as_written():
     """Witness: Section 3.1: 1e-4, halved each 200 epochs (of 1,000 iterations, inferred), 800 or 300; Table 2 at 100."""
-    assert rates("drn_x3", 0, 199_999, 200_000) == [1e-4, 1e-4, 5e-5]
-    lengths = {name: EXPERIMENTS[name].recipe("published").iterations // 1_000 for name in names("drn")}
-    assert {name for name, epochs in lengths.items() if epochs == 300} == {f"drn_plus_x{scale}" for scale in (2, 3, 4)}
-    table_2 = {"drn_x3_epoch100", "drn_plain_x3", "drn_plus_x3_epoch100"}
-    assert {name for name, epochs in lengths.items() if epochs == 100} == table_2
-    assert all(drops(EXPERIMENTS[name].recipe("published")) == 0 for name in table_2)
-    assert sorted(lengths.values())[-4:] == [800] * 4
-    losses = {name: EXPERIMENTS[name].recipe("published").loss for name in names("drn")}
-    assert {name for name, loss in losses.items() if loss == "squared"} == {"drn_mse_x3"}
-    for name in names("drn"):
-        recipe = EXPERIMENTS[name].recipe("published")
-        assert recipe.patch == 48 * recipe.scales[0]  # "the size of the input image is 48 x 48"
+    recipes = published("drn")
+    assert rates(recipes["drn_x3"], 0, 199_999, 200_000) == [1e-4, 1e-4, 5e-5]
+    table_2 = ("drn_x3_epoch100", "drn_plain_x3", "drn_plus_x3_epoch100")
+    epochs = dict.fromkeys(recipes, 800) | {f"drn_plus_x{scale}": 300 for scale in (2, 3, 4)} | dict.fromkeys(table_2, 100)
+    assert {name: recipe.iterations // 1_000 for name, recipe in recipes.items()} == epochs
+    assert all(drops(recipes[name]) == 0 for name in table_2)
+    assert {name for name, recipe in recipes.items() if recipe.loss == "squared"} == {"drn_mse_x3"}
+    assert all(recipe.patch == 48 * recipe.scales[0] for recipe in recipes.values())  # "the size of the input image is 48 x 48"
 
 
 def test_standins_are_twins_under_another_name():
@@ -223,18 +207,22 @@ def test_standins_are_twins_under_another_name():
         assert (twin.degradation, twin.protocols) == (own.degradation, own.protocols)
 
 
-def work(experiment, recipe):
-    """Multiplications of all forward passes of a training at x3."""
-    pixels = recipe.patch**2 * recipe.batch * recipe.iterations
-    return macs_per_pixel(experiment.make, 3) * pixels
-
-
 @pytest.mark.parametrize(
     ("name", "full"), list(zip(CPU_PROFILES, ("drrn_b1u3", "dsrn_t7_x3", "rlcsc_k15", "drn_x3"), strict=True))
 )
 def test_cpu_profiles_are_small(name, full):
     """By hand: one scale, T91, and at most a hundredth of the work of its paper's smallest network under `fast`."""
-    experiment = EXPERIMENTS[name]
+    experiment, fast = EXPERIMENTS[name], EXPERIMENTS[full].recipe("fast")
+    work = operations(EXPERIMENTS[full], replace(fast, scales=(3,)), fast.iterations)
     for recipe in experiment.recipes:
         assert (experiment.data, recipe.scales, recipe.sizes) == ("T91", (3,), (1.0,))
-        assert work(experiment, recipe) < work(EXPERIMENTS[full], EXPERIMENTS[full].recipe("fast")) / 100
+        assert operations(experiment, recipe, recipe.iterations) < work / 100
+
+
+def test_operations_are_the_models_multiplications():
+    """Arithmetic: an iteration of DRRN B1U9 on 128 patches is 1.96 TFLOP, forward once and backward twice."""
+    experiment = EXPERIMENTS["drrn_b1u9"]
+    work = operations(experiment, experiment.recipe("published"), 1)
+    weights = 9 * (128 + 18 * 128 * 128 + 128)
+    assert work == pytest.approx(6 * weights * 31**2 * 128)
+    assert work / 1e12 == pytest.approx(1.96, abs=0.005)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from test_muon import SMALL as NETWORKS
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -21,58 +22,39 @@ from srlib.training.step import Step
 SGD = replace(drrn.PUBLISHED, batch=8, scales=(3,), iterations=40, decay_every=10)
 MUON = replace(drrn.FAST, batch=8, scales=(3,), iterations=40, first_shift=0.0)  # most networks have nothing to shift
 ADAM = replace(MUON, optimiser="adam", lr=1e-3, adam_lr=0.0)
-SMALL = {
-    "drrn": {"B": 1, "U": 3, "width": 8},
-    "rlcsc": {"K": 5, "n": 8, "m": 8},
-    "dsrn": {"scale": 3, "T": 2, "width": 8},
-    "drn": {"scale": 3, "C": 8, "G": 1, "K": 2, "d": 2},
-    "vdsr": {"depth": 4, "width": 8},
-    "drcn": {"T": 3, "width": 8},
-    "srcnn": {"n_1": 8, "n_2": 4},
-}
+SMALL = NETWORKS | {"vdsr": {"depth": 4, "width": 8}}  # without normalisation, before which a bias has no gradient but noise
 
 
 def make(model, recipe, photo, **options):
     """A state, its patches and its step."""
     experiment = Experiment("small", "drrn", model, SMALL[model], recipes=(recipe,))
     state = start(experiment, recipe, 0, "cpu")
-    if model in ("dsrn", "drn"):
+    if "lr" in state.model.domain.split("+"):
         recipe = replace(recipe, patch=24, stride=12)
-    patches = make_patches([("cat", photo)], recipe, state.model.domain, state.model.colour,
-                           "rgb_floaty" if model == "drn" else "drrn")  # fmt: skip
+    degradation = "rgb_floaty" if state.model.colour == "rgb" else "drrn"
+    patches = make_patches([("cat", photo)], recipe, state.model.domain, state.model.colour, degradation)
     return state, patches, Step(state, patches, recipe, recipe.iterations, 0, **options)
 
 
-def weights(state):
-    return torch.cat([p.detach().ravel() for p in state.model.parameters()])
+CLIPPED = replace(SGD, clip_by="value", clip_over_lr=False, clip=0.001, pixel_mean=True)
+ABSOLUTE = replace(ADAM, loss="absolute", loss_factor=1.0, pixel_mean=True)
 
 
-@pytest.mark.parametrize(
-    "recipe",
-    [
-        SGD,
-        ADAM,
-        MUON,
-        replace(SGD, clip_by="value", clip_over_lr=False, clip=0.001, pixel_mean=True),
-        replace(ADAM, loss="absolute", loss_factor=1.0, pixel_mean=True),
-    ],
-    ids=["sgd", "adam", "muon", "clipped by value", "absolute"],
-)
+@pytest.mark.parametrize("recipe", [SGD, ADAM, MUON, CLIPPED, ABSOLUTE], ids=["sgd", "adam", "muon", "clipped", "absolute"])
 def test_a_step_is_the_textbooks(photo, recipe):
     """Witness: torch's losses, clipping and plain optimisers in a loop as the tutorials write it."""
-    state, patches, step = make("vdsr", recipe, photo)  # without normalisation, before which a bias has no gradient but noise
+    state, patches, step = make("vdsr", recipe, photo)
     other = start(Experiment("small", "drrn", "vdsr", SMALL["vdsr"]), recipe, 0, "cpu").model
     biases = [m.bias for m in other.modules() if isinstance(m, nn.Conv2d)]
     inner = [conv.weight for conv in other.convs[1:-1]] if recipe.optimiser == "muon" else []
-    matrices = [nn.Parameter(w.detach().permute(0, 2, 3, 1).reshape(len(w), -1)) for w in inner]
+    matrices = [nn.Parameter(w.detach().permute(0, 2, 3, 1).view(len(w), -1)) for w in inner]  # in the weights' own memory
     muon = torch.optim.Muon(matrices, lr=1, weight_decay=0.0) if inner else None
     others = [p for p in other.parameters() if all(p is not q for q in biases + inner)]
     groups = [{"params": others}, {"params": biases}]
-    optimiser = (
-        torch.optim.SGD(groups, lr=1, momentum=0.9, weight_decay=1e-4, foreach=False)
-        if recipe.optimiser == "sgd"
-        else torch.optim.AdamW(groups, lr=1, weight_decay=0.0, foreach=False)
-    )
+    if recipe.optimiser == "sgd":
+        optimiser = torch.optim.SGD(groups, lr=1, momentum=0.9, weight_decay=1e-4, foreach=False)
+    else:
+        optimiser = torch.optim.AdamW(groups, lr=1, weight_decay=0.0, foreach=False)
     sampler = Sampler(patches, recipe.batch, recipe.transforms, 0)
     for k in range(3 if muon else 30):  # Muon orthogonalises in bf16, where the last bits of a gradient can turn one of its own
         step()
@@ -95,10 +77,7 @@ def test_a_step_is_the_textbooks(photo, recipe):
             for weight, matrix in zip(inner, matrices, strict=True):
                 matrix.grad = weight.grad.permute(0, 2, 3, 1).reshape(len(weight), -1)
             muon.step()
-            for weight, matrix in zip(inner, matrices, strict=True):
-                weight.detach().permute(0, 2, 3, 1).copy_(matrix.detach().view(len(weight), 3, 3, -1))
-    expected = torch.cat([p.detach().ravel() for p in other.parameters()])
-    torch.testing.assert_close(weights(state), expected, rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(list(state.model.parameters()), list(other.parameters()), rtol=1e-3, atol=1e-4)
 
 
 class Forbid(TorchDispatchMode):
@@ -137,13 +116,12 @@ def test_half_precision_trains_weights_in_fp32(photo, recipe):
 def test_the_input_shift_is_in_the_network_from_the_start_and_in_its_average():
     """By hand: beta of the image's normalisation, and nothing else; `published` recipes and `first` have none."""
     for model, norm in (("drrn", "blocks.0.norm.bias"), ("vdsr", "norms.0.bias")):
-        arguments = SMALL[model] | ({"bn": True} if model == "vdsr" else {})
-        experiment = Experiment("small", "drrn", model, arguments)
+        experiment = Experiment("small", "drrn", model, SMALL[model] | ({"bn": True} if model == "vdsr" else {}))
         shifted, plain = (start(experiment, replace(MUON, first_shift=beta), 0, "cpu") for beta in (3.0, 0.0))
         for ours, theirs in ((shifted.model, plain.model), (shifted.ema_model, plain.ema_model)):
-            differing = {n for n, t in ours.state_dict().items() if not torch.equal(t, theirs.state_dict()[n])}
-            assert differing == {norm}
-            assert ours.state_dict()[norm].tolist() == [3.0]
+            ours, theirs = ours.state_dict(), theirs.state_dict()
+            assert [name for name in ours if not torch.equal(ours[name], theirs[name])] == [norm]
+            assert ours[norm].tolist() == [3.0]
     for experiment in EXPERIMENTS.values():
         for recipe in experiment.recipes:
             assert (recipe.first_shift == 3.0) == (experiment.paper == "drrn" and recipe.name not in ("published", "first"))
@@ -152,9 +130,8 @@ def test_the_input_shift_is_in_the_network_from_the_start_and_in_its_average():
 @pytest.mark.parametrize("model", [name for name in SMALL if name != "drrn"])
 def test_what_does_not_normalise_its_input_has_nothing_to_shift(model):
     """The sentence says what to do."""
-    with pytest.raises(
-        InputError, match=r"^\w+ does not normalise its input, so a first_shift has nothing to shift: leave it 0\.$"
-    ):
+    said = r"^\w+ does not normalise its input, so a first_shift has nothing to shift: leave it 0\.$"
+    with pytest.raises(InputError, match=said):
         start(Experiment("small", "drrn", model, SMALL[model]), replace(MUON, first_shift=3.0), 0, "cpu")
 
 
@@ -180,7 +157,7 @@ def test_drcn_learns_from_its_intermediate_predictions(photo):
     recipe = replace(ADAM, supervision=1.0, iterations=40)
     state, _, step = make("drcn", recipe, photo)
     step.sampler.seek(0)
-    inputs, hr = step.sampler.draw(torch.tensor(0))
+    inputs, hr = step.sampler.draw(step.iteration)
     with torch.no_grad():
         each = [((y - hr).square().sum() / 16).item() for y in state.model.predictions(inputs["ilr"])]
         whole = ((state.model.predict(None, inputs["ilr"]) - hr).square().sum() / 16).item()
@@ -194,8 +171,8 @@ def test_an_average_without_decay_is_the_network(photo):
     state, _, step = make("drrn", SGD, photo)
     for _ in range(3):
         step()
-    assert all(torch.equal(t, state.ema_model.state_dict()[name]) for name, t in state.model.state_dict().items()
-               if t.is_floating_point())  # fmt: skip
+    weights, averages = state.model.state_dict(), state.ema_model.state_dict()
+    assert all(torch.equal(t, averages[name]) for name, t in weights.items() if t.is_floating_point())
 
 
 @pytest.mark.parametrize("model", SMALL)
@@ -203,6 +180,6 @@ def test_validation_does_not_move_the_weights(photo, model):
     """What a captured graph relies on: scoring leaves every tensor where it is in memory."""
     state, _, _ = make(model, ADAM, photo)
     before = {name: tensor.data_ptr() for name, tensor in state.ema_model.state_dict().items()}
-    protocol = PROTOCOLS["rgb_floaty" if model == "drn" else "drrn"]
+    protocol = PROTOCOLS["rgb_floaty" if state.model.colour == "rgb" else "drrn"]
     protocol.evaluate(photo, 3, as_method(state.ema_model), ("psnr",))
     assert {name: tensor.data_ptr() for name, tensor in state.ema_model.state_dict().items()} == before

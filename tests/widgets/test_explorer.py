@@ -9,20 +9,17 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
 from concurrent.futures import CancelledError
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-import ipywidgets
 import nbformat
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
-from srlib.datasets import open_images
 from srlib.errors import InputError
 from srlib.figures.regions import Region
 from srlib.images import imresize, round_uint8, to_float
@@ -30,8 +27,8 @@ from srlib.inference.enlarge import as_method
 from srlib.protocol import COLUMNS, PROTOCOLS
 from srlib.records.methods import find_method
 from srlib.records.record import find_records, write_record
-from srlib.widgets.explorer import UPLOAD, explore
-from srlib.widgets.explorer_choices import available_methods, missing_methods, most_trained, read_upload, small_picture
+from srlib.widgets.explorer import UPLOAD, Explorer
+from srlib.widgets.explorer_choices import available_methods, missing_methods, most_trained
 from srlib.widgets.explorer_run import MAX_SIDE, MIN_SIDE, Request, run_request
 
 NETWORKS = ("drrn_b1u3_w32", "dsrn_t3_x3_w32", "rlcsc_k5_n32_m32", "drn_x3_c32_g2_k3")
@@ -50,61 +47,55 @@ def ask(photo, *methods, place=(50, 64), **options):
     return Request(photo, Region("photo", "", 3, *place, 48, 48, "a test"), methods, **options)
 
 
-def network(name):
-    """A trained network."""
-    return find_method(name, name, 3).model
+def whole(name, lr, ilr, **options):
+    """The output of a method for a whole image."""
+    return to_float(ilr) if name == "bicubic" else as_method(find_method(name, name, 3).model, **options)(lr, ilr, 3)
+
+
+def check(image, *methods, protocol="drrn", place=(50, 64), **options):
+    """A result whose pixels are the region of the whole outputs, to float32's rounding, with the protocol's scores."""
+    rules, result = PROTOCOLS[protocol], run_request(ask(image, *methods, protocol=protocol, place=place, **options))
+    lr, window = rules.degrade(image, 3), result.request.region.window
+    for name, shown in zip(methods, result.results, strict=True):
+        sr = whole(name, lr, rules.interpolate(lr, 3), **options)[window]
+        assert shown.score[:2] == pytest.approx(rules.score(image[window], sr, 3, ("psnr", "ssim"))[:2], abs=1e-4)
+        if sr.ndim == 3:
+            np.testing.assert_allclose(shown.pixels, round_uint8(255 * sr), atol=1)
+    assert "<srlib-compare" in result.comparison().html
+    return result
 
 
 @pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
 @pytest.mark.parametrize("protocol", ["drrn", "rgb_floaty"])
 def test_what_is_shown_is_the_region_of_the_whole_output_and_the_score_is_the_protocols(photo, protocol, place):
-    """Identity, to float32's rounding: for networks at HR, at LR and at both, in the middle and at corners."""
-    rules, result = PROTOCOLS[protocol], run_request(ask(photo, "bicubic", *NETWORKS, place=place, protocol=protocol))
-    lr = rules.degrade(photo, 3)
-    ilr = rules.interpolate(lr, 3)
-    for name, made in zip(("bicubic", *NETWORKS), result.results, strict=True):
-        sr = to_float(ilr) if name == "bicubic" else as_method(network(name))(lr, ilr, 3)
-        window = result.request.region.window
-        expected = rules.score(photo[window], sr[window], 3, ("psnr", "ssim"))
-        assert made.score[:2] == pytest.approx(expected[:2], abs=1e-4)
-        if sr.ndim == 3:
-            np.testing.assert_allclose(made.pixels, round_uint8(255 * sr[window]), atol=1)
+    """Identity: for networks at HR, at LR and at both, in the middle and at corners."""
+    check(photo, "bicubic", *NETWORKS, protocol=protocol, place=place)
 
 
-@pytest.mark.parametrize("options", [{"self_ensemble": True}])
-def test_options_are_those_of_as_method(photo, options):
+def test_a_self_ensemble_is_that_of_as_method(photo):
     """Identity: the region of the whole output with the same option, which differs from the one without."""
-    rules, plain = PROTOCOLS["rgb_floaty"], run_request(ask(photo, NETWORKS[3], protocol="rgb_floaty"))
-    made = run_request(ask(photo, NETWORKS[3], protocol="rgb_floaty", **options))
-    lr = rules.degrade(photo, 3)
-    whole = as_method(network(NETWORKS[3]), **options)(lr, rules.interpolate(lr, 3), 3)[made.request.region.window]
-    np.testing.assert_allclose(made.results[0].pixels, round_uint8(255 * whole), atol=1)
-    assert made.results[0].score != plain.results[0].score
-
-
-def test_an_image_enlarged_itself_has_no_original_and_no_score(photo):
-    """Identity: the region of the whole enlarged image, bicubic and network."""
-    result = run_request(ask(photo, "bicubic", NETWORKS[1], place=(200, 301), itself=True))
-    lr = to_float(photo)
-    ilr = imresize(lr, 3)
-    for made, sr in zip(result.results, (ilr, as_method(network(NETWORKS[1]))(lr, ilr, 3)), strict=True):
-        np.testing.assert_allclose(made.pixels, round_uint8(255 * sr[result.request.region.window]), atol=1)
-        assert made.score is None
-    assert result.hr is None
-    assert "no score" in result.notes()
-    assert "PSNR" not in result.table()
-    assert result.comparison().html
+    plain, ensemble = (check(photo, NETWORKS[3], protocol="rgb_floaty", **o) for o in ({}, {"self_ensemble": True}))
+    assert ensemble.results[0].score != plain.results[0].score
 
 
 def test_a_grey_image_runs_like_a_colour_one(photo):
     """The pixels shown are grey, and their score is the protocol's of a grey file."""
-    grey = np.ascontiguousarray(photo[..., 1])
-    made = run_request(ask(grey, NETWORKS[0])).results[0]
-    assert np.ptp(made.pixels.astype(int), axis=2).max() == 0
-    lr = PROTOCOLS["drrn"].degrade(grey, 3)
-    whole = as_method(network(NETWORKS[0]))(lr, PROTOCOLS["drrn"].interpolate(lr, 3), 3)
-    window = slice(50, 98), slice(64, 112)
-    assert made.score.psnr == pytest.approx(PROTOCOLS["drrn"].score(grey[window], whole[window], 3, ("psnr",)).psnr, abs=1e-4)
+    result = check(np.ascontiguousarray(photo[..., 1]), NETWORKS[0])
+    assert np.ptp(result.results[0].pixels.astype(int), axis=2).max() == 0
+
+
+def test_an_image_enlarged_itself_has_no_original_and_no_score(photo):
+    """Identity: the region of the whole enlarged image, bicubic and network."""
+    methods, lr = ("bicubic", NETWORKS[1]), to_float(photo)
+    result = run_request(ask(photo, *methods, place=(200, 301), itself=True))
+    for name, shown in zip(methods, result.results, strict=True):
+        sr = whole(name, lr, imresize(lr, 3))[result.request.region.window]
+        np.testing.assert_allclose(shown.pixels, round_uint8(255 * sr), atol=1)
+        assert shown.score is None
+    assert result.hr is None
+    assert "no score" in result.notes()
+    assert "PSNR" not in result.table()
+    assert "<srlib-compare" in result.comparison().html
 
 
 def test_the_scores_of_the_whole_image_are_the_records(photo, results):
@@ -113,34 +104,31 @@ def test_the_scores_of_the_whole_image_are_the_records(photo, results):
     scores = pd.DataFrame([["Set5", 3, "a", "drrn", 30.5, 0.85, 4.0]], columns=COLUMNS)
     write_record(folder, {"kind": "evaluation", "experiment": "bicubic"}, scores)
     region = Region("a", "Set5", 3, 0, 0, 48, 48, "a test")
-    made = run_request(Request(photo, region, ("bicubic", NETWORKS[0]))).results
-    assert [m.record_score for m in made] == [(30.5, 0.85, 4.0), (31.0, 0.9, 5.0)]
+    shown = run_request(Request(photo, region, ("bicubic", NETWORKS[0]))).results
+    assert [m.record_score for m in shown] == [(30.5, 0.85, 4.0), (31.0, 0.9, 5.0)]
     for options in ({"self_ensemble": True}, {"protocol": "vdsr"}):
         assert run_request(Request(photo, region, (NETWORKS[0],), **options)).results[0].record_score is None
 
 
-def test_progress_is_the_share_of_the_multiplications(photo):
-    """It grows from layer to layer and ends at 1: `macs_per_pixel`, a count on another, smaller input, foresees the work."""
-    said = []
-    run_request(ask(photo, *NETWORKS), lambda name, share: said.append((name, share)))
-    shares = [share for _, share in said]
+def test_progress_is_the_share_of_the_multiplications_and_may_end_the_run(photo):
+    """It grows from layer to layer and ends at 1: `macs_per_pixel`, a count on another, smaller input, foresees the work.
+
+    Where it raises, no later layer runs; the same request afterwards gives what it gave before.
+    """
+    request, shares, again = ask(photo, *NETWORKS), [], []
+    before = run_request(request, lambda name, share: shares.append(share))
     assert shares == sorted(shares)
     assert 0 < shares[0] < 0.1
     assert shares[-1] == pytest.approx(1, abs=0.02)
 
-
-def test_cancel_stops_after_the_next_layer_and_leaves_nothing(photo):
-    """Asked ten times, then no more; the same request afterwards gives what it gave before."""
-    request, asked = ask(photo, *NETWORKS), []
-    before = run_request(request)
-
-    def cancelled():
-        asked.append(1)
-        return len(asked) == 10
+    def stop_at_ten(name, share):
+        again.append(share)
+        if len(again) == 10:
+            raise CancelledError
 
     with pytest.raises(CancelledError):
-        run_request(request, cancelled=cancelled)
-    assert len(asked) == 10
+        run_request(request, stop_at_ten)
+    assert again == shares[:10]
     for old, new in zip(before.results, run_request(request).results, strict=True):
         np.testing.assert_array_equal(old.pixels, new.pixels)
 
@@ -162,22 +150,17 @@ def test_a_network_without_a_record_says_what_to_do(photo):
     assert "drrn_b1u25" in missing_methods(2)
 
 
-def test_every_record_with_weights_is_offered_at_its_scales():
-    """Identity: the folders of results/."""
+def test_records_and_named_weights_are_offered(reference, monkeypatch):
+    """Identity: the folders of results/, each at its scales, and the released VDSR if SRLIB_VDSR_WEIGHTS names its weights."""
     records = [record for record in find_records() if (record.folder / "weights.safetensors").exists()]
     for scale in (2, 3, 4):
-        expected = {record.folder.parts[-2] for record in records if scale in record.info["recipe"]["scales"]}
-        assert set(available_methods(scale)) - {"bicubic", "vdsr_official"} == expected
-        assert set(most_trained(scale)) <= expected
-
-
-def test_the_released_vdsr_is_offered_where_its_weights_are_named(reference, monkeypatch):
-    """By SRLIB_VDSR_WEIGHTS; without it the explorer says so."""
-    monkeypatch.setenv("SRLIB_VDSR_WEIGHTS", str(reference / "vdsr_official.npz"))
-    assert "vdsr_official" in available_methods(4)
-    monkeypatch.delenv("SRLIB_VDSR_WEIGHTS")
-    assert "vdsr_official" not in available_methods(4)
-    assert "SRLIB_VDSR_WEIGHTS" in missing_methods(4)
+        trained = {record.folder.parts[-2] for record in records if scale in record.info["recipe"]["scales"]}
+        assert set(most_trained(scale)) <= trained
+        monkeypatch.setenv("SRLIB_VDSR_WEIGHTS", str(reference / "vdsr_official.npz"))
+        assert set(available_methods(scale)) == {"bicubic", "vdsr_official", *trained}
+        monkeypatch.delenv("SRLIB_VDSR_WEIGHTS")
+        assert set(available_methods(scale)) == {"bicubic", *trained}
+        assert "SRLIB_VDSR_WEIGHTS" in missing_methods(scale)
 
 
 @pytest.mark.parametrize(
@@ -195,162 +178,112 @@ def test_a_region_that_cannot_be_is_refused(photo, region, said):
         run_request(Request(photo, Region("photo", "", 3, *region, "a test"), ("bicubic",)))
 
 
-def test_an_upload_is_read_and_a_broken_one_named(photo):
-    """PNG bit for bit; a file cut in half and a text by their own names."""
-    file = io.BytesIO()
-    Image.fromarray(photo).save(file, "PNG")
-    np.testing.assert_array_equal(read_upload("cat.png", file.getvalue()), photo)
-    for name, content in (("half.png", file.getvalue()[:3000]), ("../notes.txt", b"no picture")):
-        with pytest.raises(InputError, match=rf"^{name}.*(damaged|no image)"):
-            read_upload(name, content)
-
-
-def test_the_small_picture_says_where_the_region_is(photo):
-    """For those who cannot see it."""
-    assert 'alt="cat, with the region 3 pixels from the top' in small_picture(photo, "cat", (150, 171), 3, 5, 48)
-
-
-def by_name(box):
-    """The explorer's controls by description."""
-    here = {getattr(box, "description", ""): box}
-    return here | {name: c for child in getattr(box, "children", ()) for name, c in by_name(child).items()}
-
-
-def finish():
-    """Wait for the thread of a run."""
-    for thread in threading.enumerate():
-        if thread.name == "srlib explorer":
-            thread.join(60)
-
-
 @pytest.fixture
 def explorer():
     """The explorer with a small region of a photograph."""
-    box = explore("cpu")
-    controls = by_name(box)
-    controls["images"].value, controls["side"].value = "Sample", MIN_SIDE
-    return box, controls
+    explorer = Explorer("cpu")
+    explorer.dataset.value, explorer.side.value = "Sample", MIN_SIDE
+    return explorer
 
 
-def said(box):
-    """The status line."""
-    return box.children[1].children[1].children[-1].value
+def press(explorer, *buttons):
+    """The status line after a press on Run, perhaps on another button, and the end of the run's thread."""
+    for button in (explorer.run, *buttons):
+        button.click()
+    for thread in threading.enumerate():
+        if thread.name == "srlib explorer":
+            thread.join(60)
+    return explorer.status.value
 
 
 def test_a_press_on_run_shows_the_viewer_and_the_numbers(explorer):
-    """What the front end would send: values and a click."""
-    box, controls = explorer
-    controls["image"].value = "coffee"
-    controls["show the states of recursive networks"].value = True
-    controls["Run"].click()
-    finish()
-    html = [output["data"].get("text/html", "") for output in box.children[-1].outputs]
+    """Viewer, table, notes and states."""
+    explorer.image.value, explorer.states.value = "coffee", True
+    assert "Done in" in press(explorer)
+    html = [output["data"].get("text/html", "") for output in explorer.results.outputs]
     assert "<srlib-compare" in html[0]
     assert "drn_x3_c32_g2_k3" in html[1]
     assert sum("<srlib-states" in text for text in html) >= 3
-    assert "Done in" in said(box)
-    assert (controls["Run"].disabled, controls["Cancel"].disabled) == (False, True)
+    assert (explorer.run.disabled, explorer.cancel.disabled) == (False, True)
 
 
 @pytest.mark.slow
 def test_cancel_leaves_the_explorer_usable(explorer):
     """A press while a network runs; then Run again."""
-    box, controls = explorer
-    controls["self-ensemble (eight times the work)"].value = True
-    controls["Run"].click()
-    controls["Cancel"].click()
-    finish()
-    assert "Cancelled" in said(box)
-    assert not box.children[-1].outputs
-    controls["Run"].click()
-    finish()
-    assert "Done in" in said(box)
+    explorer.self_ensemble.value = True
+    assert "Cancelled" in press(explorer, explorer.cancel)
+    assert not explorer.results.outputs
+    assert "Done in" in press(explorer)
 
 
 def test_the_region_stays_in_the_image(explorer):
-    """At the ends of the sliders, for every scale and image, and when it is dragged beyond the edge."""
-    box, controls = explorer
-    for image in ("astronaut", "rocket"):
-        controls["image"].value = image
-        height, width = open_images("Sample").read({"astronaut": 0, "rocket": 3}[image]).shape[:2]
+    """At the ends of the sliders, for every scale and image, and dragged beyond the edge; the picture's words say where."""
+    for image, height, width in (("astronaut", 512, 512), ("rocket", 427, 640)):
+        explorer.image.value = image
         for scale in (2, 3, 4):
-            controls["scale"].value = scale
-            controls["side"].value = MAX_SIDE
-            assert controls["from top"].max + controls["side"].value == height // scale * scale
-            assert controls["from left"].max + controls["side"].value == width // scale * scale
-    place = box.children[1].children[0].children[5]
-    place.value = "0.9,0.5"
-    assert controls["from top"].value == controls["from top"].max
+            explorer.scale.value, explorer.side.value = scale, MAX_SIDE
+            assert explorer.top.max + explorer.side.value == height // scale * scale
+            assert explorer.left.max + explorer.side.value == width // scale * scale
+    explorer.position.value = "0.9,0.5"
+    assert explorer.top.value == explorer.top.max
+    place = f"{explorer.top.max} pixels from the top and {explorer.left.value} from the left"
+    assert f'alt="rocket, with the region {place}' in explorer.preview.value
 
 
 def test_an_upload_becomes_the_image_and_a_broken_one_leaves_it(explorer, photo):
-    """The value that the front end sets."""
-    box, controls = explorer
-    upload = {"name": "x.png", "type": "image/png", "size": 9, "content": b"no picture", "last_modified": datetime.now(UTC)}
-    controls["Upload an image"].value = (upload,)
-    assert "x.png is no image of a known kind" in said(box)
-    assert controls["images"].value == "Sample"
+    """A text and half a PNG are named; a PNG is read bit for bit."""
     file = io.BytesIO()
     Image.fromarray(photo).save(file, "PNG")
-    controls["Upload an image"].value = (upload | {"content": file.getvalue()},)
-    assert controls["images"].value == UPLOAD
-    controls["enlarge the image itself: no scores"].value = True
-    assert controls["from top"].max == 3 * 150 - controls["side"].value
-    controls["Run"].click()
-    finish()
-    assert "no original" in box.children[-1].outputs[2]["data"]["text/markdown"]
+    files = [("../x.txt", b"no picture"), ("half.png", file.getvalue()[:3000]), ("cat.png", file.getvalue())]
+    said = []
+    for name, content in files:
+        assert explorer.dataset.value == "Sample"
+        kind = {"type": "image/png", "size": 9, "last_modified": datetime.now(UTC)}
+        explorer.upload.value = ({"name": name, "content": content} | kind,)  # as the front end does
+        said.append(explorer.status.value)
+    assert "../x.txt is no image of a known kind" in said[0]
+    assert re.search(r"half\.png.*damaged", said[1])
+    assert explorer.dataset.value == UPLOAD
+    np.testing.assert_array_equal(explorer.pixels, photo)
+    explorer.itself.value = True
+    assert explorer.top.max == 3 * 150 - explorer.side.value
+    press(explorer)
+    assert "no original" in explorer.results.outputs[2]["data"]["text/markdown"]
 
 
 def test_nothing_chosen_is_said(explorer):
     """One sentence, and no run."""
-    box, controls = explorer
-    for method in box.children[1].children[1].children[2].children:
-        assert isinstance(method, ipywidgets.Checkbox)
-        method.value = False
-    controls["Run"].click()
-    assert "No method is chosen" in said(box)
-    controls["images"].value = UPLOAD
-    controls["Run"].click()
-    assert "There is no image yet" in said(box)
-
-
-NOTEBOOK = """from srlib.widgets.explorer import explore
-explore("cpu")"""
+    for box in explorer.boxes.values():
+        box.value = False
+    assert "No method is chosen" in press(explorer)
+    explorer.dataset.value = UPLOAD
+    assert "There is no image yet" in press(explorer)
 
 
 @pytest.fixture
-def lab(tmp_path) -> Iterator[str]:
+def lab(tmp_path):
     """A JupyterLab with one notebook that calls the explorer; its address."""
     pytest.importorskip("jupyterlab")
-    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(NOTEBOOK)])
-    book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
-    (tmp_path / "work").mkdir()
-    nbformat.write(book, tmp_path / "work" / "explorer.ipynb")
+    cell = nbformat.v4.new_code_cell('from srlib.widgets.explorer import explore\nexplore("cpu")')
+    kernel = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell], metadata={"kernelspec": kernel}), tmp_path / "explorer.ipynb")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    settings = ["ServerApp.token=secret", "ServerApp.allow_root=True", "LabApp.expose_app_in_browser=True"]
-    command = [Path(sys.executable).parent / "jupyter", "lab", "--no-browser", f"--port={port}", *(f"--{s}" for s in settings)]
-    folders = ("CONFIG_DIR", "DATA_DIR", "RUNTIME_DIR")
-    own = {f"JUPYTER_{name}": str(tmp_path / name) for name in folders}
-    own |= {f"JUPYTERLAB_{name}_DIR": str(tmp_path / name) for name in ("SETTINGS", "WORKSPACES")}
-    log = (tmp_path / "log").open("w")
-    server = subprocess.Popen(command, cwd=tmp_path / "work", env=os.environ | own, stdout=log, stderr=log)
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait(30)
-        log.close()
-
-
-def answers(address: str) -> bool:
-    """Whether a server is there."""
-    try:
-        with urllib.request.urlopen(f"{address}/api", timeout=5):
-            return True
-    except OSError:
-        return False
+        address = f"http://127.0.0.1:{free.getsockname()[1]}"
+    command = [Path(sys.executable).parent / "jupyter", "lab", "--no-browser", f"--ServerApp.port={address.split(':')[2]}"]
+    command += ["--ServerApp.token=secret", "--ServerApp.allow_root=True", "--LabApp.expose_app_in_browser=True"]
+    own, began = {"HOME": str(tmp_path)}, time.monotonic()
+    with (tmp_path / "log").open("w") as log:
+        server = subprocess.Popen(command, cwd=tmp_path, env=os.environ | own, stdout=log, stderr=log)
+        try:
+            while True:
+                with suppress(OSError), urllib.request.urlopen(f"{address}/api", timeout=5):
+                    break
+                assert time.monotonic() - began < 90, "JupyterLab did not start"
+            yield address
+        finally:
+            server.terminate()
+            server.wait(30)
 
 
 @pytest.mark.browser
@@ -359,9 +292,6 @@ def test_the_explorer_lives_in_jupyterlab(lab, open_page):
     from playwright.sync_api import TimeoutError as NotThereError
     from playwright.sync_api import expect
 
-    began = time.monotonic()
-    while not answers(lab):
-        assert time.monotonic() - began < 90, "JupyterLab did not start"
     page = open_page(f"{lab}/lab/tree/explorer.ipynb?token=secret")
     page.set_default_timeout(90_000)
     page.get_by_text("| Idle").wait_for()
