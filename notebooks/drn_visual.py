@@ -29,67 +29,22 @@ from srlib.figures.parameters import check_parameters
 check_parameters(globals())
 
 # %%
-import pandas as pd
 from IPython.display import Markdown, display
 
 from srlib.figures.crops import (
-    crop_figure,
     describe,
     least_errors,
     scores_table,
+    show_crops,
+    styled_scores,
     view,
 )
 from srlib.figures.regions import REGIONS, grow_to_square
-from srlib.figures.style import show, table, use_style
+from srlib.figures.style import use_style
 from srlib.training.devices import choose_device
 from srlib.widgets.viewer import compare
 
 use_style()
-
-# %% tags=["hide-input"]
-# Captions, and what is seen for those who cannot see it.
-FIGURES = {
-    "fig-drn-visual-img074": {
-        "caption": (
-            "DRN's Figure 1 regenerated. Whole image with our rectangle, and the rectangle as each method makes it, above"
-            " its error. Titles: PSNR and SSIM of the whole image."
-        ),
-        "alt": (
-            "At the left the whole image with a red rectangle; at the right that rectangle enlarged: the original, then "
-            "one crop for each method, titled with its name, PSNR and SSIM, each above the map of its error."
-        ),
-    },
-    "fig-drn-visual-img027": {
-        "caption": (
-            "DRN's Figure 6 regenerated. Whole image with our rectangle, and the rectangle as each method makes it, above"
-            " its error. Titles: PSNR and SSIM of the whole image."
-        ),
-        "alt": (
-            "At the left the whole image with a red rectangle; at the right that rectangle enlarged: the original, then "
-            "one crop for each method, titled with its name, PSNR and SSIM, each above the map of its error."
-        ),
-    },
-    "fig-drn-visual-ppt3": {
-        "caption": (
-            "DRN's Figure 7 regenerated. Whole image with our rectangle, and the rectangle as each method makes it, above"
-            " its error. Titles: PSNR and SSIM of the whole image."
-        ),
-        "alt": (
-            "At the left the whole image with a red rectangle; at the right that rectangle enlarged: the original, then "
-            "one crop for each method, titled with its name, PSNR and SSIM, each above the map of its error."
-        ),
-    },
-    "fig-drn-visual-img059": {
-        "caption": (
-            "DRN's Figure 8 regenerated. Whole image with our rectangle, and the rectangle as each method makes it, above"
-            " its error. Titles: PSNR and SSIM of the whole image."
-        ),
-        "alt": (
-            "At the left the whole image with a red rectangle; at the right that rectangle enlarged: the original, then "
-            "one crop for each method, titled with its name, PSNR and SSIM, each above the map of its error."
-        ),
-    },
-}
 
 # %% [markdown]
 # ## Method
@@ -154,12 +109,7 @@ views = [
 # > details
 
 # %%
-show(
-    crop_figure(views[0]),
-    "fig-drn-visual-img074",
-    pd.DataFrame(),
-    **FIGURES["fig-drn-visual-img074"],
-)
+show_crops(views[0], "fig-drn-visual-img074", "DRN's Figure 1")
 
 # %%
 display(Markdown(describe(views[0])))
@@ -173,12 +123,7 @@ compare(views[0])
 # > the DRN our proposed have accurately recoverd the lines.
 
 # %%
-show(
-    crop_figure(views[1]),
-    "fig-drn-visual-img027",
-    pd.DataFrame(),
-    **FIGURES["fig-drn-visual-img027"],
-)
+show_crops(views[1], "fig-drn-visual-img027", "DRN's Figure 6")
 
 # %%
 display(Markdown(describe(views[1])))
@@ -193,12 +138,7 @@ compare(views[1])
 # > that people can recognize that the word is "with".
 
 # %%
-show(
-    crop_figure(views[2]),
-    "fig-drn-visual-ppt3",
-    pd.DataFrame(),
-    **FIGURES["fig-drn-visual-ppt3"],
-)
+show_crops(views[2], "fig-drn-visual-ppt3", "DRN's Figure 7")
 
 # %%
 display(Markdown(describe(views[2])))
@@ -212,12 +152,7 @@ compare(views[2])
 # > our DRN accurately restores the lines and removes the blur almost.
 
 # %%
-show(
-    crop_figure(views[3]),
-    "fig-drn-visual-img059",
-    pd.DataFrame(),
-    **FIGURES["fig-drn-visual-img059"],
-)
+show_crops(views[3], "fig-drn-visual-img059", "DRN's Figure 8")
 
 # %%
 display(Markdown(describe(views[3])))
@@ -233,9 +168,7 @@ compare(views[3])
 
 # %%
 crop_scores = scores_table(views)
-formats = {"PSNR": "{:.2f}", "SSIM": "{:.4f}", "error in the rectangle": "{:.1f}"}
-caption = "Whole image: PSNR (dB) and SSIM under the rgb_floaty protocol. Rectangle: error of luma (grey levels)"
-table(crop_scores, caption).format(formats, na_rep="–")
+styled_scores(crop_scores, "rgb_floaty")
 
 # %%
 display(Markdown(least_errors(crop_scores)))

@@ -26,57 +26,22 @@ from srlib.figures.parameters import check_parameters
 check_parameters(globals())
 
 # %%
-import pandas as pd
 from IPython.display import Markdown, display
 
 from srlib.figures.crops import (
-    crop_figure,
     describe,
     least_errors,
     scores_table,
+    show_crops,
+    styled_scores,
     view,
 )
 from srlib.figures.regions import REGIONS, grow_to_square
-from srlib.figures.style import show, table, use_style
+from srlib.figures.style import use_style
 from srlib.training.devices import choose_device
 from srlib.widgets.viewer import compare
 
 use_style()
-
-# %% tags=["hide-input"]
-# Captions, and what is seen for those who cannot see it.
-FIGURES = {
-    "fig-drrn-visual-img059": {
-        "caption": (
-            "DRRN's Figure 7, first row, regenerated. Whole image with our rectangle, and the rectangle as each method "
-            "makes it, above its error. Titles: PSNR and SSIM of the whole image."
-        ),
-        "alt": (
-            "At the left the whole image with a red rectangle; at the right that rectangle enlarged: the original, then "
-            "one crop for each method, titled with its name, PSNR and SSIM, each above the map of its error."
-        ),
-    },
-    "fig-drrn-visual-253027": {
-        "caption": (
-            "DRRN's Figure 7, second row, regenerated. Whole image with our rectangle, and the rectangle as each method "
-            "makes it, above its error. Titles: PSNR and SSIM of the whole image."
-        ),
-        "alt": (
-            "At the left the whole image with a red rectangle; at the right that rectangle enlarged: the original, then "
-            "one crop for each method, titled with its name, PSNR and SSIM, each above the map of its error."
-        ),
-    },
-    "fig-drrn-visual-ppt3": {
-        "caption": (
-            "DRRN's Figure 7, last row, regenerated. Whole image with our rectangle, and the rectangle as each method "
-            "makes it, above its error. Titles: PSNR and SSIM of the whole image."
-        ),
-        "alt": (
-            "At the left the whole image with a red rectangle; at the right that rectangle enlarged: the original, then "
-            "one crop for each method, titled with its name, PSNR and SSIM, each above the map of its error."
-        ),
-    },
-}
 
 # %% [markdown]
 # ## Method
@@ -135,12 +100,7 @@ views = [
 # > DRRN recovers sharp lines, while others all give blurry results.
 
 # %%
-show(
-    crop_figure(views[0]),
-    "fig-drrn-visual-img059",
-    pd.DataFrame(),
-    **FIGURES["fig-drrn-visual-img059"],
-)
+show_crops(views[0], "fig-drrn-visual-img059", "DRRN's Figure 7, first row,")
 
 # %%
 display(Markdown(describe(views[0])))
@@ -154,12 +114,7 @@ compare(views[0])
 # > DRRN accurately recovers the pattern.
 
 # %%
-show(
-    crop_figure(views[1]),
-    "fig-drrn-visual-253027",
-    pd.DataFrame(),
-    **FIGURES["fig-drrn-visual-253027"],
-)
+show_crops(views[1], "fig-drrn-visual-253027", "DRRN's Figure 7, second row,")
 
 # %%
 display(Markdown(describe(views[1])))
@@ -173,12 +128,7 @@ compare(views[1])
 # > Texts in DRRN are sharp, while others are blurry.
 
 # %%
-show(
-    crop_figure(views[2]),
-    "fig-drrn-visual-ppt3",
-    pd.DataFrame(),
-    **FIGURES["fig-drrn-visual-ppt3"],
-)
+show_crops(views[2], "fig-drrn-visual-ppt3", "DRRN's Figure 7, last row,")
 
 # %%
 display(Markdown(describe(views[2])))
@@ -194,9 +144,7 @@ compare(views[2])
 
 # %%
 crop_scores = scores_table(views)
-formats = {"PSNR": "{:.2f}", "SSIM": "{:.4f}", "error in the rectangle": "{:.1f}"}
-caption = "Whole image: PSNR (dB) and SSIM under the drrn protocol. Rectangle: error of luma (grey levels)"
-table(crop_scores, caption).format(formats, na_rep="–")
+styled_scores(crop_scores, "drrn")
 
 # %%
 display(Markdown(least_errors(crop_scores)))

@@ -134,14 +134,12 @@ display(Markdown(f"```python\n{head.rstrip()}{body}\n```"))
 # Of the trained networks of each kind the widest is shown; `experiment` in the parameters chooses another DSRN.
 
 # %%
-dsrn_record = (
-    find_record(experiment) if experiment else widest_record("dsrn", "T", 7)
-)
+dsrn_record = find_record(experiment) if experiment else widest_record("dsrn")
 scale = dsrn_record.model().scale if dsrn_record else 3
 records = {
     "dsrn": dsrn_record,
-    "drrn": widest_record("drrn", "U", 0),
-    "rlcsc": widest_record("rlcsc", "K", 25),
+    "drrn": widest_record("drrn"),
+    "rlcsc": widest_record("rlcsc"),
 }
 records = {
     name: record
@@ -154,7 +152,7 @@ networks = {
 if records:
     display(
         table(
-            networks_table(records, networks),
+            networks_table(records),
             f"The networks of this page, at ×{scale}",
         )
     )

@@ -27,67 +27,22 @@ from srlib.figures.parameters import check_parameters
 check_parameters(globals())
 
 # %%
-import pandas as pd
 from IPython.display import Markdown, display
 
 from srlib.figures.crops import (
-    crop_figure,
     describe,
     least_errors,
     scores_table,
+    show_crops,
+    styled_scores,
     view,
 )
 from srlib.figures.regions import REGIONS, grow_to_square
-from srlib.figures.style import show, table, use_style
+from srlib.figures.style import use_style
 from srlib.training.devices import choose_device
 from srlib.widgets.viewer import compare
 
 use_style()
-
-# %% tags=["hide-input"]
-# Captions, and what is seen for those who cannot see it.
-FIGURES = {
-    "fig-dsrn-visual-ppt3": {
-        "caption": (
-            "DSRN's Figure 4, first row, regenerated. Whole image with our rectangle, and the rectangle as each method "
-            "makes it, above its error. Titles: PSNR and SSIM of the whole image."
-        ),
-        "alt": (
-            "At the left the whole image with a red rectangle; at the right that rectangle enlarged: the original, then "
-            "one crop for each method, titled with its name, PSNR and SSIM, each above the map of its error."
-        ),
-    },
-    "fig-dsrn-visual-comic": {
-        "caption": (
-            "DSRN's Figure 4, second row, regenerated. Whole image with our rectangle, and the rectangle as each method "
-            "makes it, above its error. Titles: PSNR and SSIM of the whole image."
-        ),
-        "alt": (
-            "At the left the whole image with a red rectangle; at the right that rectangle enlarged: the original, then "
-            "one crop for each method, titled with its name, PSNR and SSIM, each above the map of its error."
-        ),
-    },
-    "fig-dsrn-visual-monarch": {
-        "caption": (
-            "DSRN's Figure 4, third row, regenerated. Whole image with our rectangle, and the rectangle as each method "
-            "makes it, above its error. Titles: PSNR and SSIM of the whole image."
-        ),
-        "alt": (
-            "At the left the whole image with a red rectangle; at the right that rectangle enlarged: the original, then "
-            "one crop for each method, titled with its name, PSNR and SSIM, each above the map of its error."
-        ),
-    },
-    "fig-dsrn-visual-baboon": {
-        "caption": (
-            "DSRN's Figure 4, last row, regenerated. Whole image with our rectangle, and the rectangle as each method "
-            "makes it, above its error. Titles: PSNR and SSIM of the whole image."
-        ),
-        "alt": (
-            "At the left the whole image with a red rectangle; at the right that rectangle enlarged: the original, then "
-            "one crop for each method, titled with its name, PSNR and SSIM, each above the map of its error."
-        ),
-    },
-}
 
 # %% [markdown]
 # ## Method
@@ -134,11 +89,9 @@ METHODS = {
     "DSRN, T = 3 (narrow)": "dsrn_t3_x3_w32",  # 32 filters, trained on a CPU
 }
 METHODS |= {name: name for name in others}
-
-# %%
-regions = [grow_to_square(region, 160) for region in REGIONS["dsrn"]]
 views = [
-    view(region, METHODS, "lapsrn", choose_device(device)) for region in regions
+    view(grow_to_square(region, 160), METHODS, "lapsrn", choose_device(device))
+    for region in REGIONS["dsrn"]
 ]
 
 # %% [markdown]
@@ -154,12 +107,7 @@ views = [
 # > the image "ppt3", DSRN reconstructs sharp text with less artifacts.
 
 # %%
-show(
-    crop_figure(views[0]),
-    "fig-dsrn-visual-ppt3",
-    pd.DataFrame(),
-    **FIGURES["fig-dsrn-visual-ppt3"],
-)
+show_crops(views[0], "fig-dsrn-visual-ppt3", "DSRN's Figure 4, first row,")
 
 # %%
 display(Markdown(describe(views[0])))
@@ -173,12 +121,7 @@ compare(views[0])
 # The caption names the image and claims nothing of it.
 
 # %%
-show(
-    crop_figure(views[1]),
-    "fig-dsrn-visual-comic",
-    pd.DataFrame(),
-    **FIGURES["fig-dsrn-visual-comic"],
-)
+show_crops(views[1], "fig-dsrn-visual-comic", "DSRN's Figure 4, second row,")
 
 # %%
 display(Markdown(describe(views[1])))
@@ -192,12 +135,7 @@ compare(views[1])
 # > the image "monarch", DSRN finds less blurry dots along the edge of the wing.
 
 # %%
-show(
-    crop_figure(views[2]),
-    "fig-dsrn-visual-monarch",
-    pd.DataFrame(),
-    **FIGURES["fig-dsrn-visual-monarch"],
-)
+show_crops(views[2], "fig-dsrn-visual-monarch", "DSRN's Figure 4, third row,")
 
 # %%
 display(Markdown(describe(views[2])))
@@ -211,12 +149,7 @@ compare(views[2])
 # The caption names the image and claims nothing of it.
 
 # %%
-show(
-    crop_figure(views[3]),
-    "fig-dsrn-visual-baboon",
-    pd.DataFrame(),
-    **FIGURES["fig-dsrn-visual-baboon"],
-)
+show_crops(views[3], "fig-dsrn-visual-baboon", "DSRN's Figure 4, last row,")
 
 # %%
 display(Markdown(describe(views[3])))
@@ -231,13 +164,11 @@ compare(views[3])
 # The error is that of the rectangle alone: the root of the mean square of the difference in luma, which the maps above show.
 
 # %%
-numbers = scores_table(views)
-digits = {"PSNR": "{:.2f}", "SSIM": "{:.4f}", "error in the rectangle": "{:.1f}"}
-caption = "Whole image: PSNR (dB) and SSIM under the lapsrn protocol. Rectangle: error of luma (grey levels)"
-table(numbers, caption).format(digits, na_rep="–")
+crop_scores = scores_table(views)
+styled_scores(crop_scores, "lapsrn")
 
 # %%
-display(Markdown(least_errors(numbers)))
+display(Markdown(least_errors(crop_scores)))
 
 # %% [markdown]
 # ## What we learned

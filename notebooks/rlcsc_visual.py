@@ -26,58 +26,23 @@ from srlib.figures.parameters import check_parameters
 check_parameters(globals())
 
 # %%
-import pandas as pd
 from IPython.display import Markdown, display
 
 from srlib.figures.crops import (
-    crop_figure,
     describe,
     describe_period,
     least_errors,
     scores_table,
+    show_crops,
+    styled_scores,
     view,
 )
 from srlib.figures.regions import REGIONS, grow_to_square
-from srlib.figures.style import show, table, use_style
+from srlib.figures.style import use_style
 from srlib.training.devices import choose_device
 from srlib.widgets.viewer import compare
 
 use_style()
-
-# %% tags=["hide-input"]
-# Captions, and what is seen for those who cannot see it.
-FIGURES = {
-    "fig-rlcsc-visual-8023": {
-        "caption": (
-            "RL-CSC's Figure 4 regenerated. Whole image with our rectangle, and the rectangle as each method makes it, "
-            "above its error. Titles: PSNR and SSIM of the whole image."
-        ),
-        "alt": (
-            "At the left the whole image with a red rectangle; at the right that rectangle enlarged: the original, then "
-            "one crop for each method, titled with its name, PSNR and SSIM, each above the map of its error."
-        ),
-    },
-    "fig-rlcsc-visual-ppt3": {
-        "caption": (
-            "RL-CSC's Figure 5 regenerated. Whole image with our rectangle, and the rectangle as each method makes it, "
-            "above its error. Titles: PSNR and SSIM of the whole image."
-        ),
-        "alt": (
-            "At the left the whole image with a red rectangle; at the right that rectangle enlarged: the original, then "
-            "one crop for each method, titled with its name, PSNR and SSIM, each above the map of its error."
-        ),
-    },
-    "fig-rlcsc-visual-img076": {
-        "caption": (
-            "RL-CSC's Figure 6 regenerated. Whole image with our rectangle, and the rectangle as each method makes it, "
-            "above its error. Titles: PSNR and SSIM of the whole image."
-        ),
-        "alt": (
-            "At the left the whole image with a red rectangle; at the right that rectangle enlarged: the original, then "
-            "one crop for each method, titled with its name, PSNR and SSIM, each above the map of its error."
-        ),
-    },
-}
 
 # %% [markdown]
 # ## Method
@@ -138,12 +103,7 @@ views = [
 # > The direction of the stripes on the feathers is correctly restored in RL-CSC, while other methods fail to recover the pattern.
 
 # %%
-show(
-    crop_figure(views[0]),
-    "fig-rlcsc-visual-8023",
-    pd.DataFrame(),
-    **FIGURES["fig-rlcsc-visual-8023"],
-)
+show_crops(views[0], "fig-rlcsc-visual-8023", "RL-CSC's Figure 4")
 
 # %%
 display(Markdown(describe(views[0])))
@@ -157,12 +117,7 @@ compare(views[0])
 # > Texts in RL-CSC are sharp while character edges are blurry in other methods.
 
 # %%
-show(
-    crop_figure(views[1]),
-    "fig-rlcsc-visual-ppt3",
-    pd.DataFrame(),
-    **FIGURES["fig-rlcsc-visual-ppt3"],
-)
+show_crops(views[1], "fig-rlcsc-visual-ppt3", "RL-CSC's Figure 5")
 
 # %%
 display(Markdown(describe(views[1])))
@@ -176,12 +131,7 @@ compare(views[1])
 # > More details are recovered by RL-CSC, while others produce blurry visual results.
 
 # %%
-show(
-    crop_figure(views[2]),
-    "fig-rlcsc-visual-img076",
-    pd.DataFrame(),
-    **FIGURES["fig-rlcsc-visual-img076"],
-)
+show_crops(views[2], "fig-rlcsc-visual-img076", "RL-CSC's Figure 6")
 
 # %%
 display(Markdown(describe(views[2])))
@@ -197,9 +147,7 @@ compare(views[2])
 
 # %%
 crop_scores = scores_table(views)
-formats = {"PSNR": "{:.2f}", "SSIM": "{:.4f}", "error in the rectangle": "{:.1f}"}
-caption = "Whole image: PSNR (dB) and SSIM under the drrn protocol. Rectangle: error of luma (grey levels)"
-table(crop_scores, caption).format(formats, na_rep="–")
+styled_scores(crop_scores, "drrn")
 
 # %%
 display(Markdown(least_errors(crop_scores)))

@@ -46,17 +46,9 @@ _RESEARCH = "research use; not redistributed here"
 
 
 def _github(name: str, role: str, licence: str = _RESEARCH) -> Dataset:
-    entry = _REGISTRY[name]
-    repository, commit, path = (entry[key] for key in ("repository", "commit", "path"))
-    return Dataset(
-        name,
-        len(entry["files"]),
-        role,
-        licence,
-        source=f"github.com/{repository} at {commit[:7]}, {path}",
-        url=f"https://raw.githubusercontent.com/{repository}/{commit}/{path}/",
-        files={file: (sha256, size) for file, (sha256, size) in entry["files"].items()},
-    )
+    repository, commit, path, files = (_REGISTRY[name][key] for key in ("repository", "commit", "path", "files"))
+    url = f"https://raw.githubusercontent.com/{repository}/{commit}/{path}/"
+    return Dataset(name, len(files), role, licence, f"github.com/{repository} at {commit[:7]}, {path}", url, files)
 
 
 def _div2k(name: str, count: int, role: str, part: str, sha256: str) -> Dataset:
@@ -64,11 +56,13 @@ def _div2k(name: str, count: int, role: str, part: str, sha256: str) -> Dataset:
 
 
 def _sample(name: str, role: str, *files: str) -> Dataset:
+    source, licence = "the scikit-image wheel", "as scikit-image distributes them (CC0, public domain, CC BY)"
     folder = Path(skimage.__file__).parent / "data"
-    licence = "as scikit-image distributes them (CC0, public domain, CC BY)"
-    return Dataset(
-        name, len(files), role, licence, "the scikit-image wheel", files=dict.fromkeys(files, ("", 0)), folder=folder
-    )
+    return Dataset(name, len(files), role, licence, source, files=dict.fromkeys(files, ("", 0)), folder=folder)
+
+
+def _join(name: str, role: str, source: str, *parts: str) -> Dataset:
+    return Dataset(name, sum(len(_REGISTRY[part]["files"]) for part in parts), role, _BSDS, source, parts=parts)
 
 
 _REGISTRY = json.loads((Path(__file__).parent / "datasets.json").read_text())
@@ -84,15 +78,8 @@ DATASETS: dict[str, Dataset] = {
         Dataset("Manga109", 109, "test", "on request from manga109.org; not redistributable", "bring your own"),
         _github("T91", "training"),
         _github("BSDS200", "training", _BSDS),
-        Dataset("T291", 291, "training", _BSDS, "T91 and BSDS200", parts=("T91", "BSDS200")),
-        Dataset(
-            "T91+BSDS200+BSDS500_test",
-            491,
-            "training; stands in for DIV2K",
-            _BSDS,
-            "its three parts",
-            parts=("T91", "BSDS200", "BSDS500_test"),
-        ),
+        _join("T291", "training", "T91 and BSDS200", "T91", "BSDS200"),
+        _join("T91+BSDS200+BSDS500_test", "training; stands in for DIV2K", "its three parts", "T91", "BSDS200", "BSDS500_test"),
         _div2k("DIV2K", 800, "training", "train", "9d0b9c463f6e35b6c62cc6a930ee2224f670b34c1df841a57670f9acf0f6c335"),
         _div2k("DIV2K_valid", 100, "test", "valid", "20dd31fd84d777bc1cf5d6b7654a3f569c0aec74458ae094122ad1d0489900fc"),
         _github("BSDS500_test", "validation pool, held out from training and test", _BSDS),
@@ -157,29 +144,26 @@ def open_images(name_or_folder: str | Path) -> ImageSet:
     InputError
         If files are missing (the message says how to get them), or a folder holds no image.
     """
-    if str(name_or_folder) not in DATASETS:
-        folder = Path(name_or_folder)
-        if not folder.is_dir():
-            get_dataset(str(name_or_folder))  # raises, with the list of names
+    name, folder = str(name_or_folder), Path(name_or_folder)
+    if name not in DATASETS and folder.is_dir():
         paths = tuple(sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.name[0] != "."))
         if not paths:
             raise InputError(f"{folder} holds no image ({', '.join(SUFFIXES)}): give a folder of images.")
-        return ImageSet(str(name_or_folder), paths, ("",) * len(paths))
+        return ImageSet(name, paths, ("",) * len(paths))
 
-    dataset = get_dataset(str(name_or_folder))
+    dataset = get_dataset(name)
     if dataset.parts:
         parts = [open_images(part) for part in dataset.parts]
         return ImageSet(dataset.name, sum((p.paths for p in parts), ()), sum((p.sha256 for p in parts), ()))
     folder = _folder(dataset)
-    if dataset.files:
-        digests = {name: sha256 for name, (sha256, _) in sorted(dataset.files.items())}
-    else:
-        digests = _images_in(folder)
-    missing = [name for name in digests if not (folder / name).exists()]
-    if missing or len(digests) != dataset.count:
-        count = len(digests) - len(missing)
-        raise InputError(f"{dataset.name} is not complete in {folder} ({count} of {dataset.count} images): {_advice(dataset)}")
-    return ImageSet(dataset.name, tuple(folder / name for name in digests), tuple(digests.values()))
+    digests = {file: sha256 for file, (sha256, _) in sorted(dataset.files.items())} or _images_in(folder)
+    count = sum((folder / file).exists() for file in digests)
+    if not count == len(digests) == dataset.count:
+        advice = f"it is on request from its authors (manga109.org); put the {dataset.count} images there."
+        if dataset.url:
+            advice = f"run python -m srlib fetch {name}, or set SRLIB_DATA to the folder that holds it."
+        raise InputError(f"{name} is not complete in {folder} ({count} of {dataset.count} images): {advice}")
+    return ImageSet(name, tuple(folder / file for file in digests), tuple(digests.values()))
 
 
 def is_available(name: str) -> bool:
@@ -196,13 +180,13 @@ def first_available(*names: str, otherwise: str = "Sample") -> str:
     return next((name for name in names if is_available(name)), otherwise)
 
 
-def fetch(dataset: Dataset | str, mirror: str | None = None) -> Path:
+def fetch(name: str, mirror: str | None = None) -> Path:
     """Download the missing or damaged files of a dataset and verify them.
 
     Parameters
     ----------
-    dataset : Dataset or str
-        An entry of the registry.
+    name : str
+        A dataset of the registry.
     mirror : str, optional
         Base URL of a server that holds the files as `SRLIB_DATA` does, `<mirror>/<dataset>/<file>`; default: the environment's
         `SRLIB_MIRROR`, else the dataset's source.
@@ -222,27 +206,25 @@ def fetch(dataset: Dataset | str, mirror: str | None = None) -> Path:
     Each file is written under a temporary name, verified and then renamed, so an interrupted download leaves only whole files
     and goes on where it stopped. A complete folder needs no network.
     """
-    dataset = get_dataset(dataset) if isinstance(dataset, str) else dataset
+    dataset = get_dataset(name)
     for part in dataset.parts:
         fetch(part, mirror)
     if dataset.parts or dataset.folder:
         return _folder(dataset)
+    folder, archive = _folder(dataset), dataset.url.rpartition("/")[2]  # '' where the address is that of a folder
     mirror = mirror or os.environ.get("SRLIB_MIRROR")
-    folder = _folder(dataset)
+    url = f"{mirror.rstrip('/')}/{name}/{archive}" if mirror else dataset.url
     if not dataset.url:
-        open_images(dataset.name)
+        open_images(name)  # raises, if its files are not there
     elif dataset.files:
-        url = f"{mirror.rstrip('/')}/{dataset.name}/" if mirror else dataset.url
-        missing = {name: entry for name, entry in dataset.files.items() if _digest(folder / name) != entry[0]}
-        with tqdm(total=sum(size for _, size in missing.values()), unit="B", unit_scale=True, desc=dataset.name) as bar:
-            for name, (sha256, size) in sorted(missing.items()):
-                _download(url + name, sha256, folder / name)
+        missing = {file: entry for file, entry in dataset.files.items() if _digest(folder / file) != entry[0]}
+        with tqdm(total=sum(size for _, size in missing.values()), unit="B", unit_scale=True, desc=name) as bar:
+            for file, (sha256, size) in sorted(missing.items()):
+                _download(url + file, sha256, folder / file)
                 bar.update(size)
     elif len(_images_in(folder)) != dataset.count:
         if folder.exists():
             raise InputError(f"{folder} exists, but does not hold {dataset.count} images: move it away, then fetch again.")
-        archive = dataset.url.rsplit("/", 1)[1]
-        url = f"{mirror.rstrip('/')}/{dataset.name}/{archive}" if mirror else dataset.url
         _download(url, dataset.sha256, folder.parent / archive, progress=True)
         _unpack(folder.parent / archive, folder)
     return folder
@@ -250,12 +232,6 @@ def fetch(dataset: Dataset | str, mirror: str | None = None) -> Path:
 
 def _folder(dataset: Dataset) -> Path:
     return dataset.folder or data_folder() / dataset.name
-
-
-def _advice(dataset: Dataset) -> str:
-    if dataset.url:
-        return f"run python -m srlib fetch {dataset.name}, or set SRLIB_DATA to the folder that holds it."
-    return f"it is on request from its authors (manga109.org); put the {dataset.count} images there."
 
 
 def _digest(path: Path) -> str:
@@ -297,10 +273,8 @@ def _unpack(archive: Path, folder: Path) -> None:
     with tempfile.TemporaryDirectory(dir=folder.parent) as temporary, zipfile.ZipFile(archive) as source:
         target = Path(temporary) / folder.name
         target.mkdir()
-        digests = {}
-        for member in tqdm(
-            [m for m in source.namelist() if Path(m).suffix.lower() in SUFFIXES], desc=f"unpacking {folder.name}"
-        ):
+        members, digests = [m for m in source.namelist() if Path(m).suffix.lower() in SUFFIXES], {}
+        for member in tqdm(members, desc=f"unpacking {folder.name}"):
             path = target / Path(member).name
             path.write_bytes(source.read(member))
             digests[path.name] = _digest(path)

@@ -40,10 +40,8 @@ def read_image(path: str | Path) -> np.ndarray:
     """
     try:
         with Image.open(path) as image:
-            kinds = {"P": "a palette", "RGBA": "a transparent", "LA": "a transparent", "1": "a 1-bit", "CMYK": "a CMYK"}
-            kind = kinds.get(image.mode, "" if image.mode in ("L", "RGB") else f"a {image.mode}")
-            if "transparency" in image.info and not kind:
-                kind = "a transparent"
+            kinds = {"L": "", "RGB": "", "P": "a palette", "RGBA": "a transparent", "LA": "a transparent", "1": "a 1-bit"}
+            kind = kinds.get(image.mode, f"a {image.mode}") or ("a transparent" if "transparency" in image.info else "")
             if image.mode.startswith("I") or any(";16" in str(tile[3]) for tile in image.tile):
                 kind = "a 16-bit"  # PIL would drop the lower eight bits of 16-bit RGB without a word
             if kind:
@@ -109,10 +107,9 @@ def modcrop(image: np.ndarray, scale: int) -> np.ndarray:
 def shave(image: np.ndarray, border: int) -> np.ndarray:
     """Remove `border` pixels on every side."""
     if min(image.shape[:2]) <= 2 * border:
-        raise InputError(
-            f"An image of {image.shape[1]} x {image.shape[0]} pixels leaves nothing to score after {border} pixels are "
-            f"shaved from every side: use an image of at least {2 * border + 1} pixels a side."
-        )
+        size = f"An image of {image.shape[1]} x {image.shape[0]} pixels"
+        advice = f"use an image of at least {2 * border + 1} pixels a side"
+        raise InputError(f"{size} leaves nothing to score after {border} pixels are shaved from every side: {advice}.")
     return image[border : image.shape[0] - border, border : image.shape[1] - border]
 
 
@@ -133,7 +130,7 @@ def imresize(image: np.ndarray, scale: float, border: str = "symmetric") -> np.n
     Returns
     -------
     numpy.ndarray
-        `(ceil(scale H), ceil(scale W))`, or with channels `(ceil(scale H), ceil(scale W), C)`.
+        `(ceil(scale H), ceil(scale W))`, with as many channels as the image.
 
     Notes
     -----
@@ -167,8 +164,8 @@ def _resize_matrix(size: int, scale: float, border: str) -> scipy.sparse.csr_mat
     if border == "replicate":
         index = np.clip(index, 0, size - 1)
     else:  # ... 2 1 | 1 2 ... n | n n-1 ...
-        index = np.mod(index, 2 * size)
-        index = np.where(index < size, index, 2 * size - 1 - index)
+        index %= 2 * size
+        index = np.minimum(index, 2 * size - 1 - index)
     row = np.repeat(np.arange(size_out), taps.shape[1])
     return scipy.sparse.csr_matrix((weights.ravel(), (row, index.ravel())), shape=(size_out, size))
 

@@ -46,6 +46,12 @@ class Score(NamedTuple):
 Upscaler = Callable[[np.ndarray, np.ndarray, int], np.ndarray]
 
 
+def check_scale(scale: int) -> None:
+    """Refuse a scale that is not 2, 3 or 4."""
+    if scale not in SCALES:
+        raise InputError(f"Scale {scale} is not defined by the papers: choose 2, 3 or 4.")
+
+
 @dataclass(frozen=True)
 class Protocol:
     """A protocol of degradation and scoring; see the module's table and the book's chapter on protocols."""
@@ -72,8 +78,7 @@ class Protocol:
         scale : int
             2, 3 or 4.
         """
-        if scale not in SCALES:
-            raise InputError(f"Scale {scale} is not defined by the papers: choose 2, 3 or 4.")
+        check_scale(scale)
         if hr.dtype != np.uint8 or hr.ndim not in (2, 3) or (hr.ndim == 3 and hr.shape[2] != 3):
             raise InputError(f"An 8-bit grey or RGB image is wanted, but got {hr.dtype} of shape {hr.shape}.")
         if self.colour == "luma":
@@ -115,11 +120,10 @@ class Protocol:
         if x.shape != y.shape:
             raise InputError(f"The result is {sr.shape}, but the cropped original {self.reference(hr, scale).shape}.")
         channels = [(x[..., c], y[..., c]) for c in range(x.shape[2])] if x.ndim == 3 else [(x, y)]
-        luma = (rgb_to_luma(x), rgb_to_luma(y)) if x.ndim == 3 else (x, y)
         return Score(
             psnr(x, y) if "psnr" in metrics else np.nan,
             float(np.mean([ssim(a, b, self.ssim_border) for a, b in channels])) if "ssim" in metrics else np.nan,
-            ifc(*luma) if "ifc" in metrics else np.nan,
+            ifc(rgb_to_luma(x), rgb_to_luma(y)) if "ifc" in metrics else np.nan,
         )
 
     def _comparable(self, image: np.ndarray, scale: int) -> np.ndarray:

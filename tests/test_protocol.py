@@ -68,15 +68,14 @@ def test_drrn_is_luma_first_and_lapsrn_colour_first(photo):
 def test_a_result_of_another_size_or_kind_is_an_error(photo):
     """Sentences for a wrong result, a wrong scale and a wrong protocol."""
     protocol = PROTOCOLS["drrn"]
-    with pytest.raises(InputError, match=r"The result is \(30, 30\), but"):
-        protocol.score(photo, np.zeros((30, 30)), 3)
-    nan = PROTOCOLS["drrn"].reference(photo, 3) / 255
+    nan = protocol.reference(photo, 3) / 255
     nan[5, 5] = np.nan
-    with pytest.raises(InputError, match="NaN or infinite pixels"):
-        protocol.score(photo, nan, 3)
-    with pytest.raises(InputError, match="Scale 5 is not defined"):
-        protocol.degrade(photo, 5)
-    with pytest.raises(InputError, match="8-bit grey or RGB image is wanted, but got float64"):
-        protocol.degrade(photo / 255, 3)
-    with pytest.raises(InputError, match="'drn' is unknown: choose one of drrn, vdsr"):
-        get_protocol("drn")
+    for function, arguments, said in (
+        (protocol.score, (photo, np.zeros((30, 30)), 3), r"The result is \(30, 30\), but"),
+        (protocol.score, (photo, nan, 3), "NaN or infinite pixels"),
+        (protocol.degrade, (photo, 5), "Scale 5 is not defined"),
+        (protocol.degrade, (photo / 255, 3), "8-bit grey or RGB image is wanted, but got float64"),
+        (get_protocol, ("drn",), "'drn' is unknown: choose one of drrn, vdsr"),
+    ):
+        with pytest.raises(InputError, match=said):
+            function(*arguments)

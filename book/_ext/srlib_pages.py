@@ -30,7 +30,7 @@ PAGES = {
     **{f"walk-{paper}": partial(ledger_pages.walk, paper) for paper in PAPERS},
     **{f"open-{paper}": partial(ledger_pages.left_open, paper) for paper in PAPERS},
     **{f"claims-{paper}": partial(landing.claims_of, paper) for paper in PAPERS},
-    **{f"settings-{paper}": partial(training_pages.settings, paper) for paper in PAPERS},
+    "settings-drrn": training_pages.settings,
     **{f"orders-{paper}": partial(trained_orders, paper) for paper in PAPERS},
     **{f"sizes-{paper}": partial(pages.models, paper) for paper in PAPERS},
     **{f"replications-{paper}": partial(replication_pages.others, paper) for paper in (*PAPERS, "baselines")},

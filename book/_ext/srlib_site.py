@@ -36,23 +36,17 @@ def surround(app: Sphinx, page: str, template: str, context: dict, doctree: node
         return
     to = context["pathto"]
     if "body" in context:
-        body = RECORD.sub(lambda m: _record_link(to("records"), *m.groups()), context["body"])
+        link = '<a class="srlib-ours" href="{}#{}">{}</a>'
+        body = RECORD.sub(lambda m: link.format(to("records"), anchor(m[1]), m[2]), context["body"])
         context["body"] = EMPTY_HEAD.sub(r"<td\1></td>", body).replace(*BIBLIOGRAPHY).replace(*PANDAS)
-    context["script_files"] = [_as_file(app, script) for script in context["script_files"] if not _names_page(script)]
+    names_page = "DOCUMENTATION_OPTIONS.pagename"
+    scripts = [script for script in context["script_files"] if names_page not in script.attributes.get("body", "")]
+    context["script_files"] = [_as_file(app, script) for script in scripts]
     context["metatags"] = context.get("metatags", "") + _meta_tags(context, doctree)
     context["header_buttons"] = _downloads(context)
     context["theme_extra_footer"] = _footer(to, Path(app.srcdir, f"{page}.ipynb"))
     if page == app.config.root_doc:
         context["docstitle"] = ""  # the page's own title is the book's
-
-
-def _record_link(page: str, experiment: str, text: str) -> str:
-    """A number of ours as a link to its records."""
-    return f'<a class="srlib-ours" href="{page}#{anchor(experiment)}">{text}</a>'
-
-
-def _names_page(script: _JavaScript) -> bool:
-    return "DOCUMENTATION_OPTIONS.pagename" in script.attributes.get("body", "")
 
 
 def _as_file(app: Sphinx, script: _JavaScript) -> _JavaScript:
@@ -75,18 +69,11 @@ def _meta_tags(context: dict, doctree: nodes.document | None) -> str:
     words = " ".join(next((p.astext() for p in paragraphs if isinstance(p.parent, nodes.section)), title).split())
     if len(words) > 200:
         words = words[:200].rsplit(" ", 1)[0] + " …"
-    facts = {"description": words, "color-scheme": "light dark"}
-    properties = {
-        "og:type": "article",
-        "og:site_name": context["project"],
-        "og:title": html.unescape(title),
-        "og:description": words,
-    }
-    return "".join(
-        f'\n    <meta {kind}="{name}" content="{html.escape(value)}" />'
-        for kind, tags in (("name", facts), ("property", properties))
-        for name, value in tags.items()
-    )
+    title = html.unescape(title)
+    tags = [("name", "description", words), ("name", "color-scheme", "light dark"), ("property", "og:type", "article")]
+    properties = {"og:site_name": context["project"], "og:title": title, "og:description": words}
+    tags += [("property", name, value) for name, value in properties.items()]
+    return "".join(f'\n    <meta {kind}="{name}" content="{html.escape(value)}" />' for kind, name, value in tags)
 
 
 def _downloads(context: dict) -> list[dict[str, str]]:

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import sys
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,27 +15,29 @@ import numpy as np
 import pandas as pd
 import torch
 from PIL import Image
-from torch import nn
+from tqdm import tqdm
 
-from srlib.cli.upscale import upscale
 from srlib.datasets import DATASETS, ImageSet, data_folder, fetch, first_available, is_available, open_images
 from srlib.errors import InputError
 from srlib.files import check_output, write_atomically
 from srlib.images import SUFFIXES, imresize, read_image, rgb_to_luma, round_uint8
-from srlib.inference.enlarge import as_method
+from srlib.inference.enlarge import as_method, enlarge
 from srlib.inference.onnx import export_onnx
+from srlib.inference.pictures import READ, WRITTEN, open_picture
 from srlib.inference.tiling import to_tensor
 from srlib.ledger.rows import counts, ledger, rows_frame
 from srlib.ledger.verify import verify
 from srlib.metrics import IFC_MIN_SIDE
 from srlib.models import MODELS, meta_model, params, params_total
 from srlib.papers import EXPERIMENTS, PAPERS, get_experiment
-from srlib.protocol import METRICS, PROTOCOLS, get_protocol, score_images
+from srlib.protocol import METRICS, PROTOCOLS, Upscaler, get_protocol, score_images
 from srlib.records.merge import merge
 from srlib.records.plan import FLAGSHIPS, cycles, queue
 from srlib.records.queue import LISTS, run_queue
 from srlib.records.record import Record, load_model, results_folder
 from srlib.records.run import TEST_SETS, add_scores, run_experiment, snapshots
+
+READABLE = {*WRITTEN, *(f".{kind.lower()}" for kind in READ)}  # suffixes of the files in a folder that are enlarged
 
 
 def list_command(options: argparse.Namespace) -> None:
@@ -49,14 +52,8 @@ def list_command(options: argparse.Namespace) -> None:
     tables = {
         "models": models,
         "datasets": [
-            {
-                "name": d.name,
-                "images": d.count,
-                "at_hand": is_available(d.name),
-                "role": d.role,
-                "licence": d.licence,
-                "source": d.source,
-            }
+            {"name": d.name, "images": d.count, "at_hand": is_available(d.name)}
+            | {"role": d.role, "licence": d.licence, "source": d.source}
             for d in DATASETS.values()
         ],
         "protocols": [{"name": p.name, "used_for": p.used_for} for p in PROTOCOLS.values()],
@@ -87,12 +84,10 @@ def evaluate_command(options: argparse.Namespace) -> None:
     name = options.data or default_data()
     metrics = parse_metrics(options.metrics)
     protocol = get_protocol(options.protocol)
-    model = _model(options.model, options.scale, options.weights)
-    method = None if model is None else as_method(model)
+    method = _method(options)
     images = open_images(name)
     table = score_images(images, options.scale, protocol, method, metrics, progress=sys.stderr.isatty())[["image", *METRICS]]
-    mean = {"image": "mean"} | {metric: table[metric].mean() for metric in METRICS}
-    table = pd.concat([table, pd.DataFrame([mean])], ignore_index=True)
+    table.loc[len(table)] = {"image": "mean"} | table[[*METRICS]].mean().to_dict()
     csv = table.to_csv(index=False, lineterminator="\n")
     if to_file:
         write_atomically(options.csv, csv)
@@ -111,18 +106,49 @@ def upscale_command(options: argparse.Namespace) -> int:
     *sources, target = options.paths
     if not sources:
         raise InputError(f"Only {target} is given: give a picture (or more, or a folder), and where to write.")
-    model = _model(options.model, options.scale, options.weights)
-    failures = upscale(sources, target, model, options.scale, tile=options.tile, self_ensemble=options.self_ensemble)
+    verbose = sys.stderr.isatty()
+    method = _method(options, tile=options.tile, self_ensemble=options.self_ensemble, progress=verbose)
+    jobs, failures = _jobs(sources, target), []
+    with tqdm(jobs, unit="file", disable=len(jobs) == 1 or not verbose) as bar:
+        for source, path in bar:
+            bar.set_description(source.name)
+            try:
+                picture = open_picture(source)
+                picture.check_writable(path, options.scale)
+                enlarge(picture, method, options.scale).save(path)
+            except InputError as error:
+                failures.append(error)
     for failure in failures:
         print(f"srlib: {failure}", file=sys.stderr)
     return 2 if failures else 0
 
 
+def _jobs(sources: Sequence[Path], target: Path) -> list[tuple[Path, Path]]:
+    """Pairs of input and output files."""
+    files, several = list(sources), len(sources) > 1 or sources[0].is_dir()
+    if len(files) == 1 and several:
+        files = sorted(p for p in sources[0].iterdir() if p.suffix.lower() in READABLE and not p.name.startswith("."))
+        if not files:
+            raise InputError(f"{sources[0]} holds no picture: give a folder with some, or a file.")
+    if several and (target.is_file() or (not target.exists() and target.suffix.lower() in WRITTEN)):
+        raise InputError(f"{target} cannot take {len(files)} pictures: give a folder.")
+    paths = [target]
+    if several or target.is_dir():
+        paths = [target / (file.name if file.suffix.lower() in WRITTEN else f"{file.stem}.png") for file in files]
+    inputs, outputs = ([os.path.realpath(path) for path in group] for group in (files, paths))
+    for path in outputs:
+        if path in inputs:
+            raise InputError(f"{path} would be replaced by an enlarged picture: write elsewhere.")
+        if outputs.count(path) > 1:
+            raise InputError(f"{path} would be written twice: rename one of the pictures, or enlarge them apart.")
+    return list(zip(files, paths, strict=True))
+
+
 def export_command(options: argparse.Namespace) -> None:
     """Write a network as ONNX, checked against torch on a photograph."""
-    model = _model(options.model, options.scale, options.weights)
-    if model is None:
+    if options.model == "bicubic":
         raise InputError("Bicubic interpolation is no network: there is nothing to export.")
+    model = load_model(options.model, options.scale, options.weights)
     if options.output.suffix != ".onnx":
         raise InputError(f"{options.output} has another suffix than .onnx: give a name that ends in it.")
     hr = open_images("Sample").read(0)[:192, :240]
@@ -137,26 +163,25 @@ def degrade_command(options: argparse.Namespace) -> None:
     protocol, path = get_protocol(options.protocol), options.output
     if path.suffix.lower() in (".jpg", ".jpeg"):
         raise InputError(f"{path}: JPEG would change the LR image; write .png, or .npy for the exact values.")
-    exact = path.suffix == ".npy"
-    (check_output if exact else _check_output)(path)
-    lr = protocol.degrade(read_image(options.input), options.scale)
+    exact, suffix = path.suffix == ".npy", path.suffix.lower()
+    if not exact and suffix not in SUFFIXES:
+        raise InputError(f"{path} has no known image suffix: use one of {', '.join(SUFFIXES)}.")
+    check_output(path)
+    lr, buffer = protocol.degrade(read_image(options.input), options.scale), io.BytesIO()
     if exact:
-        buffer = io.BytesIO()
         np.save(buffer, lr)
-        write_atomically(path, buffer.getvalue())
-        return
-    if lr.dtype != np.uint8:
-        print(f"srlib: {protocol.name} does not round its LR image, this file does; .npy keeps it exact", file=sys.stderr)
-    _write_image(path, lr)
+    else:
+        if lr.dtype != np.uint8:
+            print(f"srlib: {protocol.name} does not round its LR image, this file does; .npy keeps it exact", file=sys.stderr)
+            lr = round_uint8(255 * lr)
+        Image.fromarray(lr).save(buffer, Image.registered_extensions()[suffix])
+    write_atomically(path, buffer.getvalue())
 
 
 def ledger_command(options: argparse.Namespace) -> None:
     """Print the ledger: for every claim of the four papers the published number, ours, the gap and the verdict."""
-    rows = [
-        row
-        for row in ledger(options.paper or PAPERS)
-        if (options.verdict in (None, row.verdict)) and (options.kind in (None, row.kind))
-    ]
+    rows = ledger(options.paper or PAPERS)
+    rows = [row for row in rows if options.verdict in (None, row.verdict) and options.kind in (None, row.kind)]
     if options.json:
         print(json.dumps([{key: _finite(value) for key, value in vars(row).items()} for row in rows], indent=1))
         return
@@ -174,10 +199,8 @@ def verify_command(options: argparse.Namespace) -> int:
         if path is not None and not path.exists():
             raise InputError(f"{path} does not exist.")
     reference = options.reference or os.environ.get("SRLIB_REFERENCE")
-    checks = []
-    for check in verify(
-        TEST_SETS if options.all else TEST_SETS[:2], Path(reference) if reference else None, options.vdsr_weights
-    ):
+    sets, checks = TEST_SETS if options.all else TEST_SETS[:2], []
+    for check in verify(sets, Path(reference) if reference else None, options.vdsr_weights):
         checks.append(check)
         if not options.json:
             state = {True: "ok     ", False: "FAILED ", None: "skipped"}[check.passed]
@@ -203,49 +226,29 @@ def parse_metrics(text: str) -> tuple[str, ...]:
     return names
 
 
-def _model(name: str, scale: int, weights: Path | None) -> nn.Module | None:
-    return None if name == "bicubic" else load_model(name, scale, weights)
+def _method(options: argparse.Namespace, **settings: Any) -> Upscaler | None:
+    if options.model == "bicubic":
+        return None
+    return as_method(load_model(options.model, options.scale, options.weights), **settings)
 
 
 def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _check_output(path: Path) -> None:
-    if path.suffix.lower() not in SUFFIXES:
-        raise InputError(f"{path} has no known image suffix: use one of {', '.join(SUFFIXES)}.")
-    check_output(path)
-
-
-def _write_image(path: Path, image: np.ndarray) -> None:
-    buffer = io.BytesIO()
-    pixels = image if image.dtype == np.uint8 else round_uint8(255 * image)
-    kind = Image.registered_extensions()[path.suffix.lower()]
-    Image.fromarray(pixels).save(buffer, kind, **({"quality": 95, "subsampling": 0} if kind == "JPEG" else {}))
-    write_atomically(path, buffer.getvalue())
-
-
-TRAINING_OPTIONS = (
-    *("seed", "recipe", "budget", "fit", "start_from", "keep"),
-    *("device", "precision", "deterministic", "minutes"),
-)
-
-
 def train_command(options: argparse.Namespace) -> None:
     """Train an experiment, or resume its training, and score it when it is finished."""
     experiment = get_experiment(options.experiment)
     scales = experiment.recipe(options.recipe).scales
-    test_sets = [open_images(name) for name in (options.score if options.score is not None else [default_data()])]
-    for images in test_sets:
-        _check_scorable(images, scales)
+    test_sets = [_scorable(name, scales) for name in (options.score if options.score is not None else [default_data()])]
     data, out = options.data, options.out
     if data is None and not is_available(experiment.data):
         data, out = "SampleTrain", out or results_folder() / "runs"  # never among the records that the book shows
         print(f"srlib: {experiment.data} is not in {data_folder()}, so SampleTrain stands in for it", file=sys.stderr)
-    training_options = {name: getattr(options, name) for name in TRAINING_OPTIONS}
+    names = ("seed", "recipe", "budget", "fit", "start_from", "keep", "device", "precision", "deterministic", "minutes")
     if options.threads:
         torch.set_num_threads(options.threads)
-    record = run_experiment(experiment, out, data=data, **training_options)
+    record = run_experiment(experiment, out, data=data, **{name: getattr(options, name) for name in names})
     info = record.info
     print(f"{record.folder}: {info['iterations_done']} of {info['iterations']} iterations in {info['seconds']} s")
     if not info["finished"]:
@@ -268,9 +271,7 @@ def score_command(options: argparse.Namespace) -> None:
             get_protocol(name)
         scales = tuple(record.info["recipe"]["scales"])
         for name in options.data or [default_data()]:
-            images = open_images(name)
-            _check_scorable(images, scales)
-            _score(record, images, scales, tuple(options.protocol or experiment.protocols), metrics)
+            _score(record, _scorable(name, scales), scales, tuple(options.protocol or experiment.protocols), metrics)
 
 
 def queue_command(options: argparse.Namespace) -> None:
@@ -319,9 +320,11 @@ def _score(
                 print(f"{images.name} x{scale}: {psnr:.2f} dB under `{protocol}`")
 
 
-def _check_scorable(images: ImageSet, scales: tuple[int, ...]) -> None:
-    """Refuse, before training, images that are too small to be scored after it."""
+def _scorable(name: str, scales: tuple[int, ...]) -> ImageSet:
+    """The images of a set; refused, before training, if one is too small to be scored after it."""
+    images = open_images(name)
     for index, (_, image) in enumerate(images):
         side = min(n - n % scale - 2 * scale for n in image.shape[:2] for scale in scales)
         if side < IFC_MIN_SIDE:
             raise InputError(f"{images.paths[index]} is too small to be scored: its sides must exceed {IFC_MIN_SIDE} pixels.")
+    return images

@@ -18,26 +18,17 @@ def steady_memory() -> Iterator[None]:
         yield
         return
     trim_threshold, top_pad, mmap_max = -1, -2, -4  # names of <malloc.h>
-    libc.mallopt(mmap_max, 0)
-    libc.mallopt(trim_threshold, 2**31 - 1)
-    libc.mallopt(top_pad, 16 * 2**20)
-    _fill_small_bins(libc)
+    for name, value in ((mmap_max, 0), (trim_threshold, 2**31 - 1), (top_pad, 16 * 2**20)):
+        libc.mallopt(name, value)
+    # Fill the thread's cache of small blocks, seven of each size. An aligned block is cut out of a larger one, and the
+    # cuttings, some 100 bytes at most, are freed. Those that the cache takes up are never joined to the block again when it is
+    # freed, which is then too small for the next of its own size.
+    libc.malloc.restype, libc.malloc.argtypes, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p]
+    for block in [libc.malloc(size) for size in range(8, 200, 16) for _ in range(7)]:
+        libc.free(block)
     try:
         yield
     finally:
-        libc.mallopt(mmap_max, 65_536)  # the defaults of the manual
-        libc.mallopt(trim_threshold, 128 * 1024)
-        libc.mallopt(top_pad, 128 * 1024)
+        for name, value in ((mmap_max, 65_536), (trim_threshold, 128 * 1024), (top_pad, 128 * 1024)):  # the manual's defaults
+            libc.mallopt(name, value)
         libc.malloc_trim(0)
-
-
-def _fill_small_bins(libc: ctypes.CDLL) -> None:
-    """Fill the thread's cache of small blocks (seven of each size).
-
-    An aligned block is cut out of a larger one, and the cuttings, some 100 bytes at most, are freed. Those that the cache takes
-    up are never joined to the block again when it is freed, which is then too small for the next of its own size.
-    """
-    libc.malloc.restype, libc.malloc.argtypes, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p]
-    blocks = [libc.malloc(size) for size in range(8, 200, 16) for _ in range(7)]
-    for block in blocks:
-        libc.free(block)

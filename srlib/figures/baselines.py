@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown, display
 from matplotlib.figure import Figure
+from pandas.io.formats.style import Styler
 
-from srlib.figures.style import COLOURS, comparison, notes
+from srlib.figures.style import COLOURS, table
 from srlib.papers import Claim, claims
 from srlib.protocol import METRICS, SCALES
 
 Cells = Sequence[tuple[Claim, float | None]]  # claims, each with our number
-_MARKERS = {"vdsr": "o", "drrn": "D"}
 
 
 def score_means(scores: pd.DataFrame) -> pd.DataFrame:
@@ -22,28 +22,14 @@ def score_means(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def bicubic_cells(paper: str, means: pd.DataFrame) -> Cells:
-    """The bicubic numbers that a paper prints but those of Manga109, each with ours under its protocol, `None` without scores.
-
-    Parameters
-    ----------
-    paper : str
-        Short name.
-    means : pandas.DataFrame
-        From `score_means`.
-    """
+    """The bicubic numbers that a paper prints but those of Manga109, each with ours of `score_means`, `None` without scores."""
     printed = [c for c in claims(paper) if c.experiment == "bicubic" and c.dataset != "Manga109"]
     keys = [(c.protocol, c.dataset, c.scale) for c in printed]
     return [(c, float(means.loc[key, c.metric]) if key in means.index else None) for c, key in zip(printed, keys, strict=True)]
 
 
 def vdsr_cells(means: pd.DataFrame) -> Cells:
-    """What DRRN's Table 2 prints for VDSR, each number with ours under the `vdsr` protocol; sets without scores are left out.
-
-    Parameters
-    ----------
-    means : pandas.DataFrame
-        From `score_means`, of the released weights.
-    """
+    """What DRRN's Table 2 prints for VDSR, each number with ours of `score_means` under `vdsr`; other sets are left out."""
     printed = [c for c in claims("drrn") if c.experiment == "vdsr" and c.where == "Table 2"]
     keys = [("vdsr", c.dataset, c.scale) for c in printed]
     return [(c, float(means.loc[key, c.metric])) for c, key in zip(printed, keys, strict=True) if key in means.index]
@@ -51,11 +37,32 @@ def vdsr_cells(means: pd.DataFrame) -> Cells:
 
 def show_comparison(cells: Cells, title: str, caption: str) -> None:
     """Show how many numbers are equal to the printed digit, the table of published and ours, and the notes on the others."""
-    equal = [claim.printed_alike(value) for claim, value in cells if value is not None]
-    display(Markdown(f"**{title}: {sum(equal)} of {len(equal)} numbers equal to the printed digit.**"))
-    display(comparison(cells, caption))
-    if text := notes(cells):
-        display(Markdown(text))
+    alike = {claim.id: claim.printed_alike(value) for claim, value in cells if value is not None}
+    display(Markdown(f"**{title}: {sum(alike.values())} of {len(alike)} numbers equal to the printed digit.**"))
+    display(_comparison(cells, caption))
+    different = [claim for claim, _ in cells if not alike.get(claim.id, True)]
+    lines = [f"* {c.dataset} ×{c.scale} {c.metric.upper()}, printed {c.value}: {c.note or 'not explained'}." for c in different]
+    if lines:
+        display(Markdown("\n".join(lines)))
+
+
+def _comparison(cells: Cells, caption: str) -> Styler:
+    """A table like the papers': a row per dataset and scale, and for each metric published, ours and the difference Δ.
+
+    Ours is shown with a digit more than printed; `≠` marks one that does not round to the printed number.
+    """
+    rows: dict[tuple[str, str], dict[tuple[str, str], str]] = {}
+    for claim, value in cells:
+        scale, metric = f"×{claim.scale}", claim.metric.upper()
+        row = rows.setdefault((claim.dataset, scale), {("", "dataset"): claim.dataset, ("", "scale"): scale})
+        row |= {(metric, "published"): claim.value, (metric, "ours"): "–", (metric, "Δ"): "–"}
+        if value is not None:
+            mark, more = ("", 1) if claim.printed_alike(value) else ("≠ ", 2)
+            digits = len(claim.value.partition(".")[2]) + more
+            row |= {(metric, "ours"): f"{mark}{value:.{digits}f}", (metric, "Δ"): f"{claim.gap(value):+.{digits}f}"}
+    frame = pd.DataFrame(rows.values())
+    frame.columns = pd.MultiIndex.from_tuples(frame.columns)
+    return table(frame, caption)
 
 
 def count_equal_bicubic(paper: str, other: str) -> tuple[int, int]:
@@ -69,12 +76,7 @@ def count_equal_bicubic(paper: str, other: str) -> tuple[int, int]:
 def protocol_shift_figure(shift: pd.DataFrame, datasets: Iterable[str]) -> Figure:
     """What another protocol does to PSNR (left) and IFC (right) of bicubic: bars over the test sets, grouped by scale.
 
-    Parameters
-    ----------
-    shift : pandas.DataFrame
-        Difference of the means under `lapsrn` and `drrn`, by dataset and scale.
-    datasets : iterable of str
-        Test sets in the order of the axis.
+    `shift` is the difference of the means under `lapsrn` and `drrn`, by dataset and scale; `datasets` are in the axis's order.
     """
     datasets = list(datasets)
     figure, axes = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
@@ -89,43 +91,29 @@ def protocol_shift_figure(shift: pd.DataFrame, datasets: Iterable[str]) -> Figur
     return figure
 
 
-def largest_shifts(scores: pd.DataFrame, dataset: str, scale: int, images: int = 4) -> pd.DataFrame:
-    """The images whose PSNR changes most from protocol `drrn` to `lapsrn`: a column for each protocol, and the difference.
+def largest_shifts(scores: pd.DataFrame, dataset: str, scale: int) -> pd.DataFrame:
+    """The four images whose PSNR changes most from protocol `drrn` to `lapsrn`: a column for each protocol, and the difference.
 
-    Parameters
-    ----------
-    scores : pandas.DataFrame
-        By image, with the columns of `scores.csv`.
-    dataset, scale
-        Which scores.
-    images : int
-        Rows of the table.
+    `scores` are by image, with the columns of `scores.csv`.
     """
     one_set = scores[(scores.dataset == dataset) & (scores.scale == scale)]
     psnr = one_set.pivot(index="image", columns="protocol", values="psnr")
     psnr["lapsrn - drrn"] = psnr["lapsrn"] - psnr["drrn"]
-    order = psnr["lapsrn - drrn"].abs().sort_values(ascending=False).index
-    return psnr.loc[order[:images]].reset_index()
+    return psnr.sort_values("lapsrn - drrn", key=abs, ascending=False).head(4).reset_index()
 
 
 def witness_figure(cells: Cells, means: pd.DataFrame) -> Figure:
     """The released VDSR: our PSNR minus the published one by test set and scale, a marker for each protocol.
 
-    Parameters
-    ----------
-    cells : sequence of (Claim, float)
-        From `vdsr_cells`.
-    means : pandas.DataFrame
-        From `score_means`, under `vdsr` and `drrn`.
+    `cells` are from `vdsr_cells`, `means` from `score_means`, under `vdsr` and `drrn`.
     """
     figure, ax = plt.subplots(figsize=(7.5, 3.2), layout="constrained")
     ax.axhline(0, color="0.4", linewidth=1)
-    psnr_claims = [claim for claim, _ in cells if claim.metric == "psnr"]
-    for protocol, marker in _MARKERS.items():
+    for protocol, marker in (("vdsr", "o"), ("drrn", "D")):
         gaps = {
             f"{claim.dataset}\n×{claim.scale}": claim.gap(means.loc[(protocol, claim.dataset, claim.scale), "psnr"])
-            for claim in psnr_claims
-            if (protocol, claim.dataset, claim.scale) in means.index
+            for claim, _ in cells
+            if claim.metric == "psnr" and (protocol, claim.dataset, claim.scale) in means.index
         }
         ax.plot(list(gaps), list(gaps.values()), marker, color=COLOURS[protocol], label=protocol, linestyle="none")
     ax.set_ylabel("ours - published (dB)")

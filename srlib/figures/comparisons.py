@@ -2,68 +2,46 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
 from srlib.figures.sweeps import PAPER_SIZE
-from srlib.ledger.comparisons import (
-    Difference,
-    evidence_on,
-    full_size_name,
-    mean_by_image,
-    mean_difference,
-    printed_difference,
-    width_of,
-)
+from srlib.figures.text import with_intervals
+from srlib.ledger.comparisons import Difference, evidence_on, mean_by_image, mean_difference, printed_difference
 from srlib.models import MODELS
+from srlib.papers import full_size_name, width_of
 from srlib.papers.orderings import ALIKE, Order
 from srlib.papers.variants import STANDIN_SUFFIX
 from srlib.records.scores import runs
 
 CURVE_COLUMNS = ["panel", "series", "seed", "budget", "iteration", "psnr"]
+_PAIR_COLUMNS = ["claim", "pair", "psnr", "half_width", "images", "printed", "seeds"]
 
 
-@dataclass(frozen=True)
-class _Pair:
-    """The difference between two networks, or the mean difference of a claim's pairs."""
+def _pairs(orders: Mapping[str, Order], paper: str, pair_of: Callable[[Difference], str], dataset: str) -> pd.DataFrame:
+    """The pairs of claims that have runs; after those of a claim their mean, unless the claim is that they are alike.
 
-    name: str
-    psnr: float  # dB, better minus worse
-    ci_half_width: float  # dB, over seeds
-    images: tuple[float, float]  # dB, ends of the interval over test images
-    printed: float | None  # dB
-    seeds: str  # numbers of seeds of the two networks; empty for a mean
-
-
-def _pairs(order: Order, paper: str, pair_of: Callable[[Difference], str], dataset: str) -> list[_Pair]:
-    """The pairs of one claim that have runs, and after them their mean, unless the claim is that they are alike."""
-    differences = evidence_on(order, dataset)
-    pairs = [
-        _Pair(
-            pair_of(d),
-            d.psnr,
-            d.ci_half_width,
-            d.images,
-            printed_difference(d, paper),
-            " and ".join(str(len(seeds)) for seeds in d.seeds),
-        )
-        for d in differences
-    ]
-    if len(pairs) > 1 and order.relation != ALIKE:
-        printed = [pair.printed for pair in pairs]
-        mean = None if None in printed else sum(printed) / len(printed)
-        name = f"mean of the {len(pairs)}"
-        pairs.append(_Pair(name, *mean_difference(differences), mean_by_image(differences), mean, ""))
-    return pairs
+    Columns: `claim`; `pair`, its label; `psnr`, better minus worse; `half_width` of its interval over seeds; `images`, the ends
+    of that over test images; `printed`, as `psnr` (all in dB); `seeds`, the numbers of both networks, empty for a mean.
+    """
+    rows = []
+    for claim, order in orders.items():
+        differences = evidence_on(order, dataset)
+        printed = [printed_difference(d, paper) for d in differences]
+        for d, value in zip(differences, printed, strict=True):
+            seeds = " and ".join(str(len(seeds)) for seeds in d.seeds)
+            rows.append((claim, pair_of(d), d.psnr, d.ci_half_width, d.images, value, seeds))
+        if len(differences) > 1 and order.relation != ALIKE:
+            mean = None if None in printed else sum(printed) / len(printed)
+            name, ours = f"mean of the {len(differences)}", mean_difference(differences)
+            rows.append((claim, name, *ours, mean_by_image(differences), mean, ""))
+    return pd.DataFrame(rows, columns=_PAIR_COLUMNS)
 
 
-def difference_figure(
-    orders: Mapping[str, Order], paper: str, pair_of: Callable[[Difference], str], dataset: str = "Set5", scale: int = 3
-) -> Figure:
-    """Differences of PSNR (dB) between the networks that claims compare: ours with their intervals, the paper's own hollow.
+def difference_figure(orders: Mapping[str, Order], paper: str, pair_of: Callable[[Difference], str]) -> Figure:
+    """Differences of PSNR (dB) on Set5 ×3 between networks that claims compare: ours with intervals, the paper's own hollow.
 
     Parameters
     ----------
@@ -73,38 +51,34 @@ def difference_figure(
         Name of the paper that the printed differences are from.
     pair_of : callable
         Label of a `Difference`.
-    dataset : str
-        Test set of the PSNR.
-    scale : int
-        Its scale, for the axis.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        A row for each pair of networks, under the heading of its claim.
     """
-    pairs_of = {claim: _pairs(order, paper, pair_of, dataset) for claim, order in orders.items()}
-    rows = [row for claim, pairs in pairs_of.items() if pairs for row in (claim, *pairs)]
-    figure, axes = plt.subplots(figsize=(7.5, 1.1 + 0.3 * max(len(rows), 2)), layout="constrained")
-    for y, pair in enumerate(rows):
-        if isinstance(pair, str):
-            continue
-        marker = {"fmt": "o", "markersize": 6} if pair.seeds else {"fmt": "D", "markersize": 7}
-        half_width = pair.ci_half_width if math.isfinite(pair.ci_half_width) else None
-        axes.errorbar(pair.psnr, y, xerr=half_width, color="C3", capsize=3, **marker)
-        if math.isfinite(pair.images[0]):
-            axes.plot(pair.images, [y + 0.25] * 2, color="C3", linewidth=4, alpha=0.25, solid_capstyle="butt")
-        if pair.printed is not None:
-            axes.plot(pair.printed, y, "s", color="0.25", markerfacecolor="none", markersize=8, markeredgewidth=1.5)
+    pairs = _pairs(orders, paper, pair_of, "Set5")
+    count = len(pairs) + pairs.claim.nunique()
+    figure, axes = plt.subplots(figsize=(7.5, 1.1 + 0.3 * max(count, 2)), layout="constrained")
+    ours, over_images = {"color": "C3"}, {"color": "C3", "linewidth": 4, "alpha": 0.25}
+    as_printed = {"color": "0.25", "markerfacecolor": "none", "markeredgewidth": 1.5}
+    labels, headings = [], []
+    for claim, group in pairs.groupby("claim", sort=False):
+        headings.append(len(labels))
+        labels.append(claim)
+        for y, pair in enumerate(group.itertuples(), len(labels)):
+            marker = {"fmt": "o", "markersize": 6} if pair.seeds else {"fmt": "D", "markersize": 7}
+            half_width = pair.half_width if math.isfinite(pair.half_width) else None
+            axes.errorbar(pair.psnr, y, xerr=half_width, capsize=3, **ours, **marker)
+            if math.isfinite(pair.images[0]):
+                axes.plot(pair.images, [y + 0.25] * 2, solid_capstyle="butt", **over_images)
+            if pd.notna(pair.printed):
+                axes.plot(pair.printed, y, "s", markersize=8, **as_printed)
+        labels += list(group.pair)
     axes.axvline(0, color="0.3", linewidth=1)
-    axes.plot([], [], "o", color="C3", label="ours, with 95 % interval over seeds")
-    axes.plot([], [], color="C3", linewidth=4, alpha=0.25, label="95 % interval over images")
-    axes.plot([], [], "D", color="C3", label="mean of a claim's pairs")
-    axes.plot([], [], "s", color="0.25", markerfacecolor="none", markeredgewidth=1.5, label="as printed")
-    axes.set_yticks(range(len(rows)), [row if isinstance(row, str) else row.name for row in rows])
-    for label, row in zip(axes.get_yticklabels(), rows, strict=True):
-        label.set(fontweight="bold" if isinstance(row, str) else "normal", fontsize="small")
-    axes.set(ylim=(max(len(rows), 1) - 0.4, -0.6), xlabel=f"difference of PSNR on {dataset} ×{scale} (dB)")
+    axes.plot([], [], "o", label="ours, with 95 % interval over seeds", **ours)
+    axes.plot([], [], label="95 % interval over images", **over_images)
+    axes.plot([], [], "D", label="mean of a claim's pairs", **ours)
+    axes.plot([], [], "s", label="as printed", **as_printed)
+    axes.set_yticks(range(count), labels, fontsize="small")
+    for y in headings:
+        axes.get_yticklabels()[y].set_fontweight("bold")
+    axes.set(ylim=(max(count, 1) - 0.4, -0.6), xlabel="difference of PSNR on Set5 ×3 (dB)")
     axes.grid(axis="y", visible=False)
     figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize="small")
     return figure
@@ -113,68 +87,43 @@ def difference_figure(
 def difference_table(
     orders: Mapping[str, Order], paper: str, pair_of: Callable[[Difference], str], datasets: Sequence[str] = ("Set5",)
 ) -> pd.DataFrame:
-    """Differences of PSNR (dB) between the networks that claims compare: the printed one, and ours with both its intervals.
+    """The differences of `difference_figure` (dB) as a table, on one or more test sets: a row for each pair.
 
-    Parameters
-    ----------
-    orders, paper, pair_of
-        As for `difference_figure`.
-    datasets : sequence of str
-        Test sets, each with a column of our differences; the printed differences are those of the first.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row for each pair: columns `claim`, `pair`, `seeds` (their number, of both networks), `printed`, `ours, <dataset>`.
+    Columns `claim`, `pair`, `seeds` (their number, of both networks), `printed` (on the first set), and `ours, <dataset>` for
+    each set, with both its intervals.
     """
     rows: dict[tuple[str, str], dict[str, str]] = {}
     for dataset in datasets:
-        for claim, order in orders.items():
-            for pair in _pairs(order, paper, pair_of, dataset):
-                printed = "–" if pair.printed is None else f"{pair.printed:+.2f}"
-                row = {"claim": claim, "pair": pair.name, "seeds": pair.seeds or "–", "printed": printed}
-                margin = f" ± {pair.ci_half_width:.3f}" if math.isfinite(pair.ci_half_width) else ""
-                low, high = pair.images
-                images = f" (images {low:+.2f} to {high:+.2f})" if math.isfinite(low) else ""
-                rows.setdefault((claim, pair.name), row)[f"ours, {dataset}"] = f"{pair.psnr:+.3f}{margin}{images}"
+        for pair in _pairs(orders, paper, pair_of, dataset).itertuples():
+            printed = f"{pair.printed:+.2f}" if pd.notna(pair.printed) else "–"
+            row = {"claim": pair.claim, "pair": pair.pair, "seeds": pair.seeds or "–", "printed": printed}
+            ours = with_intervals(pair.psnr, pair.half_width, pair.images, digits=3)
+            rows.setdefault((pair.claim, pair.pair), row)[f"ours, {dataset}"] = ours
     return pd.DataFrame(rows.values())
 
 
 def curves(experiments: Mapping[str, str]) -> pd.DataFrame:
     """Learning curves of the records of some experiments and of their narrow forms: PSNR (dB) on held-out images.
 
-    Parameters
-    ----------
-    experiments : mapping
-        Series to the name of the paper's experiment.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns `panel` (the paper's size, the number of filters, or 'for a CPU'), `series`, `seed`, `budget`, `iteration`,
-        `psnr` (dB).
+    `experiments` maps a series to the name of the paper's experiment. Columns `panel` (the paper's size, the number of filters,
+    or 'for a CPU'), `series`, `seed`, `budget`, `iteration`, `psnr` (dB).
     """
-    frames, series_of = [pd.DataFrame(columns=CURVE_COLUMNS)], {name: series for series, name in experiments.items()}
+    frames, series_of = [], {name: series for series, name in experiments.items()}
     for name in (name for name in runs().names() if full_size_name(name) in series_of):
         series, width = series_of[full_size_name(name)], width_of(name)
         panel = PAPER_SIZE if name in MODELS else f"{width} filters" if width else "for a CPU"
         for (_, budget, *_), records in runs().groups(name).items():
-            for record in records:
-                if (record.folder / "curve.csv").exists():
-                    curve, seed = record.curve.dropna(subset="psnr"), record.info["seed"]
-                    frames.append(curve.assign(panel=panel, series=series, seed=seed, budget=budget)[CURVE_COLUMNS])
-    return pd.concat([frame for frame in frames if len(frame)] or frames, ignore_index=True)
+            for record in (record for record in records if (record.folder / "curve.csv").exists()):
+                curve = record.curve.dropna(subset="psnr")
+                frames.append(curve.assign(panel=panel, series=series, seed=record.info["seed"], budget=budget))
+    frames = [frame[CURVE_COLUMNS] for frame in frames if len(frame)] or [pd.DataFrame(columns=CURVE_COLUMNS)]
+    return pd.concat(frames, ignore_index=True)
 
 
 def curve_figure(points: pd.DataFrame, colours: Mapping[str, object]) -> Figure:
-    """Learning curves in a panel for each size of network: the mean of a series at one budget thick, its seeds thin.
+    """Learning curves, from `curves`, in a panel for each size of network: a series at one budget thick, its seeds thin.
 
-    Parameters
-    ----------
-    points : pandas.DataFrame
-        From `curves`.
-    colours : mapping
-        Series to colour, in the order of the legend.
+    `colours` maps each series to its colour, in the order of the legend. The thick line is the mean over seeds.
     """
     panels = list(dict.fromkeys(points.panel)) or ["no record yet"]
     figure, grid = plt.subplots(1, len(panels), figsize=(max(7.5, 4.6 * len(panels)), 4.0), layout="constrained", squeeze=False)
@@ -199,14 +148,11 @@ def curve_figure(points: pd.DataFrame, colours: Mapping[str, object]) -> Figure:
 def loss_figure(experiments: Mapping[str, tuple[str, object]]) -> Figure:
     """Learning curves of experiments and of their narrow and stand-in forms in one panel, a line for each record's first seed.
 
-    Parameters
-    ----------
-    experiments : mapping
-        Name of the paper's experiment to its label in the legend, and colour.
+    `experiments` maps the name of the paper's experiment to its label in the legend, and colour.
     """
     figure, axes = plt.subplots(layout="constrained")
     for full_size, (label, colour) in experiments.items():
-        for name in (name for name in runs().names() if full_size in _full_sizes(name)):
+        for name in (name for name in runs().names() if full_size_name(name.removesuffix(STANDIN_SUFFIX)) == full_size):
             for (_, budget, data, _), records in runs().groups(name).items():
                 curve = records[0].curve.dropna(subset="psnr")
                 axes.plot(curve.iteration, curve.psnr, color=colour, label=f"{label}: {name}, {data}, budget {budget:g}")
@@ -216,9 +162,3 @@ def loss_figure(experiments: Mapping[str, tuple[str, object]]) -> Figure:
     else:
         axes.text(0.5, 0.5, "no record of either yet", transform=axes.transAxes, ha="center", color="0.35")
     return figure
-
-
-def _full_sizes(name: str) -> tuple[str, str]:
-    """An experiment's name without the stand-in's suffix, and without that of a narrow form."""
-    name = name.removesuffix(STANDIN_SUFFIX)
-    return name, name.rpartition("_w")[0]

@@ -11,24 +11,20 @@ from srlib.records.record import find_records
 
 
 def notebook_tables() -> dict[str, pd.DataFrame]:
-    """The notebooks of each part of the book, in the book's order: title, with a link, and question."""
+    """The notebooks of each part of the book, in its order: title, with a link, and question; the first cell says both."""
     parts: dict[str, list[dict[str, str]]] = {}
     contents = (ROOT / "book" / "_toc.yml").read_text()
     for part, name in re.findall(r"caption: (.*)|file: notebooks/(\w+)", contents):
         if part:
             rows = parts.setdefault(part, [])
-        else:
-            rows.append(_title_and_question(name))
+            continue
+        notebook = json.loads((ROOT / "notebooks" / f"{name}.ipynb").read_text())
+        text = "".join(notebook["cells"][0]["source"])
+        title = text.splitlines()[0].removeprefix("# ")
+        question = re.search(r"\*\*Question\.\*\*\s(.*?)(?:\n\n|$)", text, re.DOTALL)
+        asks = question[1].replace("\n", " ") if question else ""
+        rows.append({"notebook": f"[{title}]({name}.ipynb)", "what it asks": asks})
     return {part: pd.DataFrame(rows) for part, rows in parts.items() if rows}
-
-
-def _title_and_question(name: str) -> dict[str, str]:
-    """Title, with a link, and question of a notebook: its first cell says both."""
-    notebook = json.loads((ROOT / "notebooks" / f"{name}.ipynb").read_text())
-    text = "".join(notebook["cells"][0]["source"])
-    question = re.search(r"\*\*Question\.\*\*\s(.*?)(?:\n\n|$)", text, re.DOTALL)
-    title = text.splitlines()[0].removeprefix("# ")
-    return {"notebook": f"[{title}]({name}.ipynb)", "what it asks": question[1].replace("\n", " ") if question else ""}
 
 
 def dataset_table() -> pd.DataFrame:

@@ -17,13 +17,15 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from pandas.io.formats.style import Styler
 from torch import nn
 
 from srlib.figures.regions import Region, find, model_windows
+from srlib.figures.style import show, table
 from srlib.images import ERROR_TOP, imresize, modcrop, rgb_to_luma, rgb_to_ycbcr, round_uint8, to_float, ycbcr_to_rgb
 from srlib.inference.enlarge import as_method
 from srlib.models import macs_per_pixel, params
-from srlib.protocol import PROTOCOLS, Protocol, Score
+from srlib.protocol import METRICS, PROTOCOLS, Protocol, Score
 from srlib.records.methods import TrainedMethod, find_method
 
 MAX_MULTIPLICATIONS = 1e11  # for a score that no record has: some seconds of a CPU core
@@ -51,8 +53,7 @@ class Scene:
     @cached_property
     def hr(self) -> np.ndarray:
         """The HR image, cropped to a multiple of the scale: `(H, W, 3)`, `uint8`."""
-        hr = modcrop(self.file, self.region.scale)
-        return hr if hr.ndim == 3 else np.repeat(hr[..., None], 3, axis=2)
+        return _rgb(modcrop(self.file, self.region.scale))
 
     @cached_property
     def luma(self) -> np.ndarray:
@@ -64,6 +65,11 @@ class Scene:
         """Cb and Cr of the HR image, reduced and enlarged by bicubic interpolation: `(H, W, 2)`, 0..1."""
         small = imresize(rgb_to_ycbcr(to_float(self.hr))[..., 1:], 1 / self.region.scale, self.protocol.border)
         return imresize(small, self.region.scale, self.protocol.border)
+
+
+def _rgb(image: np.ndarray) -> np.ndarray:
+    """An image `(H, W)` or `(H, W, 3)` as three channels."""
+    return image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
 
 
 def scene(region: Region, protocol: str) -> Scene:
@@ -94,7 +100,7 @@ def score(scene: Scene, method: TrainedMethod) -> Score | None:
         s = s[(s.dataset == region.dataset) & (s.scale == region.scale) & (s.image == region.image)]
         s = s[s.protocol == protocol.name].dropna(subset=["psnr", "ssim"])
         if len(s):
-            return Score(s.psnr.iloc[0], s.ssim.iloc[0], s.ifc.iloc[0])
+            return Score(*s[[*METRICS]].iloc[0])
     if method.model is None:
         return protocol.score(scene.file, scene.ilr, region.scale, ("psnr", "ssim"))
     multiplications = macs_per_pixel(lambda: deepcopy(method.model), region.scale) * scene.luma.size
@@ -118,12 +124,11 @@ class Crop:
 def crop(scene: Scene, method: TrainedMethod) -> Crop:
     """The output of a method inside a region, and its error against the HR image."""
     sr, window = cut(scene, method.model), scene.region.window
-    luma = rgb_to_luma(round_uint8(255 * sr))
+    error = np.abs(rgb_to_luma(round_uint8(255 * sr)) - scene.luma[window])
     if sr.ndim == 2 and scene.file.ndim == 3:
         sr = ycbcr_to_rgb(np.dstack([sr, scene.chroma[window]]))
-    pixels = round_uint8(255 * (sr if sr.ndim == 3 else np.repeat(sr[..., None], 3, axis=2)))
-    error, size = np.abs(luma - scene.luma[window]), params(method.model) if method.model else None
-    return Crop(method.label, method.note, pixels, error, score(scene, method), size)
+    size = params(method.model) if method.model else None
+    return Crop(method.label, method.note, round_uint8(255 * _rgb(sr)), error, score(scene, method), size)
 
 
 @dataclass(frozen=True)
@@ -148,12 +153,12 @@ class View:
 
 
 def view(region: Region, methods: dict[str, str], protocol: str, device: str = "cpu") -> View:
-    """The outputs of several methods inside a region.
+    """The outputs of several methods inside a region, or its stand-in where the dataset is not at hand.
 
     Parameters
     ----------
     region : Region
-        Its stand-in is taken where the dataset is not at hand. `grow_to_square` makes it wide enough for the viewer.
+        `grow_to_square` makes it wide enough for the viewer.
     methods : dict
         Label to experiment, in the order of the figure; see `find_method`.
     protocol : str
@@ -184,15 +189,17 @@ def crop_figure(view: View) -> Figure:
     size = (FULL_WIDTH + columns * (wide + GAP), max(rows * pitch, TITLE + full_height))
     figure = plt.figure(figsize=np.divide(size, plt.rcParams["figure.dpi"]))
 
-    def image(x: int, y: int, width: int, height: int, pixels: np.ndarray, **options: Any) -> Axes:
-        """Axes without frame, from the top left corner, in dots."""
-        box = x / size[0], 1 - (y + height) / size[1], width / size[0], height / size[1]
-        axes = figure.add_axes(box)
+    def place(x: int, y: int, width: int, height: int) -> Axes:
+        """Axes, from the top left corner, in dots."""
+        return figure.add_axes((x / size[0], 1 - (y + height) / size[1], width / size[0], height / size[1]))
+
+    def image(axes: Axes, pixels: np.ndarray, **options: Any) -> Axes:
+        """A picture without frame that fills its axes."""
         axes.imshow(pixels, aspect="auto", **options)
         axes.set_axis_off()
         return axes
 
-    axes = image(0, TITLE, FULL_WIDTH, full_height, hr)
+    axes = image(place(0, TITLE, FULL_WIDTH, full_height), hr)
     axes.set_title(f"{region.image}\n{region.dataset}, ×{region.scale}", fontsize=10)
     corner = (region.left - 0.5, region.top - 0.5)
     for colour, width in (("white", 3.5), ("red", 1.5)):
@@ -201,31 +208,39 @@ def crop_figure(view: View) -> Figure:
     best = [max(s[k] for s in scores) if len(scores) > 1 else np.inf for k in (0, 1)]
     for k, tile in enumerate(tiles):
         x, y = FULL_WIDTH + GAP + k % columns * (wide + GAP), TITLE + k // columns * pitch
-        axes = image(x, y, wide, high, tile.pixels, interpolation="nearest")
+        axes = image(place(x, y, wide, high), tile.pixels, interpolation="nearest")
         titles = [("" if k == 0 else _numbers(tile.score, best), 9), (tile.note, 8), (tile.label, 9.5)]  # lowest line first
         for line, (text, points) in enumerate(title for title in titles if title[0]):
             position = {"xycoords": "axes fraction", "textcoords": "offset points", "ha": "center"}
             axes.annotate(text, (0.5, 1), (0, 3 + 11.5 * line), fontsize=points, **position)
         if k:
-            errors = image(x, y + high + GAP // 2, wide, high, tile.error, interpolation="nearest", cmap="magma",
-                           vmin=0, vmax=ERROR_TOP)  # fmt: skip
+            look = {"interpolation": "nearest", "cmap": "magma", "vmin": 0, "vmax": ERROR_TOP}
+            errors = image(place(x, y + high + GAP // 2, wide, high), tile.error, **look)
     if crops:
-        left, top = FULL_WIDTH + 2 * GAP, TITLE + high + 4 * GAP
-        box = left / size[0], 1 - top / size[1], (wide - 2 * GAP) / size[0], GAP / size[1]
-        bar = figure.colorbar(errors.images[0], cax=figure.add_axes(box), orientation="horizontal", extend="max")
+        box = place(FULL_WIDTH + 2 * GAP, TITLE + high + 3 * GAP, wide - 2 * GAP, GAP)
+        bar = figure.colorbar(errors.images[0], cax=box, orientation="horizontal", extend="max")
         bar.set_label("error of luma\n(grey levels)", fontsize=9)
         bar.ax.tick_params(labelsize=8)
     return figure
 
 
-def scores_table(views: Iterable[View]) -> pd.DataFrame:
-    """Scores of the full image and error inside the rectangle, a row for each image and method.
+def show_crops(view: View, name: str, source: str) -> None:
+    """Show the `crop_figure` of a view under its name in the book; `source` is the figure of the paper, for the caption."""
+    caption = (
+        f"{source} regenerated. Whole image with our rectangle, and the rectangle as each method makes it, above its error. "
+        "Titles: PSNR and SSIM of the whole image."
+    )
+    alt = (
+        "At the left the whole image with a red rectangle; at the right that rectangle enlarged: the original, then one crop "
+        "for each method, titled with its name, PSNR and SSIM, each above the map of its error."
+    )
+    show(crop_figure(view), name, pd.DataFrame(), caption=caption, alt=alt)
 
-    Returns
-    -------
-    pandas.DataFrame
-        Columns `image`, `scale`, `method`, `note`, `PSNR` (dB), `SSIM`, and `error in the rectangle`: root mean square error of
-        luma, in grey levels. `NaN` where the image was not scored.
+
+def scores_table(views: Iterable[View]) -> pd.DataFrame:
+    """PSNR (dB) and SSIM of the full image, NaN where it was not scored, and error inside the rectangle, by image and method.
+
+    The error is the root mean square error of luma, in grey levels.
     """
     return pd.DataFrame(
         {
@@ -242,6 +257,13 @@ def scores_table(views: Iterable[View]) -> pd.DataFrame:
     )
 
 
+def styled_scores(numbers: pd.DataFrame, protocol: str) -> Styler:
+    """A `scores_table` in the book's look."""
+    caption = f"Whole image: PSNR (dB) and SSIM under the {protocol} protocol. Rectangle: error of luma (grey levels)"
+    formats = {"PSNR": "{:.2f}", "SSIM": "{:.4f}", "error in the rectangle": "{:.1f}"}
+    return table(numbers, caption).format(formats, na_rep="–")
+
+
 def least_errors(numbers: pd.DataFrame) -> str:
     """The method of smallest error in the rectangle for each image of a `scores_table`, beside bicubic; Markdown."""
     lines = []
@@ -256,11 +278,12 @@ def least_errors(numbers: pd.DataFrame) -> str:
 
 
 def _numbers(score: Score | None, best: list[float]) -> str:
+    """PSNR and SSIM for a title, in bold where they are the best."""
     if score is None:
         return "not scored"
-    numbers = [f"{value:.{digits}f}" for value, digits in ((score.psnr, 2), (score.ssim, 4))]
-    tops = [f"{top:.{digits}f}" for top, digits in zip(best, (2, 4), strict=True)]
-    psnr, ssim = (f"$\\mathbf{{{n}}}$" if n == top else n for n, top in zip(numbers, tops, strict=True))
+    texts = [f"{score.psnr:.2f}", f"{score.ssim:.4f}"]
+    best_texts = f"{best[0]:.2f}", f"{best[1]:.4f}"
+    psnr, ssim = (f"$\\mathbf{{{text}}}$" if text == top else text for text, top in zip(texts, best_texts, strict=True))
     return f"{psnr} dB / {ssim}"
 
 

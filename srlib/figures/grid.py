@@ -1,6 +1,5 @@
 """DRRN's studies of its structure: the grid of B and U (Figure 6), and the components (Figure 8 and Table 4)."""
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -24,19 +23,9 @@ _TICKS = (1, 2, 3, 5, 10, 20)  # of the logarithmic axes
 
 
 def structure_sweep(series: Mapping[str, Iterable[tuple[int, int]]], fresh: Rerun | None = None) -> pd.DataFrame:
-    """PSNR on Set5 ×3 of some DRRN structures against their depth: as printed, of our records and of this run.
+    """PSNR on Set5 ×3 of some DRRN structures against their depth: the points of a `sweep`, of which `x` is the depth.
 
-    Parameters
-    ----------
-    series : mapping
-        Name of a series to its structures (B, U).
-    fresh : Rerun, optional
-        Runs of this notebook.
-
-    Returns
-    -------
-    pandas.DataFrame
-        As from `sweep`; `x` is the depth.
+    `series` maps the name of a series to its structures (B, U); `fresh` are runs of this notebook.
     """
     names = [(name, f"drrn_b{B}u{U}") for name, structures in series.items() for B, U in structures]
     experiments = {(name, depth_of(experiment)): experiment for name, experiment in names}
@@ -49,12 +38,7 @@ def structure_sweep(series: Mapping[str, Iterable[tuple[int, int]]], fresh: Reru
 def grid_points(extra: Iterable[tuple[int, int]] = (), fresh: Rerun | None = None) -> pd.DataFrame:
     """All points of DRRN's Figure 6: those of `structure_sweep`, a series for each structure, with columns `B` and `U`.
 
-    Parameters
-    ----------
-    extra : iterable of (int, int)
-        Structures (B, U) beside those of the figure.
-    fresh : Rerun, optional
-        Runs of this notebook.
+    `extra` are structures (B, U) beside those of the figure.
     """
     structures = {f"B{B}U{U}": (B, U) for B, U in sorted({*extra, *GRID})}
     points = structure_sweep({name: [structure] for name, structure in structures.items()}, fresh)
@@ -64,33 +48,22 @@ def grid_points(extra: Iterable[tuple[int, int]] = (), fresh: Rerun | None = Non
 
 def grid_panels(points: pd.DataFrame) -> list[str]:
     """The panels of Figure 6: the paper's size, and each size with more than two structures or with a run of this notebook."""
-    sizes = points.groupby("panel").agg(
-        networks=("experiment", "nunique"), this_run=("source", lambda source: "this run" in set(source))
-    )
-    return list(dict.fromkeys([PAPER_SIZE, *sizes[(sizes.networks > 2) | sizes.this_run].index]))
+    sizes = points.groupby("panel")
+    drawn = [panel for panel, group in sizes if group.experiment.nunique() > 2 or "this run" in set(group.source)]
+    return list(dict.fromkeys([PAPER_SIZE, *drawn]))
 
 
 def grid_figure(points: pd.DataFrame, panels: Sequence[str]) -> Figure:
     """DRRN's Figure 6: the grid of B and U, coloured by PSNR, a panel for each size of network as their levels differ.
 
-    Parameters
-    ----------
-    points : pandas.DataFrame
-        From `grid_points`. A point is the mean over the seeds of the longest runs.
-    panels : sequence of str
-        From `grid_panels`; a panel without points says so.
+    A point is the mean over the seeds of the longest runs; `points` and `panels` are from `grid_points` and `grid_panels`.
     """
     longest = points.groupby(["panel", "source"]).iterations.transform("max")  # runs of different length are not averaged
     means = points[points.iterations == longest].groupby(["panel", "source", "B", "U"], sort=False).psnr.mean().reset_index()
     figure, axes_of = plt.subplots(1, len(panels), figsize=(4.7 * len(panels), 4.2), layout="constrained", squeeze=False)
     for axes, panel in zip(axes_of[0], panels, strict=True):
         axes.set(title=panel, xlabel="U (residual units a block)", ylabel="B (recursive blocks)")
-        group = means[means.panel == panel]
-        if group.empty:
-            axes.text(0.5, 0.5, "no run yet", transform=axes.transAxes, ha="center", color="0.4")
-            axes.set(xlim=(0, 5), ylim=(0, 5))
-        else:
-            _draw_panel(axes, group)
+        _draw_panel(axes, means[means.panel == panel])
     return figure
 
 
@@ -99,13 +72,11 @@ def _draw_panel(axes: Axes, means: pd.DataFrame) -> None:
     logarithmic = max(means.U.max(), means.B.max()) > 10
     if logarithmic:
         axes.set(xscale="log", yscale="log", xlim=(0.7, 40), ylim=(0.7, 40))
-        axes.set_xticks(_TICKS, _TICKS)
-        axes.set_yticks(_TICKS, _TICKS)
+        axes.set(xticks=_TICKS, xticklabels=_TICKS, yticks=_TICKS, yticklabels=_TICKS)
         axes.minorticks_off()
     else:
         axes.set(xlim=(0.4, means.U.max() + 0.8), ylim=(0.4, means.B.max() + 1))
-        axes.set_xticks(range(1, int(means.U.max()) + 1))
-        axes.set_yticks(range(1, int(means.B.max()) + 1))
+        axes.set(xticks=range(1, means.U.max() + 1), yticks=range(1, means.B.max() + 1))
     depth_contours(axes, (10, 20, 30, 50) if logarithmic else (10, 20, 30))
     scale = plt.Normalize(means.psnr.min(), max(means.psnr.max(), means.psnr.min() + 0.01))
     for source, group in means.groupby("source", sort=False):
@@ -140,14 +111,12 @@ def depth_contours(axes: Axes, depths: Sequence[int]) -> None:
     """Lines of equal depth d = (1 + 2U)B + 1 in the plane of U and B (DRRN, Figure 6)."""
     B = np.linspace(*axes.get_ylim(), 200)
     for d in depths:
-        with np.errstate(divide="ignore"):
-            U = ((d - 1) / B - 1) / 2
+        U = ((d - 1) / B - 1) / 2
         axes.plot(U, B, color="0.6", linewidth=1, linestyle="--", zorder=0)
         x, y = (axes.transData - axes.transAxes).transform(np.column_stack([U, B])).T
         inside = np.flatnonzero((x > 0.22) & (x < 0.95) & (y > 0.05) & (y < 0.95))
         if inside.size:
-            # away from the points
-            k = inside[-1] if axes.get_yscale() == "linear" else inside[np.abs(y[inside] - 0.17).argmin()]
+            k = inside[-1] if axes.get_yscale() == "linear" else inside[np.abs(y[inside] - 0.17).argmin()]  # away from points
             text = f"d = {d}" if d == min(depths) else f"{d}"
             axes.annotate(text, (U[k], B[k]), color="0.35", fontsize="small", ha="center", va="center",
                           bbox={"facecolor": "white", "edgecolor": "none", "pad": 1, "alpha": 0.8})  # fmt: skip
@@ -161,14 +130,10 @@ def structure_name(experiment: str) -> str:
 def grid_summary(points: pd.DataFrame, panels: Sequence[str], orders: Iterable[Order]) -> str:
     """What the narrow structures say: PSNR's rank correlation with depth and with weights, and how far seeds scatter.
 
-    Parameters
-    ----------
-    points, panels
-        From `grid_points` and `grid_panels`.
-    orders : iterable of Order
-        Claims that structures are comparable: of each, the first pair that was run tells how many seeds it would take.
+    `points` and `panels` are from `grid_points` and `grid_panels`; `orders` are claims that structures are comparable. Of each
+    claim the first pair that was run tells how many seeds it would take.
     """
-    narrow = points[(points.panel == panels[1]) & (points.source == "record")] if len(panels) > 1 else points[:0]
+    narrow = points[points.panel.isin(panels[1:2]) & (points.source == "record")]
     if narrow.empty:
         return "No narrow structures have been trained alike yet."
     structures = narrow.groupby("experiment").psnr.mean().to_frame()
@@ -199,33 +164,21 @@ def _seeds_needed(pair: Difference) -> str:
 def components_summary(points: pd.DataFrame, printed: Mapping[str, float], orders: Mapping[str, Order]) -> str:
     """What the components add, as printed in Table 4 and in our runs: a Markdown list.
 
-    Parameters
-    ----------
-    points : pandas.DataFrame
-        From `sweep`, of Figure 8's structures.
-    printed : mapping
-        Structure (`VDSR`, `NS_C`, `NS`, ...) to its PSNR (dB) in Table 4.
-    orders : mapping
-        What is claimed, in a few words, to the pairs that decide it; claims without runs are left out.
+    `points` are from the `sweep` of Figure 8's structures. `printed` maps a structure (`VDSR`, `NS_C`, `NS`, ...) to its PSNR
+    (dB) in Table 4, `orders` a claim, in a few words, to the pairs that decide it; claims without runs are left out.
     """
-    lines = [
-        f"The five printed values lie within **{max(printed.values()) - min(printed.values()):.2f} dB**; the paper gives "
-        "neither seeds nor spread."
-    ]
+    spread = max(printed.values()) - min(printed.values())
+    text = f"* The five printed values lie within **{spread:.2f} dB**; the paper gives neither seeds nor spread."
     seeds = points[points.source == "record"].groupby(["panel", "series", "x", "budget"]).psnr
-    largest_range = (seeds.max() - seeds.min()).max() if seeds.ngroups else math.nan
+    largest_range = (seeds.max() - seeds.min()).max()
     if largest_range > 0:
-        lines[0] += f" Two seeds of one of our networks of this figure differ by up to **{largest_range:.2f} dB**."
+        text += f" Two seeds of one of our networks of this figure differ by up to **{largest_range:.2f} dB**."
     total, alone = (printed[structure] - printed["VDSR"] for structure in ("NS", "NS_C"))
-    lines.append(
-        f"Of the **{total:+.2f} dB** that it credits to local residuals (NS over VDSR), **{alone:+.2f} dB** are theirs alone "
-        "(NS_C over VDSR)."
-    )
+    text += f"\n* Of the **{total:+.2f} dB** that it credits to local residuals (NS over VDSR), "
+    text += f"**{alone:+.2f} dB** are theirs alone (NS_C over VDSR)."
     for claim, order in orders.items():
         if pairs := evidence_on(order, "Set5"):
             mean, half_width = mean_difference(pairs)
-            lines.append(
-                f"*{claim[0].upper()}{claim[1:]}*: our {len(pairs)} pairs differ by **{mean:+.2f} ± {half_width:.2f} dB** in "
-                "the mean."
-            )
-    return "\n".join(f"* {line}" for line in lines)
+            text += f"\n* *{claim[0].upper()}{claim[1:]}*: our {len(pairs)} pairs differ by "
+            text += f"**{mean:+.2f} ± {half_width:.2f} dB** in the mean."
+    return text

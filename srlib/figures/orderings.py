@@ -1,19 +1,17 @@
 """The claims of order ("deeper is better") as Markdown: the paper's sentence, the verdict, and the outcomes of our runs."""
 
-import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import pandas as pd
 
 from srlib.figures.tables import MARKS
-from srlib.figures.text import escape_markdown, markdown_table
+from srlib.figures.text import escape_markdown, markdown_table, with_intervals
 from srlib.ledger.comparisons import (
     CONTRADICTED,
     MATURE,
     SUPPORTED,
     UNDECIDED,
-    Difference,
     evidence_on,
     find_differences,
     mean_by_image,
@@ -41,9 +39,8 @@ def trained_orders(paper: str) -> str:
     if not rows_with_runs:
         return text
     sizes = [size for row in rows_with_runs for size in evidence[row.id]]
-    names = {name for size in sizes for difference in size.differences for name in (difference.better, difference.worse)} - {
-        "bicubic"
-    }
+    differences = [difference for size in sizes for difference in size.differences]
+    names = {name for d in differences for name in (d.better, d.worse) if name != "bicubic"}
     records = [record for name in names for group in runs().groups(name).values() for record in group]
     titles = dict.fromkeys(size.size for size in sizes)
     text += f" They are {len(records)} runs of {len(names)} networks: {', '.join(titles)}."
@@ -63,11 +60,9 @@ def _table(rows: Iterable[Row]) -> str:
     cells = []
     for row in rows:
         order = ORDERS.get(row.id, Order())
-        cells.append(
-            {"the paper says": f"“{escape_markdown(row.published)}” ({row.where})"}
-            | {"verdict": f"{MARKS[row.verdict]} {say(row)}", "our runs": _answers(row, order)}
-            | {name: _on(name, order) for name in SETS}
-        )
+        claim = {"the paper says": f"“{escape_markdown(row.published)}” ({row.where})"}
+        answer = {"verdict": f"{MARKS[row.verdict]} {say(row)}", "our runs": _answers(row, order)}
+        cells.append(claim | answer | {name: _on(name, order) for name in SETS})
     frame = pd.DataFrame(cells)
     return markdown_table(frame.drop(columns=[name for name in SETS if set(frame[name]) == {"–"}]))
 
@@ -80,10 +75,8 @@ def _answers(row: Row, order: Order) -> str:
         tally = ", ".join(f"{outcomes[word]} {word}" for word in (SUPPORTED, UNDECIDED, CONTRADICTED) if outcomes[word])
         cells = len(order.pairs) * len(order.datasets) * max(len(order.scales), 1)
         tallies.append(f"{size.size}: {tally} of {cells} {'comparisons' if cells > 1 else 'comparison'}")
-    if tallies:
-        return f"{'; '.join(tallies)}. {order.limits}".strip()
     if order.pairs:
-        return f"no two runs of ours at equal length yet. {order.limits}".strip()
+        return f"{'; '.join(tallies) or 'no two runs of ours at equal length yet'}. {order.limits}".strip()
     return escape_markdown(row.note) if row.verdict == "agrees" else "no run of ours decides it"
 
 
@@ -94,13 +87,5 @@ def _on(dataset: str, order: Order) -> str:
         return "–"
     if order.relation == ALIKE:
         return f"{max(abs(difference.psnr) for difference in differences):.2f} apart at most"
-    return mean_in_words(differences)
-
-
-def mean_in_words(differences: Sequence[Difference]) -> str:
-    """The mean of some differences on one set (dB, or bits per pixel for IFC), with its intervals over seeds and images."""
-    psnr, half_width = mean_difference(differences)
-    low, high = mean_by_image(differences)
     unit = " IFC" if differences[0].metric == "ifc" else ""
-    seeds = (f" ± {half_width:.2f}" if math.isfinite(half_width) else "") + unit
-    return f"{psnr:+.2f}{seeds}" + (f" (images {low:+.2f} to {high:+.2f})" if math.isfinite(low) else "")
+    return with_intervals(*mean_difference(differences), mean_by_image(differences), unit=unit)

@@ -12,12 +12,7 @@ from srlib.errors import InputError
 
 
 def check_parameters(namespace: dict[str, Any]) -> None:
-    """Check the names and types of a notebook's parameters, and convert text such as `1,2` to the declared list.
-
-    Parameters
-    ----------
-    namespace : dict
-        The notebook's `globals()`; the values of declared parameters are replaced by the converted ones.
+    """Check names and types of a notebook's parameters, in its `globals()`, and convert text such as `1,2` to declared lists.
 
     Raises
     ------
@@ -25,22 +20,15 @@ def check_parameters(namespace: dict[str, Any]) -> None:
         For an unknown name or a value of another type; the message has the name and the declared ones or the type.
     """
     declared: dict[str, Any] = namespace.get("__annotations__", {})
-    for name in _injected(namespace.get("In", [])):
+    injected = [ast.parse(cell) for cell in namespace.get("In", []) if cell.startswith("# Parameters")]  # papermill's cell
+    assignments = [node for cell in injected for node in cell.body if isinstance(node, ast.Assign)]
+    for name in (target.id for node in assignments for target in node.targets):
         if name not in declared:
             close = difflib.get_close_matches(name, declared, n=1)
             hint = f"did you mean {close[0]!r}?" if close else f"choose one of {', '.join(declared)}."
             raise InputError(f"Parameter {name!r} is unknown to this notebook: {hint}")
     for name, kind in declared.items():
         namespace[name] = _convert(name, kind, namespace[name])
-
-
-def _injected(cells: list[str]) -> list[str]:
-    """Names of the parameters in the cell that papermill adds."""
-    names = []
-    for cell in cells:
-        if cell.startswith("# Parameters"):
-            names += [target.id for node in ast.parse(cell).body if isinstance(node, ast.Assign) for target in node.targets]
-    return names
 
 
 def _convert(name: str, kind: Any, value: Any) -> Any:

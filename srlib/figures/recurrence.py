@@ -26,10 +26,8 @@ _LINES = {
 def compare_with_models(networks: Mapping[str, tuple[Recurrence, nn.Module, tuple[Tensor, ...]]]) -> pd.DataFrame:
     """Graphs beside the models that they are made of: size, depth, weights, and the largest difference of their outputs.
 
-    Parameters
-    ----------
-    networks : mapping
-        Name to a graph, its model, and the images that the graph takes. A DSRN takes them as well, another model the first.
+    Each network has a name, a graph, its model, and the images that the graph takes; a DSRN takes them all, another model the
+    first.
     """
     rows = []
     for name, (graph, model, images) in networks.items():
@@ -59,13 +57,7 @@ def equality_text(differences: pd.Series) -> str:
 
 
 def count_by_length(graphs: Mapping[str, Sequence[Recurrence]]) -> pd.DataFrame:
-    """Depth and weights of networks of several lengths: columns `network`, `T`, `depth`, `weights`.
-
-    Parameters
-    ----------
-    graphs : mapping
-        Network to its graphs, one for each length.
-    """
+    """Depth and weights of networks, each given for several lengths: columns `network`, `T`, `depth`, `weights`."""
     return pd.DataFrame(
         {"network": name, "T": graph.T, "depth": depth(graph), "weights": params(Unrolled(graph))}
         for name, lengths in graphs.items()
@@ -74,13 +66,7 @@ def count_by_length(graphs: Mapping[str, Sequence[Recurrence]]) -> pd.DataFrame:
 
 
 def depth_figure(counts: pd.DataFrame) -> Figure:
-    """Depth (left) and weights (right) against the number of steps; the untied DSRN is as deep as the other, so not at left.
-
-    Parameters
-    ----------
-    counts : pandas.DataFrame
-        From `count_by_length`.
-    """
+    """Depth (left) and weights (right) of `count_by_length`; the untied DSRN is as deep as the other, so not at left."""
     figure, axes = plt.subplots(1, 2, figsize=(9.2, 3.8), layout="constrained")
     for name, network in counts.groupby("network", sort=False):
         if name != "DSRN, untied":
@@ -95,15 +81,7 @@ def depth_figure(counts: pd.DataFrame) -> Figure:
 
 
 def depth_text(counts: pd.DataFrame, graph: Recurrence) -> str:
-    """Whether the depth is 2T + 4 as printed, what sharing saves, and what the feedback adds to the depth; Markdown.
-
-    Parameters
-    ----------
-    counts : pandas.DataFrame
-        From `count_by_length`.
-    graph : Recurrence
-        A DSRN with feedback.
-    """
+    """Whether the depth is 2T + 4 as printed, what sharing saves, and what feedback adds to a DSRN that has it; Markdown."""
     network = counts[counts.network == "DSRN"]
     as_printed = bool((network.depth == 2 * network["T"] + 4).all())
     weights = counts[counts["T"] == PUBLISHED_T].set_index("network").weights
@@ -128,8 +106,7 @@ class UnitRMS(nn.Module):
 def state_rms(graph: Recurrence, image: Tensor) -> pd.DataFrame:
     """Root mean square of each state: a column for each, a row for each step from 1 on."""
     steps = unroll(graph, image)[1:]
-    names = [state.name for state in graph.states]
-    rms = {name: [float(states[name].square().mean().sqrt()) for states in steps] for name in names}
+    rms = [{state.name: float(values[state.name].square().mean().sqrt()) for state in graph.states} for values in steps]
     return pd.DataFrame(rms, index=range(1, len(steps) + 1))
 
 
@@ -145,13 +122,7 @@ def growth_factor(rms: pd.DataFrame) -> float:
 
 
 def growth_figure(rms: Mapping[str, pd.DataFrame]) -> Figure:
-    """Root mean square of the states against the step, on a logarithmic axis: the HR state solid, the LR state dotted.
-
-    Parameters
-    ----------
-    rms : mapping
-        Up to five names to frames of `state_rms`; a network of one state has its first column alone.
-    """
+    """The `state_rms` of up to five networks against the step, on a logarithmic axis: HR state solid, LR state dotted."""
     figure, ax = plt.subplots(figsize=(7.5, 4.2), layout="constrained")
     for k, ((name, states), marker) in enumerate(zip(rms.items(), "osD^v", strict=False)):
         ax.plot(states.index, states.iloc[:, 0], color=f"C{k}", marker=marker, markersize=4, label=name)
@@ -178,14 +149,9 @@ def growth_table(rms: Mapping[str, pd.DataFrame]) -> str:
 
 
 def growth_text(none: float, initial: float, by_slope: Mapping[float, float]) -> str:
-    """What a PReLU does to the growth of the HR state, in sentences; Markdown.
+    """What a PReLU does to the growth of the HR state; Markdown.
 
-    Parameters
-    ----------
-    none, initial : float
-        Growth a step without normalisation, and with the PReLU as it is initialised.
-    by_slope : mapping
-        Slope of a PReLU to the growth a step.
+    Factors of growth a step: without normalisation, with the PReLU as it is initialised, and by the slope of the PReLU.
     """
     best = min(by_slope, key=by_slope.get)
     return (

@@ -70,14 +70,7 @@ STAND_INS = (
 
 
 def find(region: Region) -> tuple[np.ndarray, Region]:
-    """Read the image of a region.
-
-    Returns
-    -------
-    numpy.ndarray
-        The HR image, `uint8`, `(H, W)` or `(H, W, 3)`.
-    Region
-        The same region, or, if the dataset is not at hand, one in a photograph of `Sample`.
+    """The HR image of a region, `(H, W)` or `(H, W, 3)` `uint8`, and the region; if its dataset is not at hand, a stand-in's.
 
     Raises
     ------
@@ -95,16 +88,10 @@ def find(region: Region) -> tuple[np.ndarray, Region]:
     return images.read(names.index(region.image)), region
 
 
-def grow_to_square(region: Region, side: int = 256) -> Region:
-    """The square around a region, for the viewer; the region itself becomes its `inner`.
+def grow_to_square(region: Region, side: int) -> Region:
+    """The square of `side` HR pixels around a region or its stand-in, for the viewer; the region becomes its `inner`.
 
-    Parameters
-    ----------
-    region : Region
-        Its stand-in is taken where the dataset is not at hand.
-    side : int
-        Side of the square in HR pixels. The square is moved to lie inside the image; it is smaller where the image is smaller,
-        and never smaller than the region.
+    The square is moved to lie inside the image; it is smaller where the image is smaller, and never smaller than the region.
     """
     image, region = find(region)
     sizes = [size - size % region.scale for size in image.shape[:2]]
@@ -118,18 +105,16 @@ def grow_to_square(region: Region, side: int = 256) -> Region:
 def model_windows(
     window: Window, size: tuple[int, int], model: nn.Module | None, scale: int, margin: int = 0
 ) -> tuple[Window, Window, Window]:
-    """The LR and ILR windows that a network needs for its exact output inside a window.
+    """The LR and ILR windows that a network needs for its exact output inside a window of the interpolated image (ILR).
 
     Parameters
     ----------
     window : (slice, slice)
-        Rows and columns of the interpolated image (ILR).
+        Rows and columns of the ILR image.
     size : (int, int)
         Height and width of the LR image.
     model : torch.nn.Module, optional
         One of `srlib.models`, for its `domain` and `radius`; `None` for bicubic interpolation, of radius 0.
-    scale : int
-        2, 3 or 4.
     margin : int
         LR pixels beyond the radius.
 

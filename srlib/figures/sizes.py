@@ -3,6 +3,7 @@
 A size is the number of convolution weights, counted on our networks. Printed points are hollow, ours filled.
 """
 
+import math
 from collections.abc import Mapping
 
 import matplotlib.pyplot as plt
@@ -17,7 +18,7 @@ from srlib.figures.style import COLOURS, label_points, table
 from srlib.figures.tables import NAMES
 from srlib.ledger.rows import find_ours, protocols_of
 from srlib.models import MODELS, meta_model, params
-from srlib.papers import EXPERIMENTS, PAPERS, TITLES, Claim, claims, printed
+from srlib.papers import EXPERIMENTS, PAPERS, TITLES, claims, printed
 from srlib.papers.checks.drn import edsr_x4
 from srlib.papers.checks.drrn import RED30
 from srlib.records.scores import OurScore, percent, runs
@@ -43,46 +44,36 @@ OWN_YEAR = 2017  # DRRN's own, as DSRN and RL-CSC cite it
 def size_points(dataset: str, scale: int) -> pd.DataFrame:
     """Every PSNR that a paper prints on one set at one scale, with ours.
 
-    Parameters
-    ----------
-    dataset, scale
-        Test set and scale.
-
     Returns
     -------
     pandas.DataFrame
         Columns `network`, `weights` and `depth` (empty where they cannot be counted), `printed in` (the paper), `where`,
         `published` (dB), `ours` (dB) and `training_fraction`.
     """
-    rows = []
-    for paper in PAPERS:
-        for claim in (c for c in claims(paper) if _is_drawn(c) and (c.dataset, c.scale) == (dataset, scale)):
-            ours = next(filter(None, (find_ours(claim, protocol) for protocol in protocols_of(claim))), None)
-            place = {"printed in": TITLES[paper], "where": claim.where, "published": claim.number}
-            rows.append(_size_of(claim.experiment) | place | _score_of(ours))
+    rows, place = [], ("psnr", dataset, scale)
+    for claim in (c for paper in PAPERS for c in claims(paper) if (c.metric, c.dataset, c.scale) == place):
+        halfway = "_epoch" in claim.experiment
+        if claim.kind not in ("measured", "quoted") or claim.experiment == "bicubic" or halfway:
+            continue
+        ours = next(filter(None, (find_ours(claim, protocol) for protocol in protocols_of(claim))), None)
+        rows.append(_point(claim.experiment, TITLES[claim.paper], claim.where, claim.number, ours))
     points = pd.DataFrame(rows).astype({"weights": "Int64", "depth": "Int64"})
     return points.drop_duplicates(["network", "printed in", "published"], ignore_index=True)  # text and table say the same
 
 
-def _is_drawn(claim: Claim) -> bool:
-    """Whether a claim is the PSNR of a network at the end of its training."""
-    halfway = "_epoch" in claim.experiment
-    return claim.metric == "psnr" and claim.kind in ("measured", "quoted") and claim.experiment != "bicubic" and not halfway
-
-
-def _size_of(name: str) -> dict[str, object]:
-    """Name, weights and depth of a network; both are `None` for what is no network of ours."""
+def _point(name: str, paper: str, where: str, published: float, ours: OurScore | None = None) -> dict[str, object]:
+    """One row of `size_points`; weights and depth are `None` for what is no network of ours."""
     network = meta_model(MODELS[name]) if name in MODELS else None
     return {
         "network": name,
         "weights": params(network) if network else None,
         "depth": network.depth if network else None,
+        "printed in": paper,
+        "where": where,
+        "published": published,
+        "ours": ours.value if ours else math.nan,
+        "training_fraction": ours.training_fraction if ours else math.nan,
     }
-
-
-def _score_of(ours: OurScore | None) -> dict[str, float | None]:
-    """Our PSNR and the fraction of the published training behind it."""
-    return {"ours": ours.value if ours else None, "training_fraction": ours.training_fraction if ours else None}
 
 
 def without_variants(points: pd.DataFrame) -> pd.DataFrame:
@@ -95,8 +86,7 @@ def red30_point() -> pd.DataFrame:
     architecture, arguments = RED30
     network = meta_model(lambda: architecture(**arguments))
     psnr = round(printed("drrn.t2.set5.x3.drrn_b1u25.psnr") - printed("drrn.f1.gain.red30"), 2)
-    row = {"network": "red30", "weights": params(network), "depth": network.depth, "printed in": "DRRN", "where": "Figure 1"}
-    return pd.DataFrame([row | {"published": psnr}])
+    return pd.DataFrame([_point("red30", "DRRN", "Figure 1", psnr) | {"weights": params(network), "depth": network.depth}])
 
 
 def drn_x4_points() -> pd.DataFrame:
@@ -104,22 +94,16 @@ def drn_x4_points() -> pd.DataFrame:
     rows = []
     for name in ("drn_x4", "drn_plus_x4"):
         scores = (runs().find(name, "Set5", 4, "psnr", protocol) for protocol in EXPERIMENTS[name].protocols)
-        rows.append(_size_of(name) | _score_of(next(filter(None, scores), None)))
-    rows.append({"network": "edsr", "weights": edsr_x4()})
-    return pd.DataFrame(rows).assign(**{"printed in": "DRN", "where": "Figure 2", "published": float("nan")})
+        rows.append(_point(name, "DRN", "Figure 2", math.nan, next(filter(None, scores), None)))
+    rows.append(_point("edsr", "DRN", "Figure 2", math.nan) | {"weights": edsr_x4()})
+    return pd.DataFrame(rows)
 
 
 def size_figure(points: pd.DataFrame, test_set: str, size: tuple[float, float]) -> Figure:
     """PSNR against convolution weights: printed points hollow, ours filled, a line between the two.
 
-    Parameters
-    ----------
-    points : pandas.DataFrame
-        From `size_points`, with weights. A size without a printed PSNR is a vertical mark.
-    test_set : str
-        With its scale, for the axis.
-    size : (float, float)
-        Of the figure, in inches.
+    The points are those of `size_points` with weights; a size without a printed PSNR is a vertical mark. `test_set`, with its
+    scale, is for the axis; `size` of the figure is in inches.
     """
     figure, axes = plt.subplots(figsize=size, layout="constrained")
     labels: dict[str, tuple[float, float]] = {}
@@ -130,7 +114,10 @@ def size_figure(points: pd.DataFrame, test_set: str, size: tuple[float, float]) 
         label = LABELS.get(name, name) + (f" ({first.depth})" if pd.notna(first.depth) else "")
         if group.published.isna().all():
             axes.axvline(first.weights, color=colour, linestyle=(0, (4, 3)), linewidth=1.5, zorder=1)
-            marks.append((first.weights, label, colour))
+            look = {"color": colour, "rotation": 90, "size": "small", "ha": "right", "va": "bottom"}
+            look |= {"xycoords": axes.get_xaxis_transform(), "textcoords": "offset points"}
+            axes.annotate(f"{label}: no PSNR in the text", (first.weights, 0.03), (-4, 0), **look)
+            marks.append(first.weights)
         else:
             axes.plot(group.weights, group.published, marker="o", markersize=9, color=colour, **_HOLLOW)
             labels[label] = (first.weights, top)
@@ -142,15 +129,10 @@ def size_figure(points: pd.DataFrame, test_set: str, size: tuple[float, float]) 
                 labels[f"{LABELS.get(name, name)}, {percent(first.training_fraction)} trained"] = (first.weights, first.ours)
     axes.set(xscale="log", xlabel="convolution weights", ylabel=f"PSNR on {test_set} (dB)")
     axes.margins(0.2, 0.12)
-    handles = Line2D([], [], marker="o", markersize=9, color="0.4", label="printed", **_HOLLOW), _ours_handle()
-    axes.legend(handles=handles, loc="upper left", frameon=True)
-    lines += [(weights, height) for weights, *_ in marks for height in np.linspace(*axes.get_ylim(), 60)]
+    printed_handle = Line2D([], [], marker="o", markersize=9, color="0.4", label="printed", **_HOLLOW)
+    axes.legend(handles=[printed_handle, _ours_handle()], loc="upper left", frameon=True)
+    lines += [(weights, height) for weights in marks for height in np.linspace(*axes.get_ylim(), 60)]
     label_points(axes, labels, [line for line in lines if pd.notna(line[1])])
-    for weights, label, colour in marks:
-        place = {"xycoords": axes.get_xaxis_transform(), "textcoords": "offset points", "ha": "right", "va": "bottom"}
-        axes.annotate(
-            f"{label}: no PSNR in the text", (weights, 0.03), (-4, 0), color=colour, rotation=90, size="small", **place
-        )
     return figure
 
 
@@ -187,39 +169,27 @@ def _years() -> dict[str, int]:
 
 
 def year_points(points: pd.DataFrame) -> pd.DataFrame:
-    """The points of Figure 9: DRRN's number where it prints one, else the other papers'.
+    """The points of Figure 9, out of those of `size_points`: DRRN's number where it prints one, else the other papers'.
 
-    Parameters
-    ----------
-    points : pandas.DataFrame
-        From `size_points`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns `method`, `class`, `year`, `printed in`, `where`, `published`, `ours`, `training_fraction`.
+    Columns `method`, `class`, `year`, `printed in`, `where`, `published`, `ours`, `training_fraction`.
     """
     years, parts = _years(), []
     for name, (experiment, kind) in METHODS.items():
-        group = points[points.network == experiment]
+        group = points[points.network == experiment].drop(columns=["network", "weights", "depth"])
         own = group[group["printed in"] == "DRRN"]
-        part = (own if len(own) else group)[["printed in", "where", "published", "ours", "training_fraction"]]
         method = {"method": name, "class": kind, "year": years[name]}
-        parts += [method | row for row in part.to_dict("records")]
+        parts += [method | row for row in (own if len(own) else group).to_dict("records")]
     return pd.DataFrame(parts)
 
 
 def year_figure(points: Mapping[str, pd.DataFrame]) -> Figure:
     """DRRN's Figure 9: PSNR at ×3 by the year of the reference, a panel for each test set, a marker for each class.
 
-    Parameters
-    ----------
-    points : mapping
-        Test set to its points, from `year_points`.
+    `points` maps each test set to its points, from `year_points`.
     """
     figure, axes_of = plt.subplots(1, len(points), figsize=(5.5 * len(points), 4.6), layout="constrained")
     for axes, (dataset, frame) in zip(axes_of, points.items(), strict=True):
-        _draw_years(axes, frame, f"{dataset} ×3")
+        _draw_years(axes, frame, dataset)
     handles = [
         Line2D([], [], marker=marker, markersize=8, color=colour, label=kind, **_HOLLOW)
         for kind, (marker, colour) in CLASSES.items()
@@ -228,7 +198,7 @@ def year_figure(points: Mapping[str, pd.DataFrame]) -> Figure:
     return figure
 
 
-def _draw_years(axes: Axes, points: pd.DataFrame, place: str) -> None:
+def _draw_years(axes: Axes, points: pd.DataFrame, dataset: str) -> None:
     """One panel: within a year the methods stand side by side, in order of their PSNR."""
     labels = {}
     for year, of_year in points.groupby("year"):
@@ -243,27 +213,18 @@ def _draw_years(axes: Axes, points: pd.DataFrame, place: str) -> None:
             if pd.notna(first.ours):
                 axes.plot(x, first.ours, marker, markersize=5, color=colour)
             labels[name.removeprefix("DRRN_")] = (x, best)
-    axes.set(xlim=(2013.5, 2017.5), xticks=range(2014, 2018), xlabel="year of the reference", ylabel=f"PSNR on {place} (dB)")
+    axes.set(xlim=(2013.5, 2017.5), xticks=range(2014, 2018))
+    axes.set(xlabel="year of the reference", ylabel=f"PSNR on {dataset} ×3 (dB)")
     axes.grid(visible=False, axis="x")
     axes.margins(y=0.12)
     label_points(axes, labels)
 
 
 def year_table(points: Mapping[str, pd.DataFrame], caption: str) -> Styler:
-    """The methods of Figure 9 as a table: class, year, and the printed PSNR on each test set.
-
-    Parameters
-    ----------
-    points : mapping
-        Test set to its points, from `year_points`.
-    caption : str
-        Shown above the table.
-    """
-    years, rows = _years(), []
-    for name, (_, kind) in METHODS.items():
-        psnr = {
-            f"{dataset} ×3, printed (dB)": _printed(frame[frame.method == name]) or "only in the image"
-            for dataset, frame in points.items()
-        }
-        rows.append({"method": name, "class": kind, "year": years[name]} | psnr)
+    """The methods of Figure 9 as a table: class, year, and the printed PSNR on each test set; `points` as in `year_figure`."""
+    rows = [{"method": name, "class": METHODS[name][1], "year": year} for name, year in _years().items()]
+    for dataset, frame in points.items():
+        for row in rows:
+            printed_psnr = _printed(frame[frame.method == row["method"]])
+            row[f"{dataset} ×3, printed (dB)"] = printed_psnr or "only in the image"
     return table(pd.DataFrame(rows), caption)

@@ -25,15 +25,9 @@ _METHODS = {
 }
 
 
-def threshold_figure(theta: float = 1.0) -> Figure:
-    """The soft threshold (Eq. 3), its non-negative form (Eq. 10) and RL-CSC's ReLU, over their input alpha.
-
-    Parameters
-    ----------
-    theta : float
-        The threshold, between 0 and 2.
-    """
-    alpha = torch.linspace(-3, 3, 601)
+def threshold_figure() -> Figure:
+    """The soft threshold (Eq. 3), its non-negative form (Eq. 10) and RL-CSC's ReLU, over their input alpha."""
+    alpha, theta = torch.linspace(-3, 3, 601), 1.0
     figure, axes = plt.subplots(figsize=(5.5, 3.8), layout="constrained")
     axes.plot(alpha, alpha.relu(), ":", color=_LEARNED, linewidth=2.5, label="ReLU(α): RL-CSC, θ = 0")
     axes.plot(alpha, soft_threshold(alpha, theta), color=_ISTA, linewidth=2, label="$h_θ(α)$, Eq. 3")
@@ -46,13 +40,7 @@ def threshold_figure(theta: float = 1.0) -> Figure:
 
 
 def code_figure(z_true: Tensor, z_min: Tensor) -> Figure:
-    """One signal's code, atom by atom: the coefficients that made the signal, and those at the minimum of Eq. 1.
-
-    Parameters
-    ----------
-    z_true, z_min : torch.Tensor
-        `(m,)` each.
-    """
+    """One signal's code `(m,)`, atom by atom: the coefficients that made the signal, and those at the minimum of Eq. 1."""
     figure, axes = plt.subplots(figsize=(7.5, 3.2), layout="constrained")
     atoms, true, minimum = np.arange(len(z_true)), z_true.numpy(), z_min.numpy()
     axes.vlines(atoms, 0, true, color=_TRUE, linewidth=1)
@@ -87,26 +75,18 @@ def lista_figure(progress: pd.DataFrame, error_min: float) -> Figure:
         axes.minorticks_off()
     axes_of[0].set(yscale="log", ylim=(1e-6, None))
     axes_of[1].axhline(error_min, color=_TRUE, linestyle=(0, (5, 3)), linewidth=1, label="minimum of Eq. 1")
-    figure.legend(
-        *axes_of[1].get_legend_handles_labels(), loc="outside lower center", ncols=5, frameon=False, columnspacing=1.2
-    )
+    look = {"loc": "outside lower center", "ncols": 5, "frameon": False, "columnspacing": 1.2}
+    figure.legend(*axes_of[1].get_legend_handles_labels(), **look)
     return figure
 
 
 def lista_table(progress: pd.DataFrame) -> pd.DataFrame:
-    """The same as a table, a row for each learned LISTA: gaps after K steps, and the steps that solvers need for LISTA's gap.
-
-    Parameters
-    ----------
-    progress : pandas.DataFrame
-        As for `lista_figure`.
-    """
-    gaps = _gaps(progress)
-    learned = progress[progress.method == "LISTA, learned"]
+    """The gaps of `lista_figure`, a row for each learned LISTA: after K steps, and the steps that solvers need for its gap."""
+    gaps = progress.pivot(index="K", columns="method", values="gap")
 
     def steps_to(gap: float, solver: str) -> str:
-        enough = (str(K) for K, own in gaps[solver].items() if own <= gap)
-        return next(enough, f"> {max(gaps[solver])}")
+        enough = gaps.index[gaps[solver] <= gap]
+        return f"{enough[0]}" if len(enough) else f"> {gaps.index[-1]}"
 
     return pd.DataFrame(
         {
@@ -118,25 +98,18 @@ def lista_table(progress: pd.DataFrame) -> pd.DataFrame:
             "FISTA's": steps_to(point.gap, "FISTA"),
             "LISTA's code error (dB)": f"{point.error:.1f}",
         }
-        for point in learned.itertuples()
+        for point in progress[progress.method == "LISTA, learned"].itertuples()
     )
 
 
 def lista_text(progress: pd.DataFrame, error_min: float, difference: float, steps: int) -> str:
-    """What figure and table say of LISTA, as Markdown.
+    """What `lista_figure` shows of LISTA; Markdown.
 
-    Parameters
-    ----------
-    progress, error_min
-        As for `lista_figure`.
-    difference : float
-        The largest between untrained LISTA and ISTA in any coefficient.
-    steps : int
-        Of training.
+    `difference` is the largest between untrained LISTA and ISTA in any coefficient, `steps` the number of steps of training.
     """
-    gaps = _gaps(progress)
-    behind = [str(K) for K, gap in gaps["LISTA, learned"].items() if gap >= gaps["FISTA"][K]]
-    fista = f"FISTA is level or ahead at K = {', '.join(behind)}." if behind else "It is ahead of FISTA at every K shown."
+    gaps = progress.pivot(index="K", columns="method", values="gap")
+    behind = ", ".join(map(str, gaps.index[gaps["LISTA, learned"] >= gaps["FISTA"]]))
+    fista = f"FISTA is level or ahead at K = {behind}." if behind else "It is ahead of FISTA at every K shown."
     return (
         f"Untrained LISTA and ISTA differ by at most **{difference:.1g}** in any coefficient. "
         f"LISTA was trained for {steps} steps for each K. {fista} "
@@ -144,19 +117,8 @@ def lista_text(progress: pd.DataFrame, error_min: float, difference: float, step
     )
 
 
-def _gaps(progress: pd.DataFrame) -> dict[str, dict[int, float]]:
-    """Gap to the minimum by method and K."""
-    return {method: dict(zip(points.K, points.gap, strict=True)) for method, points in progress.groupby("method")}
-
-
 def step_length_figure(gaps: Mapping[float, Sequence[float]]) -> Figure:
-    """ISTA's gap to the minimum by step, a curve for each L.
-
-    Parameters
-    ----------
-    gaps : mapping
-        L over mu_max to the gaps (mean over signals) after 0, 1, 2, ... steps; four of them, the largest L first.
-    """
+    """ISTA's gap to the minimum (mean over signals) after 0, 1, 2, ... steps, for four L over mu_max, the largest first."""
     figure, axes = plt.subplots(figsize=(6.5, 4), layout="constrained")
     looks = (("-.", _FISTA), ("-", _ISTA), ("--", _OTHER), (":", _LEARNED))
     for (ratio, values), (line, colour) in zip(gaps.items(), looks, strict=True):
@@ -168,15 +130,7 @@ def step_length_figure(gaps: Mapping[float, Sequence[float]]) -> Figure:
 
 
 def step_length_text(gaps: Mapping[float, Sequence[float]], mu: float) -> str:
-    """The last gap for each L in words, as Markdown.
-
-    Parameters
-    ----------
-    gaps : mapping
-        As for `step_length_figure`, with L of 1.0, 0.6 and 0.4 mu_max.
-    mu : float
-        mu_max.
-    """
+    """The last of the gaps of `step_length_figure` for L of 1.0, 0.6 and 0.4 times `mu`, which is mu_max; Markdown."""
     steps = len(gaps[1.0]) - 1
     return (
         f"Here $\\mu_{{max}}$ = {mu:.2f}. After {steps} steps the gap is {gaps[1.0][-1]:.0e} with $L = \\mu_{{max}}$, "
@@ -188,16 +142,8 @@ def step_length_text(gaps: Mapping[float, Sequence[float]], mu: float) -> str:
 def maps_figure(image: Tensor, filters: Tensor, z_true: Tensor, z_min: Tensor, names: Sequence[str]) -> Figure:
     """Convolutional sparse coding: the image, its reconstruction and the residual; below them the map of each filter.
 
-    Parameters
-    ----------
-    image : torch.Tensor
-        `(1, 1, H, W)`.
-    filters : torch.Tensor
-        `(3, 1, s, s)`.
-    z_true, z_min : torch.Tensor
-        Maps `(1, 3, H - s + 1, W - s + 1)`: those that made the image, and those at the minimum of Eq. 5.
-    names : sequence of str
-        What each filter shows.
+    The image is `(1, 1, H, W)`, the filters are `(3, 1, s, s)`, and `names` says what each shows. The maps, those that made the
+    image and those at the minimum of Eq. 5, are `(1, 3, H - s + 1, W - s + 1)`.
     """
     figure, axes_of = plt.subplots(2, 3, figsize=(8, 5.8), layout="constrained")
     synthesised = synthesis(filters, z_min)
@@ -219,15 +165,10 @@ def maps_figure(image: Tensor, filters: Tensor, z_true: Tensor, z_min: Tensor, n
     return figure
 
 
-def kernel_size_figure(gaps: Mapping[str, Sequence[float]], K: int = 25) -> Figure:
-    """The gap to the minimum by step: FISTA, ISTA, and the recursion of Eq. 9 with the exact and with a cropped S.
+def kernel_size_figure(gaps: Mapping[str, Sequence[float]]) -> Figure:
+    """The gap to the minimum after 0, 1, 2, ... steps, by the text of the legend.
 
-    Parameters
-    ----------
-    gaps : mapping
-        Text of the legend to the gaps after 0, 1, 2, ... steps; in the order above.
-    K : int
-        Recursions of the network that the vertical line marks; they are K + 1 steps.
+    In this order: FISTA, ISTA, and the recursion of Eq. 9 with the exact and with a cropped S.
     """
     looks = (
         {"linestyle": "--", "color": _FISTA},
@@ -238,7 +179,7 @@ def kernel_size_figure(gaps: Mapping[str, Sequence[float]], K: int = 25) -> Figu
     figure, axes = plt.subplots(figsize=(6.5, 4.4), layout="constrained")
     for (label, values), look in zip(gaps.items(), looks, strict=True):
         axes.plot(values, linewidth=2.5, label=label, **look)
-    axes.axvline(K + 1, color="0.4", linewidth=1, linestyle="-.")
+    axes.axvline(26, color="0.4", linewidth=1, linestyle="-.")  # RL-CSC's K = 25 recursions are K + 1 steps
     axes.set(yscale="log", xlim=(0, 100), xlabel="step k", ylabel="objective above its minimum")
     figure.legend(loc="outside lower center", ncols=2, frameon=False)
     return figure
@@ -252,14 +193,14 @@ def bias_table() -> pd.DataFrame:
         model = MODELS[published.experiment]()
         weights = params(model)
         both = weights + sum(layer.out_channels for layer in model.modules() if isinstance(layer, CONVOLUTIONS))
-        row = {"n, m": f"{n.value}, {m.value}", "printed": published.value}
-        row["weights"] = f"{weights:,} ({weights / 1000:,.0f}k)"
-        rows.append(row | {"weights and biases": f"{both:,} ({both / 1000:,.0f}k)"})
+        counts = {"weights": weights, "weights and biases": both}
+        texts = {name: f"{count:,} ({count / 1000:,.0f}k)" for name, count in counts.items()}
+        rows.append({"n, m": f"{n.value}, {m.value}", "printed": published.value} | texts)
     return pd.DataFrame(rows)
 
 
 def black_image_text() -> str:
-    """The PSNR of a black image beside the one that Table 3 prints for the network without residual, as Markdown."""
+    """The PSNR of a black image beside the one that Table 3 prints for the network without residual; Markdown."""
     record, published = find_record("black"), claim("rlcsc.t3.no_residual.epoch1")
     if record is None:
         return "There is no record of the black image."
@@ -269,17 +210,9 @@ def black_image_text() -> str:
     return f"An all-black image scores **{psnr:.4f} dB** on Set5 ×3 under `drrn`: {comparison}."
 
 
-def kept_bytes(name: str, side: int = 8) -> tuple[float, int]:
-    """Bytes a pixel that one patch makes the backward pass keep, and bytes of weights.
-
-    Parameters
-    ----------
-    name : str
-        One of `srlib.models.MODELS`.
-    side : int
-        Of the patch, in pixels.
-    """
-    model, kept = MODELS[name]().train(), {}
+def kept_bytes(name: str) -> tuple[float, int]:
+    """Bytes a pixel that one patch makes the backward pass of a model of `MODELS` keep, and bytes of its weights."""
+    model, side, kept = MODELS[name]().train(), 8, {}
     weights = {p.data_ptr() for p in model.parameters()}
 
     def keep(tensor: Tensor) -> Tensor:
@@ -296,35 +229,21 @@ def kept_bytes(name: str, side: int = 8) -> tuple[float, int]:
 def memory_table(rows: Iterable[Row], memory: Mapping[str, tuple[float, int]]) -> pd.DataFrame:
     """RL-CSC's Table 4: printed memory beside the bytes that one framework keeps for the backward pass, and both by ratio.
 
-    Parameters
-    ----------
-    rows : iterable of Row
-        The ledger's; those of Table 4 that name batch and patch are taken.
-    memory : mapping
-        Experiment to `kept_bytes` of its network.
+    Of the ledger's rows those of Table 4 that name batch and patch are taken; `memory` is `kept_bytes` by experiment.
     """
     lines = []
     for row in rows:
         if row.where == "Table 4" and row.kind == "hardware" and row.note.startswith("batch"):
             batch, patch = (int(part.split()[1]) for part in row.note.split(", "))
             activations, weights = memory[row.experiment]
-            lines.append((row, batch, patch, activations * batch * patch**2 + 3 * weights))  # with gradients and momentum
-    reference = next(ours for row, _, _, ours in lines if row.experiment == "drrn_b1u9")
-    return pd.DataFrame(
-        {
-            "model": row.experiment,
-            "batch": batch,
-            "patch": patch,
-            "printed": f"{row.published} {row.metric}",
-            "kept for the backward pass": f"{ours / 2**20:,.0f} MiB",
-            "printed / DRRN (20)": _printed_ratio(row),
-            "ours / DRRN (20)": f"{ours / reference:.2f}",
-        }
-        for row, batch, patch, ours in lines
-    )
-
-
-def _printed_ratio(row: Row) -> str:
-    """Printed megabytes over those of DRRN with 20 layers; a dash where they are no number."""
-    number = row.published.replace(",", "")
-    return f"{float(number) / printed('rlcsc.t4.drrn20'):.2f}" if number.isdigit() and "MB" in row.metric else "–"
+            kept = activations * batch * patch**2 + 3 * weights  # with gradients and momentum
+            number = row.published.replace(",", "")
+            is_size = number.isdigit() and "MB" in row.metric
+            ratio = f"{float(number) / printed('rlcsc.t4.drrn20'):.2f}" if is_size else "–"
+            line = {"model": row.experiment, "batch": batch, "patch": patch, "printed": f"{row.published} {row.metric}"}
+            lines.append(line | {"kept for the backward pass": kept, "printed / DRRN (20)": ratio})
+    frame = pd.DataFrame(lines)
+    kept = frame["kept for the backward pass"]
+    frame["kept for the backward pass"] = (kept / 2**20).map("{:,.0f} MiB".format)
+    frame["ours / DRRN (20)"] = (kept / kept[frame.model == "drrn_b1u9"].iloc[0]).map("{:.2f}".format)
+    return frame

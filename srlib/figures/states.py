@@ -5,6 +5,7 @@ The states come from `srlib.widgets.states`: `show_states` reads them inside a p
 
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
@@ -23,59 +24,46 @@ if TYPE_CHECKING:
     from srlib.widgets.states import States
 
 NETWORKS = {"dsrn": "DSRN", "drrn": "DRRN", "rlcsc": "RL-CSC"}
-PUBLISHED_WIDTH = 128  # filters of all three networks, where a record does not name another number
 _ORDINARY = {"scale", "T", "B", "U", "K", "n", "m", "width"}  # arguments of a network as it is in its paper
 _ENERGY_TOP, _RESIDUAL_TOP = 0.995, 0.98  # quantiles at the ends of the colours
 _COLUMN = 1.55  # width of a small map in inches
 
 
-def width_of_record(record: Record) -> int:
-    """Filters of a trained network."""
-    arguments = record.info["arguments"]
-    return next((arguments[name] for name in ("width", "n") if name in arguments), PUBLISHED_WIDTH)
+def _size(record: Record) -> tuple[int, int]:
+    """Filters and steps of a trained network; where the record does not name them, they are the paper's."""
+    arguments = {"width": 128, "T": 7, "K": 25} | record.info["arguments"]
+    steps = {"drrn": "U", "rlcsc": "K"}.get(record.info["model"], "T")
+    return arguments.get("n", arguments["width"]), arguments[steps]
 
 
-def widest_record(model: str, steps: str, default_steps: int) -> Record | None:
+def widest_record(model: str) -> Record | None:
     """Of the trained networks of one kind the widest, of these the one with most steps, of these one that knows ×3.
 
-    Parameters
-    ----------
-    model : str
-        Architecture, as in `srlib.models.ARCHITECTURES`. Variants, networks of several blocks and those trained on DIV2K are
-        left out.
-    steps : str
-        The argument that holds the number of steps.
-    default_steps : int
-        Steps of a network whose record does not name them.
+    `model` is an architecture of `NETWORKS`. Variants, networks of several blocks and those trained on DIV2K are left out.
     """
-
-    def eligible(record: Record) -> bool:
-        arguments = record.info["arguments"] if record.info.get("model") == model else None
-        ordinary = arguments is not None and arguments.keys() <= _ORDINARY and arguments.get("B", 1) == 1
-        return ordinary and "div2k" not in record.info["experiment"] and (record.folder / "weights.safetensors").exists()
 
     def rank(record: Record) -> tuple[int, int, bool, int]:
-        info = record.info
-        steps_of = info["arguments"].get(steps, default_steps)
-        return width_of_record(record), steps_of, 3 in info["recipe"]["scales"], info["iterations_done"]
+        return *_size(record), 3 in record.info["recipe"]["scales"], record.info["iterations_done"]
 
-    return max(filter(eligible, find_records()), key=rank, default=None)
+    eligible = [
+        record
+        for record in find_records()
+        if record.info.get("model") == model
+        and record.info["arguments"].keys() <= _ORDINARY
+        and record.info["arguments"].get("B", 1) == 1
+        and "div2k" not in record.info["experiment"]
+        and (record.folder / "weights.safetensors").exists()
+    ]
+    return max(eligible, key=rank, default=None)
 
 
-def networks_table(records: Mapping[str, Record], models: Mapping[str, nn.Module]) -> pd.DataFrame:
-    """The recurrent networks of a page: record, filters, steps, and how far each is the paper's.
-
-    Parameters
-    ----------
-    records, models : mapping
-        The same names to records and to their networks.
-    """
-    rows = []
-    for name, record in records.items():
-        steps = getattr(models[name], "T", 0) or getattr(models[name], "K", 0) or record.info["arguments"]["U"]
-        row = {"network": name, "record": record.folder.parts[-2], "filters": width_of_record(record), "steps": steps}
-        rows.append(row | {"how far it is the paper's": training(record) or "as published"})
-    return pd.DataFrame(rows)
+def networks_table(records: Mapping[str, Record]) -> pd.DataFrame:
+    """The recurrent networks of a page, by name: record, filters, steps, and how far each is the paper's."""
+    columns = ["network", "record", "filters", "steps", "how far it is the paper's"]
+    rows = [
+        (name, record.folder.parts[-2], *_size(record), training(record) or "as published") for name, record in records.items()
+    ]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _picture(axes: Axes, image: np.ndarray, title: str, **options: Any) -> None:
@@ -93,20 +81,14 @@ def _energy_map(axes: Axes, energy: np.ndarray, symbol: str) -> None:
 
 def _residuals(states: "States") -> np.ndarray:
     """What each step adds to bicubic: `(T, height, width)` in grey levels."""
-    return np.array([255 * (prediction - states.bicubic) for prediction in states.predictions])
+    return 255 * (np.array(states.predictions) - states.bicubic)
 
 
 def energy_figure(states: "States", hr: np.ndarray, luma: np.ndarray) -> Figure:
     """DSRN's Figure 5: above the energy of the HR state at each step, below the residual that each step predicts.
 
-    Parameters
-    ----------
-    states : States
-        Of DSRN, inside the patch.
-    hr : numpy.ndarray
-        The original patch, `(height, width, 3)`, `uint8`.
-    luma : numpy.ndarray
-        Its luma in grey levels, `(height, width)`.
+    The states are those inside the patch; `hr` is the original patch, `(height, width, 3)` `uint8`, `luma` its luma in grey
+    levels, `(height, width)`.
     """
     T, residuals, truth = len(states.energies), _residuals(states), luma - 255 * states.bicubic
     top = np.quantile(np.abs(truth), _RESIDUAL_TOP)
@@ -126,12 +108,7 @@ def energy_figure(states: "States", hr: np.ndarray, luma: np.ndarray) -> Figure:
 def energy_table(states: "States", luma: np.ndarray) -> pd.DataFrame:
     """The steps in numbers: mean energy, size of the residual, its error and its correlation with the truth; and their mean.
 
-    Parameters
-    ----------
-    states : States
-        Inside the patch.
-    luma : numpy.ndarray
-        The original's luma in grey levels, `(height, width)`.
+    States and luma are those of `energy_figure`.
     """
     residuals, truth = _residuals(states), luma - 255 * states.bicubic
     names = [*(f"t = {t + 1}" for t in range(len(residuals))), "mean of all"]
@@ -140,31 +117,20 @@ def energy_table(states: "States", luma: np.ndarray) -> pd.DataFrame:
         {
             "step": name,
             "mean energy": energy,
-            "residual, RMS": f"{_rms(residual):.1f}",
-            "error of this step, RMS": f"{_rms(residual - truth):.1f}",
+            "residual, RMS": f"{np.sqrt((residual**2).mean()):.1f}",
+            "error of this step, RMS": f"{np.sqrt(((residual - truth) ** 2).mean()):.1f}",
             "correlation with the truth": f"{np.corrcoef(residual.ravel(), truth.ravel())[0, 1]:.2f}",
         }
         for name, energy, residual in zip(names, energies, [*residuals, residuals.mean(0)], strict=True)
     )
 
 
-def _rms(values: np.ndarray) -> float:
-    return float(np.sqrt((values**2).mean()))
+def energy_maps_figure(energies: Mapping[str, Sequence[np.ndarray]], hr: np.ndarray) -> Figure:
+    """Energy maps of the steps of 'drrn' and 'rlcsc' on one patch, no more than seven of each, evenly spread.
 
-
-def energy_maps_figure(energies: Mapping[str, Sequence[np.ndarray]], hr: np.ndarray, most: int = 7) -> Figure:
-    """Energy maps of several networks on one patch: a row for each, and no more than `most` of its states, evenly spread.
-
-    Parameters
-    ----------
-    energies : mapping
-        'drrn' or 'rlcsc' to the energy map of each step.
-    hr : numpy.ndarray
-        The original patch, in front of every row.
-    most : int
-        Maps in a row.
+    Each network has a row, with the original patch in front.
     """
-    columns, rows = min(most, max(map(len, energies.values()))), len(energies)
+    columns, rows = min(7, max(map(len, energies.values()))), len(energies)
     size = (_COLUMN * (columns + 1), 2.0 * rows)
     figure, axes = plt.subplots(rows, columns + 1, figsize=size, layout="constrained", squeeze=False)
     for row, (name, maps) in zip(axes, energies.items(), strict=True):
@@ -190,12 +156,7 @@ def smallest_images(
 def step_psnr_figure(psnr: Mapping[str, pd.DataFrame], scale: int) -> Figure:
     """PSNR of each step's prediction, mean over images, a line for each network; dashed the average that DSRN gives.
 
-    Parameters
-    ----------
-    psnr : mapping
-        Network to a frame with a column for each image and the rows '0' (bicubic), '1' to 'T', and 'average'.
-    scale : int
-        For the axis.
+    Each network has a frame of PSNR (dB): a column for each image, and the rows '0' (bicubic), '1' to 'T', and 'average'.
     """
     figure, ax = plt.subplots(layout="constrained")
     for name, frame in psnr.items():
@@ -210,20 +171,9 @@ def step_psnr_figure(psnr: Mapping[str, pd.DataFrame], scale: int) -> Figure:
     return figure
 
 
-def _last_step(psnr: pd.DataFrame) -> str:
-    """Name of the last step's row; the frame is that of `step_psnr_figure`."""
-    return str(len(psnr) - 2)
-
-
 def step_psnr_table(psnr: pd.DataFrame) -> pd.DataFrame:
-    """PSNR of each step's prediction: a row for each step and for the average, a column for each image and the mean.
-
-    Parameters
-    ----------
-    psnr : pandas.DataFrame
-        One network's, as for `step_psnr_figure`.
-    """
-    last = _last_step(psnr)
+    """One network's PSNR of `step_psnr_figure`: a row for each step and the average, a column for each image and the mean."""
+    last = psnr.index[-2]
     labels = {"0": "bicubic", last: f"step {last}, the last", "average": "average of all (Eq. 5)"}
     texts = psnr.assign(mean=psnr.mean(axis=1)).map("{:.2f}".format)
     texts.insert(0, "prediction", [labels.get(step, f"step {step}") for step in psnr.index])
@@ -231,16 +181,11 @@ def step_psnr_table(psnr: pd.DataFrame) -> pd.DataFrame:
 
 
 def average_text(psnr: pd.DataFrame, recorded: float | None) -> str:
-    """The average of all steps against the last and the best single step, in sentences; Markdown.
+    """The average of all steps of DSRN, as for `step_psnr_figure`, against the last and the best single step; Markdown.
 
-    Parameters
-    ----------
-    psnr : pandas.DataFrame
-        DSRN's, as for `step_psnr_figure`.
-    recorded : float or None
-        PSNR of the network on the same images in its record, to compare with.
+    `recorded` is the PSNR (dB) on the same images in the network's record, to compare with, or `None`.
     """
-    average, gaps = psnr.loc["average"], psnr.loc["average"] - psnr.loc[_last_step(psnr)]
+    average, gaps = psnr.loc["average"], psnr.loc["average"] - psnr.iloc[-2]
     single_steps = psnr.drop(["0", "average"]).mean(axis=1)
     text = (
         f"In this network the average is **{gaps.mean():+.2f} dB** against the last step, and better on {(gaps > 0).sum()} of "
@@ -257,18 +202,18 @@ def readout_pairs() -> pd.DataFrame:
 
     Both are trained with one recipe, seed and data for as many iterations. PSNR is that of the `drrn` protocol.
     """
+    same = ("recipe", "iterations_done", "seed", "data_sha256")
     records = [record for record in find_records() if record.info.get("model") == "dsrn"]
-    last_states = [record for record in records if not record.info["arguments"].get("average", True)]
     rows = []
-    for last_state in last_states:
-        arguments = {name: value for name, value in last_state.info["arguments"].items() if name != "average"}
-        for average in (record for record in records if record.info["arguments"] == arguments):
-            if all(average.info[key] == last_state.info[key] for key in ("recipe", "iterations_done", "seed", "data_sha256")):
-                pair = {"the average": average, "the last state": last_state}
-                rows += [_readout_row(name, record, arguments["scale"]) for name, record in pair.items()]
+    for last_state, average in product(records, repeat=2):
+        arguments = average.info["arguments"]
+        if "average" in arguments or last_state.info["arguments"] != arguments | {"average": False}:
+            continue
+        if all(average.info[key] == last_state.info[key] for key in same):
+            for name, record in {"the average": average, "the last state": last_state}.items():
+                row = {"trained for": name, "record": record.folder.parts[-2], "scale": f"×{arguments['scale']}"}
+                row |= {"seed": record.info["seed"]}
+                for dataset in ("Set5", "Set14"):
+                    row[f"{dataset}, PSNR"] = record.mean(dataset, arguments["scale"], "psnr", "drrn")
+                rows.append(row)
     return pd.DataFrame(rows)
-
-
-def _readout_row(name: str, record: Record, scale: int) -> dict[str, Any]:
-    row = {"trained for": name, "record": record.folder.parts[-2], "scale": f"×{scale}", "seed": record.info["seed"]}
-    return row | {f"{dataset}, PSNR": record.mean(dataset, scale, "psnr", "drrn") for dataset in ("Set5", "Set14")}

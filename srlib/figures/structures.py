@@ -46,54 +46,57 @@ def _channels_in(structure: Structure, i: int) -> int:
     return structure.operations[structure.operations[i].inputs[0]].channels
 
 
+def _adds_input(structure: Structure) -> str:
+    """'yes' if an addition takes the network's input, else 'no'."""
+    return "yes" if any(0 in structure.operations[i].inputs for i in structure.of_kind("addition")) else "no"
+
+
 def layer_table(structure: Structure) -> pd.DataFrame:
     """The trainable layers of a traced network, each weight tensor once: maps, kernel, weights, and how often it is used."""
     rows = []
     for weight, users in structure.weights().items():
-        operation, maps = structure.operations[users[0]], _channels_in(structure, users[0])
-        row = {"layer": weight.partition(".")[0], "maps in": maps, "maps out": operation.channels}
-        row |= {"kernel": f"{operation.kernel} × {operation.kernel}"}
-        rows.append(row | {"weights": f"{maps * operation.channels * operation.kernel**2:,}", "used": len(users)})
+        layer, maps = structure.operations[users[0]], _channels_in(structure, users[0])
+        rows.append(
+            {
+                "layer": weight.partition(".")[0],
+                "maps in": maps,
+                "maps out": layer.channels,
+                "kernel": f"{layer.kernel} × {layer.kernel}",
+                "weights": f"{maps * layer.channels * layer.kernel**2:,}",
+                "used": len(users),
+            }
+        )
     return pd.DataFrame(rows)
 
 
 def recursion_table(recursions: Mapping[str, Structure]) -> pd.DataFrame:
-    """One recursion of each folded structure: its layers, what it adds, what goes back, and what happens after the last.
+    """One recursion of each folded structure, by name: its layers, what it adds, what goes back, and what follows the last.
 
-    Parameters
-    ----------
-    recursions : mapping
-        Name to folded structure.
+    Counted is from where the loop comes in to where it leaves.
     """
-    return pd.DataFrame({"structure": name, **_recursion(structure)} for name, structure in recursions.items())
-
-
-def _recursion(structure: Structure) -> dict[str, object]:
-    """What is counted from where the loop comes in to where it leaves."""
-    last, first = structure.back[0]
-    body = structure.operations[first : last + 1]
-    layers = [o for o in body if o.kind == "convolution"]
-    additions = [structure.operations[i] for i in structure.of_kind("addition")]
-    adds_from_before = any(o.kind == "addition" and any(i < first for i in o.inputs) for o in body)
-    return {
-        "recursions": structure.times,
-        "weight layers": ", ".join("linear" if o.name == "linear" else f"{o.kernel} × {o.kernel}" for o in layers),
-        "BN": sum(o.kind == "normalisation" for o in body),
-        "adds the same value each time": "yes" if adds_from_before else "no",
-        "goes back": {"addition": "a sum", "activation": "an activation"}[body[-1].kind],
-        "predictions": "all" if structure.of_kind("arithmetic") else "the last",
-        "adds its input": "yes" if any(0 in o.inputs for o in additions) else "no",
-    }
+    rows = []
+    for name, structure in recursions.items():
+        last, first = structure.back[0]
+        body = structure.operations[first : last + 1]
+        layers = [o for o in body if o.kind == "convolution"]
+        adds_from_before = any(o.kind == "addition" and any(i < first for i in o.inputs) for o in body)
+        rows.append(
+            {
+                "structure": name,
+                "recursions": structure.times,
+                "weight layers": ", ".join("linear" if o.name == "linear" else f"{o.kernel} × {o.kernel}" for o in layers),
+                "BN": sum(o.kind == "normalisation" for o in body),
+                "adds the same value each time": "yes" if adds_from_before else "no",
+                "goes back": {"addition": "a sum", "activation": "an activation"}[body[-1].kind],
+                "predictions": "all" if structure.of_kind("arithmetic") else "the last",
+                "adds its input": _adds_input(structure),
+            }
+        )
+    return pd.DataFrame(rows)
 
 
 def section_4_table(counts: pd.DataFrame) -> pd.DataFrame:
-    """The differences that RL-CSC's Section 4 names, and whether each is in the graphs.
-
-    Parameters
-    ----------
-    counts : pandas.DataFrame
-        `recursion_table` of 'RL-CSC', 'DRRN', 'SCN (LISTA)' and 'DRCN'.
-    """
+    """The differences that RL-CSC's Section 4 names, and whether each is in the `recursion_table` of the four networks."""
     by_name = counts.set_index("structure").to_dict("index")
     rlcsc, drrn, scn, drcn = (by_name[name] for name in ("RL-CSC", "DRRN", "SCN (LISTA)", "DRCN"))
     multi, layers, residual, predictions = "adds the same value each time", "weight layers", "adds its input", "predictions"
@@ -118,8 +121,7 @@ def lista_texts(structure: Structure) -> dict[int, str]:
 
 def kernel_texts(structure: Structure) -> dict[int, str]:
     """The kernel of each convolution, to be written into its box."""
-    sides = {i: structure.operations[i].kernel for i in structure.of_kind("convolution")}
-    return {i: f"{side}×{side}" for i, side in sides.items()}
+    return {i: "{0}×{0}".format(structure.operations[i].kernel) for i in structure.of_kind("convolution")}
 
 
 def channel_notes(structure: Structure) -> dict[int, str]:
@@ -134,15 +136,7 @@ def shuffle_factor(structure: Structure, i: int) -> int:
 
 
 def block_table(structure: Structure, blocks: Sequence[str]) -> pd.DataFrame:
-    """Channels in DRN's residual distilling blocks, a row a block: in, made, added to the input, new, and out.
-
-    Parameters
-    ----------
-    structure : Structure
-        A traced DRN.
-    blocks : sequence of str
-        Paths of the blocks.
-    """
+    """Channels in residual distilling blocks of a traced DRN, given by path: in, made, added to the input, new, and out."""
     rows = []
     for k, path in enumerate(blocks, start=1):
         block = structure.part(structure.within(path))
@@ -155,70 +149,43 @@ def block_table(structure: Structure, blocks: Sequence[str]) -> pd.DataFrame:
 
 
 def reconstruction_table(networks: Mapping[int, Structure]) -> pd.DataFrame:
-    """DRN's reconstruction at each scale, from the last addition on: layers with channels in and out.
-
-    Parameters
-    ----------
-    networks : mapping
-        Scale to a traced DRN.
-    """
+    """A traced DRN's reconstruction at each scale, from the last addition on: layers with channels in and out."""
     rows = []
     for scale, structure in networks.items():
-        output = len(structure.operations) - 1
-        for i in range(structure.of_kind("addition")[-1] + 1, output):
+        first, output = structure.of_kind("addition")[-1] + 1, len(structure.operations) - 1
+        for i in range(first, output):
             operation = structure.operations[i]
             layer = f"conv {'output' if i == output - 1 else 'input'}, {operation.kernel} × {operation.kernel}"
             layer = f"PixelShuffle (×{shuffle_factor(structure, i)})" if operation.kind == "shuffle" else layer
-            row = {"scale": f"×{scale}", "structure": layer}
+            row = {"scale": f"×{scale}" if i == first else "", "structure": layer}
             rows.append(row | {"channels in": _channels_in(structure, i), "channels out": operation.channels})
-    frame = pd.DataFrame(rows)
-    frame["scale"] = frame.scale.where(~frame.scale.duplicated(), "")
-    return frame
+    return pd.DataFrame(rows)
 
 
 def readings_table(readings: Mapping[str, tuple[DRN, DRN]], edsr: int) -> pd.DataFrame:
     """Parameters of DRN and DRN+ under several readings of the paper, and DRN+'s against those of EDSR.
 
-    Parameters
-    ----------
-    readings : mapping
-        What is read, to DRN and DRN+.
-    edsr : int
-        Parameters of EDSR.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns `structure`, `DRN`, `DRN+` (parameters) and `DRN+ against EDSR` (percent).
+    Columns `structure` (what is read), `DRN`, `DRN+` (parameters) and `DRN+ against EDSR` (percent).
     """
     counts = {name: [params_total(model) for model in models] for name, models in readings.items()}
-    rows = [{"structure": name, "DRN": drn, "DRN+": plus} for name, (drn, plus) in counts.items()]
-    frame = pd.DataFrame(rows)
+    frame = pd.DataFrame.from_dict(counts, "index", columns=["DRN", "DRN+"]).rename_axis("structure").reset_index()
     frame["DRN+ against EDSR"] = 100 * (frame["DRN+"] / edsr - 1)
     return frame
 
 
 def structure_counts(structures: Mapping[str, Structure]) -> pd.DataFrame:
-    """Depth, convolutions, sharing, additions and outputs of DRRN's four structures (Figure 2), a row each.
-
-    Parameters
-    ----------
-    structures : mapping
-        Name to a traced network.
-    """
-    return pd.DataFrame({"structure": name, **_counts(structure)} for name, structure in structures.items())
-
-
-def _counts(structure: Structure) -> dict[str, object]:
-    """What the table of DRRN's four structures counts of one of them."""
-    additions, predictions = structure.of_kind("addition"), structure.of_kind("arithmetic")
-    return {
-        "depth": structure.depth,
-        "convolutions run": len(structure.of_kind("convolution")),
-        "weight tensors": len(structure.weights()),
-        "most uses of one": max(map(len, structure.weights().values())),
-        "additions": len(additions),
-        "residual units": len(structure.units()),
-        "identity from x": "yes" if any(0 in structure.operations[i].inputs for i in additions) else "no",
-        "supervised": len(predictions) + 1,  # each prediction that an ensemble weighs, and the output
-    }
+    """Depth, convolutions, sharing, additions and outputs of DRRN's four structures (Figure 2), traced, a row each."""
+    return pd.DataFrame(
+        {
+            "structure": name,
+            "depth": structure.depth,
+            "convolutions run": len(structure.of_kind("convolution")),
+            "weight tensors": len(structure.weights()),
+            "most uses of one": max(map(len, structure.weights().values())),
+            "additions": len(structure.of_kind("addition")),
+            "residual units": len(structure.units()),
+            "identity from x": _adds_input(structure),
+            "supervised": len(structure.of_kind("arithmetic")) + 1,  # each prediction that an ensemble weighs, and the output
+        }
+        for name, structure in structures.items()
+    )

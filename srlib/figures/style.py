@@ -20,8 +20,6 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 from pandas.io.formats.style import Styler
 
-from srlib.papers import Claim
-
 _PALETTE = sns.color_palette("colorblind")
 COLOURS = {"bicubic": _PALETTE[7], "vdsr": _PALETTE[0], "drrn": _PALETTE[3], "dsrn": _PALETTE[2], "rlcsc": _PALETTE[1]}
 COLOURS |= {"drn": _PALETTE[4]}
@@ -71,11 +69,8 @@ def download(frame: pd.DataFrame, name: str, text: str = "Download as CSV") -> s
 def plotted(figure: Figure) -> pd.DataFrame:
     """The numbers of a figure's lines, points and bars: those with a name in the legend, or all where none has one.
 
-    Returns
-    -------
-    pandas.DataFrame
-        Columns `panel` (the title of the axes), `series` (the name in the legend), and a column for each axis, named after its
-        label, or `x` and `y` where the panels differ in it.
+    Columns `panel` (the title of the axes), `series` (the name in the legend), and one for each axis, named after its label, or
+    `x` and `y` where the panels differ in it.
     """
     drawn = [(axes, *series) for axes in figure.axes for series in _series(axes)]
     named = [item for item in drawn if not item[1].startswith("_")]
@@ -110,14 +105,7 @@ def _series(axes: Axes) -> Iterator[tuple[str, Iterable, Iterable]]:
 def label_points(axes: Axes, points: dict[str, tuple[float, float]], avoid: Iterable[tuple[float, float]] = ()) -> None:
     """Write names beside points: each to the right of its own or, where it would cover another, to the left, above or below.
 
-    Parameters
-    ----------
-    axes : Axes
-        With its limits set.
-    points : dict
-        Name to (x, y).
-    avoid : iterable of (x, y)
-        More places that no name may cover.
+    The limits of the axes must be set. `points` maps a name to (x, y); `avoid` are more places that no name may cover.
     """
     axes.figure.draw_without_rendering()  # the layout, and so the places, are final
     frame, near = axes.get_window_extent(), 6.0  # pixels around a point
@@ -136,45 +124,10 @@ def label_points(axes: Axes, points: dict[str, tuple[float, float]], avoid: Iter
         taken.append(text.get_window_extent())
 
 
-def comparison(cells: Iterable[tuple[Claim, float | None]], caption: str) -> Styler:
-    """A table like the papers': a row per dataset and scale, and for each metric published, ours and the difference Δ.
-
-    Parameters
-    ----------
-    cells : iterable of (Claim, float or None)
-        Our number for each claim, `None` where it is not at hand. Ours is shown with a digit more than printed; `≠` marks one
-        that does not round to the printed number.
-    caption : str
-        Shown above the table.
-    """
-    rows: dict[tuple[str, str], dict[tuple[str, str], str]] = {}
-    for claim, value in cells:
-        row = rows.setdefault((claim.dataset, f"×{claim.scale}"), {})
-        row["", "dataset"], row["", "scale"] = claim.dataset, f"×{claim.scale}"
-        differs = value is not None and not claim.printed_alike(value)
-        digits = len(claim.value.partition(".")[2]) + (2 if differs else 1)
-        row[claim.metric.upper(), "published"] = claim.value
-        row[claim.metric.upper(), "ours"] = "–" if value is None else f"{'≠ ' * differs}{value:.{digits}f}"
-        row[claim.metric.upper(), "Δ"] = "–" if value is None else f"{claim.gap(value):+.{digits}f}"
-    frame = pd.DataFrame(rows.values())
-    frame.columns = pd.MultiIndex.from_tuples(frame.columns)
-    return table(frame, caption)
-
-
-def notes(cells: Iterable[tuple[Claim, float | None]]) -> str:
-    """What is known about the numbers that do not come out as printed: a Markdown list."""
-    return "\n".join(
-        f"* {c.dataset} ×{c.scale} {c.metric.upper()}, printed {c.value}: {c.note or 'not explained'}."
-        for c, value in cells
-        if value is not None and not c.printed_alike(value)
-    )
-
-
 def table(frame: pd.DataFrame, caption: str) -> Styler:
     """A table in the book's look: a caption, no index, numbers to the right."""
-    texts = [
-        name for name in frame.columns if (name[-1] if isinstance(name, tuple) else name) in ("dataset", "image", "structure")
-    ]
+    names = {name: name[-1] if isinstance(name, tuple) else name for name in frame.columns}
+    texts = [column for column, name in names.items() if name in ("dataset", "image", "structure")]
     return (
         frame.style.hide(axis="index")
         .set_caption(caption)

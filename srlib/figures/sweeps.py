@@ -5,21 +5,19 @@ never joined by a line. A mean of ours has the 95 % interval that the scatter of
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 import matplotlib.pyplot as plt
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from srlib.ledger.comparisons import ci_half_width, like_depth, pooled_std
-from srlib.papers import get_experiment
+from srlib.papers import full_size_name, get_experiment, width_of
 from srlib.records.run import Rerun
 from srlib.records.scores import runs
 
 COLUMNS = ["panel", "source", "series", "x", "psnr", "seed", "budget", "iterations", "recipe", "experiment"]
 PAPER_SIZE = "the paper's size"
-_STYLES = {"published": "o", "record": "o", "this run": "D"}
 
 
 def sweep(
@@ -39,9 +37,7 @@ def sweep(
     published : mapping
         (series, x) to the printed PSNR (dB), where the text has it.
     dataset, scale, protocol
-        Where PSNR is taken.
-    fresh : Rerun, optional
-        Runs of this notebook.
+        Where PSNR is taken; that of the runs of this notebook, `fresh`, is on their own test set.
 
     Returns
     -------
@@ -54,26 +50,18 @@ def sweep(
         (PAPER_SIZE, "published", series, x, value, "", 1.0, 0, "", experiments.get((series, x), ""))
         for (series, x), value in published.items()
     ]
-    for (series, x), name in experiments.items():
-        for narrow in runs().names():
-            base, _, width = narrow.rpartition("_w")
-            if narrow != name and base != name.removesuffix("_w128"):
-                continue
-            panel = PAPER_SIZE if narrow == name else f"{width} filters"
-            for (recipe, budget, *_), records in runs().groups(narrow).items():
-                for record in records:
-                    psnr = record.mean(dataset, scale, "psnr", protocol)
-                    if psnr is not None:
-                        done = record.info["iterations_done"]
-                        points.append((panel, "record", series, x, psnr, record.info["seed"], budget, done, recipe, narrow))
-        for record in fresh.records if fresh else ():
-            spelt = record.info["experiment"]
-            if spelt == name or spelt.rpartition("_w")[0] == name.removesuffix("_w128"):
-                panel = PAPER_SIZE if spelt == name else f"{spelt.rpartition('_w')[2]} filters"
-                panel += f", {fresh.test_set}, this run's data" if fresh.stand_in else ""
-                psnr = record.mean(fresh.test_set, scale, "psnr", protocol)
-                known = (record.info[key] for key in ("seed", "budget", "iterations_done"))
-                points.append((panel, "this run", series, x, psnr, *known, record.info["recipe"]["name"], spelt))
+    groups = (group for name in runs().names() for group in runs().groups(name).values())
+    records = [("record", record, dataset, "") for group in groups for record in group]
+    if fresh:
+        other_data = f", {fresh.test_set}, this run's data" if fresh.stand_in else ""
+        records += [("this run", record, fresh.test_set, other_data) for record in fresh.records]
+    for (series, x), full_size in experiments.items():
+        for source, record, test_set, other_data in records:
+            name, psnr = record.info["experiment"], record.mean(test_set, scale, "psnr", protocol)
+            if full_size_name(name) == full_size and psnr is not None:
+                panel = (f"{width_of(name)} filters" if width_of(name) else PAPER_SIZE) + other_data
+                training = (record.info[key] for key in ("seed", "budget", "iterations_done"))
+                points.append((panel, source, series, x, psnr, *training, record.info["recipe"]["name"], name))
     return _at_one_length(pd.DataFrame(points, columns=COLUMNS))
 
 
@@ -91,115 +79,77 @@ def sweep_figure(
 ) -> Figure:
     """PSNR against the dial, a panel for each size of network: published points hollow, ours filled, this run's as diamonds.
 
-    Parameters
-    ----------
-    points : pandas.DataFrame
-        From `sweep`.
-    xlabel : str
-        Name and unit of the dial.
-    ticks : iterable of float
-        All values that the dial takes in the paper.
-    colours : mapping
-        Series to colour, in the order of the legend.
-    place : str
-        Test set and scale, for the axis.
+    `points` are from `sweep`; `ticks` are all values that the dial takes in the paper; `colours` maps each series to its
+    colour, in the order of the legend. `xlabel`, the dial's name and unit, and `place`, test set and scale, name the axes.
     """
-    panels, ticks = list(dict.fromkeys([PAPER_SIZE, *points.panel])), sorted(set(ticks))
+    panels, ticks, order = points.panel.unique(), sorted(set(ticks)), list(colours)
+    edge = 0.08 * (ticks[-1] - ticks[0])
     figure, axes_of = plt.subplots(1, len(panels), figsize=(4.6 * len(panels), 3.8), layout="constrained", squeeze=False)
     for axes, panel in zip(axes_of[0], panels, strict=True):
-        here = points[points.panel == panel]
-        lengths = {f", {count:,} iterations" for count in here[here.source != "published"].iterations}
+        in_panel = points[points.panel == panel]
+        lengths = {f", {count:,} iterations" for count in in_panel[in_panel.source != "published"].iterations}
         alike = len(lengths) == 1
-        axes.set(title=panel + "".join(lengths if alike else ()), xlabel=xlabel, ylabel=f"PSNR on {place} (dB)")
-        if here.empty:
-            axes.text(
-                0.5, 0.5, "no value in the text,\nno run of ours yet", transform=axes.transAxes, ha="center", color="0.35"
-            )
-            axes.set(xticks=[], yticks=[])
-            continue
-        axes.set_xticks(ticks)
-        edge, order = 0.08 * (ticks[-1] - ticks[0]), list(colours)
-        for (source, series, recipe, budget), group in here.groupby(["source", "series", "recipe", "budget"], sort=False):
-            mean = group.groupby("x").psnr.mean()
+        axes.set(title=panel + "".join(lengths if alike else ()), xlabel=xlabel, ylabel=f"PSNR on {place} (dB)", xticks=ticks)
+        for (source, series, recipe, budget), group in in_panel.groupby(["source", "series", "recipe", "budget"], sort=False):
+            look = {"color": colours[series], "markersize": 8, "marker": "D" if source == "this run" else "o", "label": series}
+            if source == "published":
+                look |= {"markerfacecolor": "none", "markeredgewidth": 2}
+            else:
+                look["label"] += ", this run" if source == "this run" else ""
+                look["label"] += f", {recipe}" if recipe != "fast" else ""
+                look["label"] += "" if alike else f", {group.iterations.max():,} iterations"
             aside = edge * 0.25 * (order.index(series) - (len(order) - 1) / 2) if source == "record" else 0  # seen side by side
-            colour, label = colours[series], series
-            if source != "published":
-                label += ", this run" * (source == "this run") + f", {recipe}" * (recipe != "fast")
-                label += "" if alike else f", {group.iterations.max():,} iterations"
-            hollow = {"markerfacecolor": "none", "markeredgewidth": 2} if source == "published" else {}
-            line = "-" if len(mean) > 1 else "none"
-            axes.plot(mean.index + aside, mean, line, marker=_STYLES[source], color=colour, markersize=8, label=label, **hollow)
+            means = group.groupby("x").agg(psnr=("psnr", "mean"), seeds=("psnr", "size"), experiment=("experiment", "first"))
+            axes.plot(means.index + aside, means.psnr, "-" if len(means) > 1 else "none", **look)
             if source == "record":
-                _intervals(axes, group, margins(here, recipe, budget), colour, aside)
-                axes.plot(group.x + aside, group.psnr, "_", color=colour, markersize=9)  # single seeds as ticks
+                half = [_half_width(in_panel, name, n, recipe, budget) for _, n, name in means.itertuples(index=False)]
+                if all(map(math.isfinite, half)):
+                    bars = {"fmt": "none", "ecolor": colours[series], "elinewidth": 1, "capsize": 3, "alpha": 0.6}
+                    axes.errorbar(means.index + aside, means.psnr, half, **bars)
+                axes.plot(group.x + aside, group.psnr, "_", color=colours[series], markersize=9)  # single seeds as ticks
         axes.set_xlim(ticks[0] - edge, ticks[-1] + edge)
         axes.margins(y=0.15)
         low, high = axes.get_ylim()
         room = max(0.1 - (high - low) / 2, 0)  # no panel shows less than 0.2 dB
         axes.set_ylim(low - room, high + room)
-        axes.legend(
-            fontsize="small",
-            loc="upper center",
-            bbox_to_anchor=(0.5, -0.24),
-            ncols=2 if alike or here.source.eq("published").all() else 1,
-            frameon=False,
-        )
+        columns = 2 if alike or not lengths else 1
+        axes.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.24), ncols=columns, frameon=False)
     return figure
 
 
-def margins(points: pd.DataFrame, recipe: str, budget: float) -> Callable[[str, int], float]:
-    """Half the 95 % interval (dB) of a mean over seeds, by experiment and number of seeds.
+def _half_width(in_panel: pd.DataFrame, experiment: str, seeds: int, recipe: str, budget: float) -> float:
+    """Half the 95 % interval (dB) of an experiment's mean over seeds.
 
     It is from the scatter of the records of one panel that were trained alike and are of like depth.
     """
-    alike = points[(points.source == "record") & (points.recipe == recipe) & (points.budget == budget)].drop_duplicates(
-        ["experiment", "seed"]
-    )
-    groups = {name: group.to_numpy() for name, group in alike.groupby("experiment").psnr}
-
-    def half(experiment: str, seeds: int) -> float:
-        return ci_half_width([pooled_std(values for name, values in groups.items() if like_depth(experiment, name))], [seeds])
-
-    return half
-
-
-def _intervals(axes: Axes, group: pd.DataFrame, margin_of: Callable[[str, int], float], colour: object, aside: float) -> None:
-    means = group.groupby("x").agg(mean=("psnr", "mean"), size=("psnr", "size"), experiment=("experiment", "first"))
-    half = [margin_of(name, size) for name, size in zip(means.experiment, means["size"], strict=True)]
-    if all(map(math.isfinite, half)):
-        axes.errorbar(means.index + aside, means["mean"], half, fmt="none", ecolor=colour, elinewidth=1, capsize=3, alpha=0.6)
+    alike = in_panel[(in_panel.source == "record") & (in_panel.recipe == recipe) & (in_panel.budget == budget)]
+    groups = alike.drop_duplicates(["experiment", "seed"]).groupby("experiment").psnr
+    return ci_half_width([pooled_std(values for name, values in groups if like_depth(experiment, name))], [seeds])
 
 
 def sweep_table(points: pd.DataFrame, dial: str) -> pd.DataFrame:
-    """The same as a table: a row for each series and value of the dial; ours as mean and 95 % interval.
-
-    Parameters
-    ----------
-    points : pandas.DataFrame
-        From `sweep`.
-    dial : str
-        Name of the dial.
-    """
-    rows, fresh = [], "this run" in set(points.source)
+    """The points of a `sweep` as a table: a row for each series and value of the dial; ours as mean and 95 % interval."""
+    rows = []
     for (panel, series, x), group in points.groupby(["panel", "series", "x"], sort=False):
-        printed = group[group.source == "published"].psnr
-        ours = group[group.source != "published"]
-        runs_of = sorted(set(zip(ours.recipe, ours.budget, strict=True))) or [("", None)]
-        for recipe, budget in runs_of:
-            here = ours[(ours.recipe == recipe) & (ours.budget == budget)]
-            row = {"networks": panel, "series": series, dial: f"{x:g}"}
-            row["published"] = "–" if printed.empty else f"{printed.mean():.2f}"
-            values = here[here.source == "record"].psnr
-            row["record"], row["seeds"] = "–" if values.empty else f"{values.mean():.2f}", len(values) or "–"
-            margin_of = margins(points[points.panel == panel], recipe, budget)
-            half = margin_of(here.experiment.iloc[0], len(values)) if len(values) else math.inf
-            row["record"] += f" ± {half:.2f}" if math.isfinite(half) else ""
-            if fresh:
-                values = here[here.source == "this run"].psnr
-                row["this run"] = "–" if values.empty else f"{values.mean():.2f}"
-            row["iterations of ours"] = "not run" if here.empty else f"{here.iterations.max():,} ({recipe})"
+        printed, ours = (group[(group.source == "published") == is_printed] for is_printed in (True, False))
+        for (recipe, budget), runs_alike in list(ours.groupby(["recipe", "budget"])) or [(("", None), ours)]:
+            record, this_run = (runs_alike[runs_alike.source == source] for source in ("record", "this run"))
+            row = {"networks": panel, "series": series, dial: f"{x:g}", "published": _mean(printed), "record": _mean(record)}
+            row["seeds"] = len(record) or "–"
+            if len(record):
+                in_panel = points[points.panel == panel]
+                half = _half_width(in_panel, record.experiment.iloc[0], len(record), recipe, budget)
+                row["record"] += f" ± {half:.2f}" if math.isfinite(half) else ""
+            if "this run" in set(points.source):
+                row["this run"] = _mean(this_run)
+            row["iterations of ours"] = f"{runs_alike.iterations.max():,} ({recipe})" if len(ours) else "not run"
             rows.append(row)
     return pd.DataFrame(rows)
+
+
+def _mean(points: pd.DataFrame) -> str:
+    """The mean PSNR (dB) of some points."""
+    return f"{points.psnr.mean():.2f}" if len(points) else "–"
 
 
 def depth_of(name: str) -> int:

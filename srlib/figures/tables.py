@@ -17,7 +17,7 @@ from srlib.ledger.comparisons import interval
 from srlib.ledger.rows import UNTRAINED, VERDICTS, Row, find_ours, rows_frame, say
 from srlib.papers import claim, claims
 from srlib.protocol import METRICS
-from srlib.records.record import Record, find_record
+from srlib.records.record import find_record
 from srlib.records.scores import percent, runs
 
 MARKS = {
@@ -60,14 +60,12 @@ def results_table(
     heads: Sequence[str] = ("dataset", "scale"),
     best_along: str = "line",
 ) -> HTML:
-    """A table of printed numbers with our numbers below them.
+    """A table of printed numbers with ours below them, a legend of the marks that occur, and a link that holds it as CSV.
 
     Parameters
     ----------
     rows : iterable of Row
         Rows of the ledger, from `cells`; several metrics of one cell are joined by a slash.
-    caption : str
-        Caption above the table.
     line, column : callable
         Line headings and column heading of a row of the ledger.
     heads : sequence of str
@@ -75,18 +73,14 @@ def results_table(
     best_along : {'line', 'column', ''}
         The numbers among which the best and second best are marked; '' for no mark. In a column, lines of different scales are
         compared apart.
-
-    Returns
-    -------
-    IPython.display.HTML
-        The table, a legend of the marks that occur, and a link that holds the same as CSV.
     """
     rows = list(rows)
     lines: dict[tuple, dict[str, list[Row]]] = {}
-    columns = list(dict.fromkeys(column(row) for row in rows))
+    columns = dict.fromkeys(column(row) for row in rows)
     for row in rows:
         lines.setdefault(line(row), {}).setdefault(column(row), []).append(row)
-    ranks = _ranks(rows, {"line": line, "column": lambda r: (column(r), r.scale), "": None}[best_along])
+    groups = {"line": line, "column": lambda row: (column(row), row.scale)}
+    ranks = _ranks(rows, groups[best_along]) if best_along else {}
     head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in (*heads, *columns))
     body = ""
     for headings, by_column in lines.items():
@@ -109,25 +103,20 @@ def results_table(
     )
 
 
-def _ranks(rows: list[Row], group: Callable[[Row], object] | None) -> dict[str, int]:
-    """Rank of each claim's printed number in its group, dataset and metric: 0 for the best, 1 for the second, and so on."""
-    ranks: dict[str, int] = {}
-    groups: dict[tuple, dict[str, float]] = {}
-    for row in rows if group else ():
-        groups.setdefault((group(row), row.metric, row.dataset), {})[row.id] = float(row.published)
-    for values in groups.values():
-        top = sorted(set(values.values()), reverse=True)
-        ranks |= {name: top.index(value) for name, value in values.items()}
-    return ranks
+def _ranks(rows: list[Row], group_of: Callable[[Row], tuple]) -> dict[str, float]:
+    """Rank of each claim's printed number in its group, dataset and metric: 1 for the best, 2 for the second, and so on."""
+    published = pd.Series({row.id: float(row.published) for row in rows})
+    groups = {row.id: (group_of(row), row.metric, row.dataset) for row in rows}
+    return published.groupby(groups).rank("dense", ascending=False).to_dict()
 
 
-def _cell(rows: list[Row], ranks: dict[str, int]) -> str:
+def _cell(rows: list[Row], ranks: dict[str, float]) -> str:
     """The HTML of one cell: the printed numbers of all metrics, and below them ours, a line for each protocol."""
     if not rows:
         return "<td>–</td>"
     printed = []
     for row in {row.id: row for row in rows}.values():
-        tag = {0: "b", 1: "u"}.get(ranks.get(row.id, 2))
+        tag = {1: "b", 2: "u"}.get(ranks.get(row.id))
         text = html.escape(row.published) + ("*" if row.note else "")
         printed.append(f"<{tag}>{text}</{tag}>" if tag else text)
     below = ""
@@ -162,90 +151,43 @@ def _ours(rows: list[Row], protocol: str) -> str:
     return f"{protocol} {numbers} {mark}<br>{gaps}{training}".strip()
 
 
-def per_image(records: dict[str, Record], dataset: str, scale: int, protocol: str, metric: str = "psnr") -> HTML:
-    """A folded table of the scores of some records by image.
-
-    Parameters
-    ----------
-    records : dict
-        Column heading to record; records without these scores are left out.
-    dataset, protocol, metric : str
-        Dataset, protocol and metric of the scores.
-    scale : int
-        2, 3 or 4.
-    """
-    columns = {name: _scores(record, dataset, scale, protocol, metric) for name, record in records.items()}
-    columns = {name: scores for name, scores in columns.items() if len(scores)}
-    title = f"{dataset} ×{scale}, {metric.upper()} by image under {protocol}"
-    if not columns:
-        return HTML(f"<p>{title}: no record has been scored so.</p>")
-    frame = pd.DataFrame(columns).rename_axis("image").reset_index()
-    text = frame.to_html(index=False, classes="dataframe srlib-table srlib-sortable", border=0, float_format="%.3f")
-    text = f'<div class="srlib-scroll" role="group" tabindex="0" aria-label="{title}">{text}</div>'
-    return HTML(f"<details><summary>{title}</summary>{text}{download(frame, 'scores.csv')}</details>")
-
-
-def image_scores(paper: str, protocol: str, metric: str = "psnr") -> list[HTML]:
-    """Scores by image of one paper's networks, bicubic and VDSR: a folded table for each dataset and scale."""
+def image_scores(paper: str, protocol: str) -> list[HTML]:
+    """PSNR (dB) by image of one paper's networks, bicubic and VDSR: a folded table for each dataset and scale."""
     names = (*UNTRAINED.values(), *runs().names(paper))
     records = {name: record for name in names if (record := find_record(name))}
-    keys = dict.fromkeys(key[:2] for record in records.values() for key in record.means if key[2:] == (protocol, metric))
-    return [per_image(records, dataset, scale, protocol, metric) for dataset, scale in keys]
+    scored = dict.fromkeys(cell for record in records.values() for cell in record.means if cell[2:] == (protocol, "psnr"))
+    tables = []
+    for cell in scored:
+        title = f"{cell[0]} ×{cell[1]}, PSNR by image under {protocol}"
+        columns = {name: record.by_image[cell] for name, record in records.items() if cell in record.means}
+        frame = pd.DataFrame(columns).rename_axis("image").reset_index()
+        text = frame.to_html(index=False, classes="dataframe srlib-table srlib-sortable", border=0, float_format="%.3f")
+        text = f'<div class="srlib-scroll" role="group" tabindex="0" aria-label="{title}">{text}</div>'
+        tables.append(HTML(f"<details><summary>{title}</summary>{text}{download(frame, 'scores.csv')}</details>"))
+    return tables
 
 
-def _scores(record: Record, dataset: str, scale: int, protocol: str, metric: str) -> pd.Series:
-    s = record.scores
-    return s[(s.dataset == dataset) & (s.scale == scale) & (s.protocol == protocol)].set_index("image")[metric].dropna()
+def compared(a: str, b: str, protocol: str) -> list[HTML | Styler]:
+    """Mean differences of PSNR (dB) of two records, a minus b, on every dataset and scale that both were scored on.
 
-
-def paired(
-    a: Record, b: Record, dataset: str, scale: int, protocol: str, metric: str = "psnr"
-) -> tuple[float, float, float, int] | None:
-    """Mean difference of the scores of two records on the same images, a minus b, in the metric's unit.
-
-    Returns
-    -------
-    tuple or None
-        Mean difference, the ends of its 95 % interval (bootstrap over images, 10,000 draws, fixed seed) and the number of
-        images; `None` if they share no scores.
-    """
-    scores = (_scores(record, dataset, scale, protocol, metric) for record in (a, b))
-    pairs = pd.concat(scores, axis=1, join="inner").to_numpy()
-    if not len(pairs):
-        return None
-    differences = pairs[:, 0] - pairs[:, 1]
-    return float(differences.mean()), *interval(tuple(map(float, differences))), len(differences)
-
-
-def compared(a: str, b: str, protocol: str, metric: str = "psnr") -> list[HTML | Styler]:
-    """Mean differences of the scores of two records, a minus b, on every dataset and scale that both were scored on.
-
-    Parameters
-    ----------
-    a, b : str
-        Experiments with a record, `bicubic` or `vdsr_official`.
-    protocol, metric : str
-        Protocol and metric of the scores.
-
-    Returns
-    -------
-    list of one IPython.display.HTML or pandas Styler
-        The table with 95 % intervals over images, or the reason why there is none.
+    `a` and `b` are experiments, `bicubic` or `vdsr_official`. The list holds one table, with 95 % intervals over images (see
+    `interval`), or the reason why there is none.
     """
     records = {name: find_record(name) for name in (a, b)}
     if missing := [name for name, record in records.items() if record is None]:
         return [HTML(f"<p>There is no record of {html.escape(' or '.join(missing))} to compare.</p>")]
-    keys = [{k[:2] for k in record.means if k[2:] == (protocol, metric)} for record in records.values()]
+    first, second = (record.by_image for record in records.values())
     rows = []
-    for dataset, scale in (key for key in dict.fromkeys(k[:2] for k in records[a].means) if key in keys[0] & keys[1]):
-        mean, low, high, images = paired(*records.values(), dataset, scale, protocol, metric)
+    for cell in (cell for cell in first if cell in second and cell[2:] == (protocol, "psnr")):
+        differences = (first[cell] - second[cell]).dropna()  # on the images that both have
+        low, high = interval(tuple(differences))
         rows.append(
-            {"dataset": dataset, "scale": f"×{scale}", "images": images, f"{a} minus {b}": f"{mean:+.3f}"}
-            | {"95 % interval": f"{low:+.3f} to {high:+.3f}"}
+            {"dataset": cell[0], "scale": f"×{cell[1]}", "images": len(differences)}
+            | {f"{a} minus {b}": f"{differences.mean():+.3f}", "95 % interval": f"{low:+.3f} to {high:+.3f}"}
         )
     if not rows:
-        return [HTML(f"<p>{html.escape(a)} and {html.escape(b)} share no {metric.upper()} under {protocol}.</p>")]
-    return [table(pd.DataFrame(rows), f"{a} against {b}: {metric.upper()} under {protocol}")]
+        return [HTML(f"<p>{html.escape(a)} and {html.escape(b)} share no PSNR under {protocol}.</p>")]
+    return [table(pd.DataFrame(rows), f"{a} against {b}: PSNR under {protocol}")]
 
 
 def other_runs(paper: str, protocols: Sequence[str]) -> HTML | Styler:

@@ -36,7 +36,18 @@ def soft_threshold_plus(alpha: Tensor, theta: Tensor | float) -> Tensor:
 
 
 def synthesis(D: Tensor, z: Tensor) -> Tensor:
-    """D z, signals `(N, n)` or `(N, c, H, W)` of the codes z; for a bank of filters, sum_i f_i * Z_i (Eq. 6)."""
+    """D z: the signal of the codes; for a bank of filters, sum_i f_i * Z_i (Eq. 6).
+
+    Parameters
+    ----------
+    D, z : torch.Tensor
+        Matrix `(n, m)` and codes `(N, m)`, or filters `(m, c, s, s)` and maps `(N, m, H - s + 1, W - s + 1)`.
+
+    Returns
+    -------
+    torch.Tensor
+        `(N, n)` or `(N, c, H, W)`.
+    """
     return z @ D.T if D.ndim == 2 else F.conv_transpose2d(z, D)
 
 
@@ -63,12 +74,14 @@ def objective(y: Tensor, D: Tensor, z: Tensor, lam: float) -> Tensor:
 
 
 def ista(y: Tensor, D: Tensor, lam: float, K: int, L: float | None = None, h: Threshold = soft_threshold) -> list[Tensor]:
-    """Iterative shrinkage thresholding: z_0 = 0 to z_K, K steps down Eq. 1 (Eq. 2).
+    """Iterative shrinkage thresholding: K steps down Eq. 1 (Eq. 2).
 
     Parameters
     ----------
-    y, D : torch.Tensor
-        Signals `(N, n)` and matrix `(n, m)`, or images `(N, c, H, W)` and filters `(m, c, s, s)`.
+    y : torch.Tensor
+        Signals `(N, n)`, or images `(N, c, H, W)`.
+    D : torch.Tensor
+        Matrix `(n, m)`, or filters `(m, c, s, s)`.
     lam : float
         Weight of the l1-norm, 0 or more.
     K : int
@@ -77,6 +90,11 @@ def ista(y: Tensor, D: Tensor, lam: float, K: int, L: float | None = None, h: Th
         One over the step length; `mu_max(D)` unless given.
     h : callable
         `soft_threshold`, or `soft_threshold_plus` to minimise over z >= 0.
+
+    Returns
+    -------
+    list of torch.Tensor
+        z_0 = 0 to z_K.
     """
     L = L or mu_max(D)
     z = [torch.zeros_like(analysis(D, y))]
@@ -102,9 +120,19 @@ def fista(y: Tensor, D: Tensor, lam: float, K: int, L: float | None = None, h: T
 
 
 def ista_weights(D: Tensor, L: float) -> tuple[Tensor, Tensor]:
-    """The weights with which Eqs. 4 and 9 are ISTA of the step length 1 / L: D^T / L and I - D^T D / L.
+    """The weights with which Eqs. 4 and 9 are ISTA: D^T / L and I - D^T D / L.
 
-    They are W_e `(m, n)` and G `(m, m)`, or the convolutions W_1 `(m, c, s, s)` and S `(m, m, 2s - 1, 2s - 1)`.
+    Parameters
+    ----------
+    D : torch.Tensor
+        Matrix `(n, m)`, or filters `(m, c, s, s)`.
+    L : float
+        One over the step length.
+
+    Returns
+    -------
+    tuple of torch.Tensor
+        W_e `(m, n)` and G `(m, m)`; or the convolutions W_1 `(m, c, s, s)` and S `(m, m, 2s - 1, 2s - 1)`.
     """
     if D.ndim == 2:
         return D.T / L, torch.eye(D.shape[1], dtype=D.dtype, device=D.device) - D.T @ D / L
@@ -117,8 +145,20 @@ def ista_weights(D: Tensor, L: float) -> tuple[Tensor, Tensor]:
 class LISTA(nn.Module):
     """Learned ISTA: K recursions z_{k+1} = h_theta(W_e y + G z_k) that share learned weights (Eq. 4; Eq. 9 for filters).
 
-    W_e, G and theta, one threshold for each of the m atoms, start at ISTA's own values: untrained, this *is* ISTA. For filters
-    W_e is the paper's W_1, and G its S. The parameters are those of `ista`, but K, the number of recursions, is 1 or more.
+    W_e, G and theta, one threshold for each of the m atoms, start at ISTA's own values: untrained, this *is* ISTA.
+
+    Parameters
+    ----------
+    D : torch.Tensor
+        Matrix `(n, m)`, or filters `(m, c, s, s)`; then W_e is the paper's W_1, and G its S.
+    lam : float
+        Weight of the l1-norm.
+    K : int
+        Recursions, 1 or more.
+    L : float, optional
+        One over ISTA's step length; `mu_max(D)` unless given.
+    h : callable
+        `soft_threshold`, or `soft_threshold_plus` for codes that are not negative.
     """
 
     def __init__(self, D: Tensor, lam: float, K: int, L: float | None = None, h: Threshold = soft_threshold) -> None:

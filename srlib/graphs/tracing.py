@@ -60,10 +60,24 @@ class _Recorder(TorchFunctionMode):
 
 
 def trace(model: nn.Module, *images: torch.Tensor) -> Structure:
-    """The structure of a model: every operation between the inputs and the output of one forward pass in `eval` mode.
+    """The structure of a model, from one forward pass in `eval` mode.
 
-    Of its inputs `(N, C, H, W)` a few pixels are enough. The model is not changed. If it calls a function that `KINDS` does not
-    list, this is an `InputError`.
+    Parameters
+    ----------
+    model : nn.Module
+        The model, which is not changed.
+    images : torch.Tensor
+        Its inputs, `(N, C, H, W)`; a few pixels are enough.
+
+    Returns
+    -------
+    Structure
+        Every operation between the inputs and the output.
+
+    Raises
+    ------
+    InputError
+        If the model calls a function that `KINDS` does not list.
     """
     recorder, training = _Recorder(model, images), model.training
     try:

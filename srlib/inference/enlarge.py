@@ -15,7 +15,7 @@ from srlib.errors import InputError
 from srlib.images import RGB_TO_YCBCR, imresize, to_float
 from srlib.inference.pictures import Picture, open_picture
 from srlib.inference.tiling import run_network
-from srlib.protocol import SCALES, Upscaler
+from srlib.protocol import Upscaler, check_scale
 
 LUMA = RGB_TO_YCBCR[0]
 LUMA_TO_RGB = 255 / 219  # change of R, G and B by a unit of studio-range luma
@@ -59,7 +59,6 @@ def super_resolve(
     InputError
         If the picture cannot be read, or the scale or the tile is out of range.
     """
-    _check_scale(scale)
     picture = source if isinstance(source, Picture) else open_picture(source)
     method = as_method(model, tile=tile, self_ensemble=self_ensemble, progress=progress) if model is not None else None
     return enlarge(picture, method, scale).as_given()
@@ -67,24 +66,13 @@ def super_resolve(
 
 def enlarge(picture: Picture, method: Upscaler | None, scale: int) -> Picture:
     """The picture enlarged by a method, or by bicubic interpolation if `None`; transparency always by bicubic."""
-    _check_scale(scale)
+    check_scale(scale)
     ilr = imresize(picture.pixels, scale)
     sr = ilr if method is None else method(picture.pixels, ilr, scale)
     return picture.with_pixels(sr, None if picture.alpha is None else imresize(picture.alpha, scale))
 
 
-def _check_scale(scale: int) -> None:
-    if scale not in SCALES:
-        raise InputError(f"Scale {scale} is not defined by the papers: choose 2, 3 or 4.")
-
-
-def as_method(
-    model: nn.Module,
-    *,
-    tile: int | None = None,
-    self_ensemble: bool = False,
-    progress: bool = False,
-) -> Upscaler:
+def as_method(model: nn.Module, *, tile: int | None = None, self_ensemble: bool = False, progress: bool = False) -> Upscaler:
     """A network as `method(lr, ilr, scale)` for `Protocol.evaluate`; options as for `super_resolve`.
 
     Notes

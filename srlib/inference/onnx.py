@@ -4,12 +4,9 @@ An exported network takes any height and width; its inputs have the names of the
 `sr`. The packages come with `pip install srlib[export]`.
 """
 
-import contextlib
 import importlib
-import io
 import logging
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -26,25 +23,20 @@ TOLERANCE = 1e-4  # of a pixel in 0..1: a fortieth of a grey level
 def to_onnx(model: nn.Module) -> bytes:
     """A network with its weights as ONNX, for any height and width; an `InputError` if the packages for it are missing."""
     _package("onnxscript")
-    scale, side = (model.scale or 1), 16
     rows, columns = (torch.export.Dim(name, min=2, max=2**15) for name in ("height", "width"))
-    domain, inputs, shapes = model.domain.split("+"), [], []
-    for name in domain:
-        zoom = scale if name == "ilr" and "lr" in domain else 1
-        inputs.append(torch.zeros(1, model.channels, zoom * side, zoom * (side + 2)))
-        shapes.append({2: zoom * rows, 3: zoom * columns})
-    with _quietly():
-        program = torch.onnx.export(
-            model.eval().cpu(),
-            tuple(inputs),
-            dynamo=True,
-            input_names=domain,
-            output_names=["sr"],
-            dynamic_shapes=tuple(shapes),
-            opset_version=OPSET,
-            verbose=False,
-        )
-    return program.model_proto.SerializeToString()
+    names = model.domain.split("+")
+    zooms = [(model.scale or 1) if name == "ilr" and "lr" in names else 1 for name in names]
+    options = {"input_names": names, "output_names": ["sr"], "opset_version": OPSET, "dynamo": True, "verbose": False}
+    options["dynamic_shapes"] = tuple({2: zoom * rows, 3: zoom * columns} for zoom in zooms)
+    inputs = tuple(torch.zeros(1, model.channels, zoom * 16, zoom * 18) for zoom in zooms)
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)  # its warnings are about its own calls, and about packages that we do not use
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            return torch.onnx.export(model.eval().cpu(), inputs, **options).model_proto.SerializeToString()
+    finally:
+        logger.setLevel(level)
 
 
 def export_onnx(model: nn.Module, path: str | Path, lr: torch.Tensor, ilr: torch.Tensor) -> float:
@@ -78,9 +70,8 @@ def export_onnx(model: nn.Module, path: str | Path, lr: torch.Tensor, ilr: torch
     (onnx_sr,) = session.run(None, {i.name: arrays[i.name] for i in session.get_inputs()})
     difference = float((torch_sr - torch.from_numpy(onnx_sr)).abs().max())
     if not difference <= TOLERANCE:
-        raise InputError(
-            f"{path} was not written: ONNX Runtime differs from torch by {difference:.1e} where {TOLERANCE} is allowed."
-        )
+        message = f"ONNX Runtime differs from torch by {difference:.1e} where {TOLERANCE} is allowed"
+        raise InputError(f"{path} was not written: {message}.")
     write_atomically(path, onnx)
     return difference
 
@@ -90,17 +81,3 @@ def _package(name: str) -> ModuleType:
         return importlib.import_module(name)
     except ImportError:
         raise InputError(f"{name} is not installed: run pip install srlib[export].") from None
-
-
-@contextlib.contextmanager
-def _quietly() -> Iterator[None]:
-    """Silence the exporter, whose warnings are about its own calls and about packages that we do not use."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore")
-        logger.setLevel(logging.ERROR)
-        try:
-            yield
-        finally:
-            logger.setLevel(level)

@@ -56,6 +56,11 @@ def run_network(
     InputError
         If the tile is smaller than the network's radius.
     """
+    if tile is not None and tile < (overlap := model.radius * (1 if model.domain == "ilr" else scale)):
+        raise InputError(
+            f"A tile of {tile} pixels is smaller than the overlap of {overlap} that this network needs on every side: give at "
+            f"least {overlap}, or leave the tile out."
+        )
     device = next(model.parameters()).device
     training = model.training
     model = model.eval().to(memory_format=torch.channels_last)
@@ -76,15 +81,11 @@ def _run_tiles(
     model: nn.Module, lr: torch.Tensor, ilr: torch.Tensor | None, scale: int, tile: int | None, title: str
 ) -> torch.Tensor:
     """The output of a network for a full image, `(1, C, scale H, scale W)`, on the CPU; with a title, a bar is shown."""
-    first = ilr if model.domain == "ilr" else lr
     zoom = 1 if model.domain == "ilr" else scale  # output pixels per pixel of the network's (first) input
-    size = height, width = tuple(first.shape[-2:])
+    size = height, width = tuple((ilr if model.domain == "ilr" else lr).shape[-2:])
     sides = [max(radius, int(math.sqrt(MEMORY / cost)) - 2 * radius) for radius, cost in _costs(model)]
-    if tile is not None:
-        _check_tile(tile, zoom * model.radius)
-    side = sides[0] if tile is None else tile // zoom
     sr = torch.zeros(1, model.channels, zoom * height, zoom * width)
-    inners = _cut((slice(0, height), slice(0, width)), side)
+    inners = _cut((slice(0, height), slice(0, width)), sides[0] if tile is None else tile // zoom)
     for inner in tqdm(inners, desc=title, leave=False, disable=not title or len(inners) == 1):
         window = context_window(inner, model.radius, size)
         parts = [None if x is None else x[..., *scaled(window, x.shape[-1] // width)] for x in (lr, ilr)]
@@ -101,19 +102,8 @@ def _run_tiles(
 
 def _cut(area: Window, side: int) -> list[Window]:
     """The tiles of an area, of at most `side` pixels a side."""
-    starts = [range(s.start, s.stop, side) for s in area]
-    return [
-        (slice(top, min(top + side, area[0].stop)), slice(left, min(left + side, area[1].stop)))
-        for top, left in product(*starts)
-    ]
-
-
-def _check_tile(tile: int, overlap: int) -> None:
-    if tile < overlap:
-        raise InputError(
-            f"A tile of {tile} pixels is smaller than the overlap of {overlap} that this network needs on every side: give at "
-            f"least {overlap}, or leave the tile out."
-        )
+    rows, columns = ([slice(k, min(k + side, s.stop)) for k in range(s.start, s.stop, side)] for s in area)
+    return list(product(rows, columns))
 
 
 def _costs(model: nn.Module) -> list[tuple[int, float]]:
@@ -124,18 +114,16 @@ def _costs(model: nn.Module) -> list[tuple[int, float]]:
         sizes.append(LAYERS_ALIVE * 4 * (inputs[0].numel() + output.numel()) / side**2)
 
     hooks = [m.register_forward_hook(note) for m in model.modules() if isinstance(m, CONVOLUTIONS)]
-    device = next(model.parameters()).device
-    lr = torch.zeros(1, model.channels, side, side, device=device)
-    ilr = torch.zeros(1, 1, scale * side, scale * side, device=device)
-    if model.reconstruct_radius is not None:
+    lr, ilr = (torch.zeros(1, model.channels, n, n, device=next(model.parameters()).device) for n in (side, scale * side))
+    if model.reconstruct_radius is None:
+        model.predict(lr, ilr)
+        costs = [(model.radius, max(sizes))]
+    else:
         features = model.features(lr)
         costs = [(model.radius, max(sizes))]
         sizes.clear()
         model.reconstruct(features)
         costs.append((model.reconstruct_radius, max(sizes)))
-    else:
-        model.predict(ilr if model.domain == "ilr" else lr, ilr)
-        costs = [(model.radius, max(sizes))]
     for hook in hooks:
         hook.remove()
     return costs
@@ -158,20 +146,17 @@ def context_window(inner: Window, radius: int, size: tuple[int, int]) -> Window:
     (slice, slice)
         Rows and columns.
     """
-    rows, columns = (slice(max(0, s.start - radius), min(s.stop + radius, n)) for s, n in zip(inner, size, strict=True))
-    return rows, columns
+    return tuple(slice(max(0, s.start - radius), min(s.stop + radius, n)) for s, n in zip(inner, size, strict=True))
 
 
 def within(window: Window, outer: Window) -> Window:
     """The rows and columns of a window inside an outer one."""
-    rows, columns = (slice(w.start - o.start, w.stop - o.start) for w, o in zip(window, outer, strict=True))
-    return rows, columns
+    return tuple(slice(w.start - o.start, w.stop - o.start) for w, o in zip(window, outer, strict=True))
 
 
 def scaled(window: Window, factor: int) -> Window:
     """The rows and columns of a window in an image enlarged `factor` times."""
-    rows, columns = (slice(factor * w.start, factor * w.stop) for w in window)
-    return rows, columns
+    return tuple(slice(factor * w.start, factor * w.stop) for w in window)
 
 
 def to_tensor(image: np.ndarray) -> torch.Tensor:

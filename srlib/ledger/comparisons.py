@@ -30,14 +30,8 @@ SUPPORTED, CONTRADICTED, UNDECIDED = "supported", "contradicted", "undecided"
 Cell = tuple[str, int, str, str]  # dataset, scale, protocol, metric
 SeedStd = tuple[float, int]  # standard deviation between seeds (dB) and its degrees of freedom
 INSTEAD = {"DIV2K_valid": "Set5"}  # test set to the one on which narrow networks, trained on other images, are compared
+PAPER_SIZE = "the paper's size"
 MATURE = 0.05  # fraction of the published training from which networks of the paper's size speak for or against the paper
-
-
-def region(relation: str, metric: str = "psnr") -> tuple[float, float]:
-    """The range of "better minus worse" that a claim allows, in the metric's unit; "alike" is within a score's tolerance."""
-    tolerance = TOLERANCES[metric]
-    regions = {BETTER: (0.0, math.inf), NOT_WORSE: (-tolerance, math.inf), ALIKE: (-tolerance, tolerance)}
-    return (regions | {NOT_BETTER: (-math.inf, tolerance)})[relation]
 
 
 @dataclass(frozen=True)
@@ -60,12 +54,18 @@ class Difference:
     metric: str = "psnr"
 
     def outcome(self, relation: str) -> str:
-        """'supported' if the whole interval is in the claim's `region`, 'contradicted' if none of it is, else 'undecided'.
+        """'supported' if the whole interval is in the range that the claim allows, 'contradicted' if none is, else 'undecided'.
 
         A claim needs all its pairs, so each pair's own interval may support it. One pair is enough to contradict it, so there
-        the interval is the one that holds for all pairs at once.
+        the interval is the one that holds for all pairs at once. "Alike" is within a score's tolerance.
         """
-        low, high = region(relation, self.metric)
+        tolerance = TOLERANCES[self.metric]
+        low, high = {
+            BETTER: (0.0, math.inf),
+            NOT_WORSE: (-tolerance, math.inf),
+            ALIKE: (-tolerance, tolerance),
+            NOT_BETTER: (-math.inf, tolerance),
+        }[relation]
         if self.psnr + self.joint_half_width < low or self.psnr - self.joint_half_width > high:
             return CONTRADICTED
         return SUPPORTED if self.psnr - self.ci_half_width > low and self.psnr + self.ci_half_width < high else UNDECIDED
@@ -123,28 +123,33 @@ def ci_half_width(seed_stds: Sequence[SeedStd], counts: Sequence[int], together:
     return float(t.ppf(1 - (1 - LEVEL) / (2 * together), freedom)) * deviation
 
 
-def seed_std(name: str, key: tuple, cell: Cell, source: Runs | None = None) -> SeedStd:
+def seed_std(name: str, key: tuple, cell: Cell, source: Runs) -> SeedStd:
     """Standard deviation of a cell between seeds and its degrees of freedom, pooled over networks alike.
 
     Those are all that `alike` pairs with `name` and that were trained at the same `key` (see `Runs.groups`). If the seeds of
     `name` itself vary more than the others' by an F test at 5 %, they alone count.
     """
-    source = source or runs()
-    groups = {other: _ended(source, other).get(key, ()) for other in source.names(get_experiment(name).paper)}
-    scores = {other: [r.means[cell] for r in group if cell in r.means] for other, group in groups.items() if group}
+    scores = {
+        other: [record.means[cell] for record in records if cell in record.means]
+        for other in source.names(get_experiment(name).paper)
+        if (records := _ended(source, other).get(key)) and (other == name or alike(name, other))
+    }
     values = scores.pop(name, [])
-    values_alike = [other_values for other, other_values in scores.items() if alike(name, other)]
-    (std, freedom), (std_alike, freedom_alike) = pooled_std([values]), pooled_std(values_alike)
+    (std, freedom), (std_alike, freedom_alike) = pooled_std([values]), pooled_std(scores.values())
     if freedom and freedom_alike and std**2 > f.ppf(LEVEL, freedom, freedom_alike) * std_alike**2:
         return std, freedom
-    return pooled_std([values, *values_alike])
+    return pooled_std([values, *scores.values()])
 
 
 def alike(one: str, other: str) -> bool:
     """Whether two experiments are alike in kind, width, depth and length, so that their seed variances are pooled."""
-    kinds = [(e.model, e.arguments.get("residual", True)) for e in map(get_experiment, (one, other))]
-    labels = [re.findall(r"_(?:epoch|iteration)\d+", name) for name in (one, other)]  # snapshots stand apart
-    return kinds[0] == kinds[1] and labels[0] == labels[1] and width_of(one) == width_of(other) and like_depth(one, other)
+
+    def kind(name: str) -> tuple:
+        experiment = get_experiment(name)
+        snapshot = re.findall(r"_(?:epoch|iteration)\d+", name)  # these stand apart
+        return experiment.model, experiment.arguments.get("residual", True), snapshot, width_of(name)
+
+    return kind(one) == kind(other) and like_depth(one, other)
 
 
 def _ended(source: Runs, name: str) -> dict[tuple, list[Record]]:
@@ -169,7 +174,6 @@ def differences(
     form: Callable[[str], str] = str,
     datasets: Sequence[str] = ("Set5",),
     scales: Sequence[int] = (),
-    protocol: str = "",
     metric: str = "psnr",
     source: Runs | None = None,
 ) -> Iterator[Difference]:
@@ -180,15 +184,13 @@ def differences(
     pairs : sequence of (str, str)
         The better one first; 'bicubic' is the record of bicubic interpolation, which has no seeds.
     form : callable
-        From an experiment's name to that of its variant whose runs are compared (see `run_variants`).
+        From an experiment's name to that of its variant whose runs are compared.
     datasets : sequence of str
         Test sets; one on which either was not scored yields nothing.
     scales : sequence of int
         Default: 3 if the networks are trained for it, else the first of their scales.
-    protocol : str
-        Default: the first of the experiments' protocols.
     metric : str
-        'psnr', 'ssim' or 'ifc'.
+        'psnr', 'ssim' or 'ifc', under the first of the experiments' protocols.
     source : Runs, optional
         The records to compare; default: those of `srlib.records.scores.runs`.
 
@@ -199,22 +201,20 @@ def differences(
     """
     source = source or runs()
     together = len(pairs) * len(datasets) * max(len(scales), 1)
-    for better, worse in ((form(a), form(b)) for a, b in pairs):
-        networks = [name for name in (better, worse) if name != "bicubic"]
-        groups = [_ended(source, name) for name in (better, worse)]
+    for names in ((form(better), form(worse)) for better, worse in pairs):
+        networks = [name for name in names if name != "bicubic"]
+        groups = [_ended(source, name) for name in names]
         key = _longest(source, networks)
         if key is None:
             continue
         experiment = get_experiment(networks[0])
         trained_scales = experiment.recipe(key[0]).scales
         for dataset, scale in product(datasets, scales or ((3,) if 3 in trained_scales else trained_scales[:1])):
-            cell = (dataset, scale, protocol or experiment.protocols[0], metric)
-            records = [
-                [r for r in (group.get(key, ()) if name in networks else chain(*group.values())) if cell in r.means]
-                for name, group in zip((better, worse), groups, strict=True)
-            ]
+            cell = (dataset, scale, experiment.protocols[0], metric)
+            candidates = (group.get(key) or chain(*group.values()) for group in groups)  # bicubic's have another key
+            records = [[record for record in group if cell in record.means] for group in candidates]
             if all(records) and len({tuple(r.by_image[cell].index) for r in chain(*records)}) == 1:
-                yield _difference(better, worse, _same_seeds(records), key, cell, together, source)
+                yield _difference(names, _same_seeds(records), key, cell, together, source)
 
 
 def _longest(source: Runs, names: Sequence[str]) -> tuple | None:
@@ -234,25 +234,27 @@ def _longest(source: Runs, names: Sequence[str]) -> tuple | None:
 
 def _same_seeds(records: list[list[Record]]) -> list[list[Record]]:
     """The records of the seeds that both experiments have, or all where they share none: scores of one seed correlate."""
-    seeds = [{record.info.get("seed", 0) for record in group} for group in records]
-    common = seeds[0] & seeds[1]
+    common = set.intersection(*map(set, map(_seeds, records)))
     return [[r for r in group if r.info.get("seed", 0) in common] for group in records] if common else records
 
 
+def _seeds(records: Sequence[Record]) -> tuple[int, ...]:
+    return tuple(sorted(record.info.get("seed", 0) for record in records))
+
+
 def _difference(
-    better: str, worse: str, records: list[list[Record]], key: tuple, cell: Cell, together: int, source: Runs
+    names: tuple[str, str], records: list[list[Record]], key: tuple, cell: Cell, together: int, source: Runs
 ) -> Difference:
-    better_scores, worse_scores = ([record.means[cell] for record in group] for group in records)
-    seed_stds = tuple(seed_std(name, key, cell, source) if name != "bicubic" else (0.0, 1_000_000) for name in (better, worse))
-    counts = (len(better_scores), len(worse_scores))
+    seed_stds = tuple((0.0, 1_000_000) if name == "bicubic" else seed_std(name, key, cell, source) for name in names)
+    counts = [len(group) for group in records]
+    better, worse = (np.mean([record.means[cell] for record in group]) for group in records)
     better_images, worse_images = (np.mean([r.by_image[cell].to_numpy() for r in group], axis=0) for group in records)
     return Difference(
-        better,
-        worse,
-        float(np.mean(better_scores) - np.mean(worse_scores)),
+        *names,
+        float(better - worse),
         ci_half_width(seed_stds, counts),
         ci_half_width(seed_stds, counts, together),
-        tuple(tuple(sorted(record.info.get("seed", 0) for record in group)) for group in records),
+        tuple(map(_seeds, records)),
         *cell[:3],
         key[0],
         min(training_fraction(group[0]) for group in records),
@@ -288,14 +290,6 @@ def standin_form(name: str) -> str:
     return name if name == "bicubic" else name + STANDIN_SUFFIX
 
 
-def run_variants(source: Runs | None = None) -> Iterator[tuple[str, Callable[[str], str]]]:
-    """Variants of the papers' networks that may have runs, the papers' size first: a title, and a map from name to name."""
-    yield "the paper's size", str
-    yield "the paper's size, other training images", standin_form
-    for width in sorted({int(width_of(name)) for name in (source or runs()).names() if width_of(name)}, reverse=True):
-        yield f"{width} filters", partial(narrow_form, width=width)
-
-
 @dataclass(frozen=True)
 class Evidence:
     """The differences that networks of one size have for a claim of order, and their outcome."""
@@ -307,14 +301,9 @@ class Evidence:
     complete: bool  # whether all pairs have runs, on all cells
 
     @property
-    def full_size(self) -> bool:
-        """Whether the networks are the paper's own, on its data."""
-        return self.size == "the paper's size"
-
-    @property
     def mature(self) -> bool:
         """Whether the networks are the paper's own, trained for `MATURE` of its training or more."""
-        return self.full_size and self.training_fraction >= MATURE
+        return self.size == PAPER_SIZE and self.training_fraction >= MATURE
 
     @property
     def training_fraction(self) -> float:
@@ -324,9 +313,13 @@ class Evidence:
 
 def find_differences(order: Order, source: Runs | None = None) -> list[Evidence]:
     """The evidence on a claim for each size of network: the paper's first, then narrow ones from the widest."""
-    evidence = []
+    source = source or runs()
+    variants = [(PAPER_SIZE, str), (f"{PAPER_SIZE}, other training images", standin_form)]
+    widths = {int(width_of(name)) for name in source.names() if width_of(name)}
+    variants += [(f"{width} filters", partial(narrow_form, width=width)) for width in sorted(widths, reverse=True)]
     options = {"scales": order.scales, "metric": order.metric, "source": source}
-    for size, form in run_variants(source):
+    evidence = []
+    for size, form in variants:
         compared = tuple(differences(order.pairs, form, order.datasets, **options))
         if not compared and form is not str and (instead := [INSTEAD[name] for name in order.datasets if name in INSTEAD]):
             compared = tuple(differences(order.pairs, form, instead, **options))
@@ -352,12 +345,11 @@ def deciding_evidence(order: Order, source: Runs | None = None) -> Evidence | No
     )
 
 
-def evidence_on(order: Order, dataset: str, source: Runs | None = None) -> list[Difference]:
+def evidence_on(order: Order, dataset: str) -> list[Difference]:
     """The differences on one test set, whether or not the claim names it, of the networks that give the verdict."""
-    evidence = deciding_evidence(order, source)
-    if evidence is None:
+    if (evidence := deciding_evidence(order)) is None:
         return []
-    return list(differences(order.pairs, evidence.form, (dataset,), order.scales, metric=order.metric, source=source))
+    return list(differences(order.pairs, evidence.form, (dataset,), order.scales, order.metric))
 
 
 def outcome(order: Order, compared: Sequence[Difference], complete: bool = True) -> str:
@@ -374,8 +366,7 @@ def outcome(order: Order, compared: Sequence[Difference], complete: bool = True)
 
 def printed_difference(difference: Difference, paper: str) -> float | None:
     """The difference (dB) between the same two networks in one paper's print; `None` where it does not print both."""
-    numbers = []
-    for name in (full_size_name(difference.better), full_size_name(difference.worse)):
-        cells = [c for c in claims(paper) if (c.kind, c.metric, c.experiment) == ("measured", "psnr", name)]
-        numbers += [c.number for c in cells if (c.dataset, c.scale) == (difference.dataset, difference.scale)][:1]
-    return numbers[0] - numbers[1] if len(numbers) == 2 else None
+    better, worse = full_size_name(difference.better), full_size_name(difference.worse)
+    cell = ("measured", "psnr", difference.dataset, difference.scale)
+    numbers = {c.experiment: c.number for c in reversed(claims(paper)) if (c.kind, c.metric, c.dataset, c.scale) == cell}
+    return numbers[better] - numbers[worse] if better in numbers and worse in numbers else None

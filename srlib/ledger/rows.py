@@ -1,8 +1,8 @@
 """The ledger: every claim of the papers, our number for it, and a verdict that is computed, never typed."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -47,24 +47,24 @@ class Row:
     """One line of the ledger: a claim, under one protocol."""
 
     id: str
-    paper: str
-    where: str
-    experiment: str
-    dataset: str
-    scale: int | None
-    metric: str
-    protocol: str
-    published: str
-    ours: float | None
-    gap: float | None
-    training_fraction: float | None  # pixels of all patches seen over those of the published training
-    recipe: str
-    seeds: tuple[int, ...]
-    verdict: str
-    detail: str  # by how much above, the length of training, the size of the networks
-    kind: str
-    source: str
-    note: str
+    paper: str = ""
+    where: str = ""
+    experiment: str = ""
+    dataset: str = ""
+    scale: int | None = None
+    metric: str = ""
+    protocol: str = ""
+    published: str = ""
+    ours: float | None = None
+    gap: float | None = None
+    training_fraction: float | None = None  # pixels of all patches seen over those of the published training
+    recipe: str = ""
+    seeds: tuple[int, ...] = ()
+    verdict: str = ""
+    detail: str = ""  # by how much above, the length of training, the size of the networks
+    kind: str = ""
+    source: str = ""
+    note: str = ""
 
 
 def protocols_of(claim: Claim) -> tuple[str, ...]:
@@ -87,35 +87,24 @@ def find_ours(claim: Claim, protocol: str) -> OurScore | None:
 
 def rows_of(claim: Claim) -> Iterable[Row]:
     """The rows of one claim: one for each candidate protocol."""
-    fields = {k: v for k, v in asdict(claim).items() if k in Row.__dataclass_fields__} | {"paper": claim.paper}
-    fields |= {
-        "published": claim.value,
-        "ours": None,
-        "gap": None,
-        "training_fraction": None,
-        "recipe": "",
-        "seeds": (),
-        "detail": "",
-    }
+    fields = {key: value for key, value in vars(claim).items() if key in Row.__dataclass_fields__}
+    fields |= {"paper": claim.paper, "published": claim.value}
     contradiction = inconsistent(claim)
-    if claim.kind == "order":
-        fields |= judge_ordering(claim.id)
-    elif claim.kind in ("arithmetic", "setting"):
-        fields |= judge_arithmetic(claim)
-    elif claim.kind in ("hardware", "image-only"):
-        fields["verdict"] = "not comparable"
-    for protocol in protocols_of(claim) if claim.kind in ("measured", "quoted") else (claim.protocol,):
-        row = Row(
-            **fields | {"protocol": protocol} | (compare(claim, protocol) if claim.kind in ("measured", "quoted") else {})
-        )
-        yield replace(row, **print_contradiction(row, contradiction.wrong)) if contradiction else row
-
-
-def print_contradiction(row: Row, fault: str) -> dict[str, str]:
-    """The verdict on a claim that a contradiction touches; the verdict of our runs goes into the detail."""
-    ours = f"our runs: {say(row)}" if row.verdict in ("supported", "contradicted", "undecided") else ""
-    note = f"{fault} {row.note}" if row.kind == "order" and row.note else fault
-    return {"verdict": "inconsistent as printed", "detail": ours, "note": note}
+    for protocol in protocols_of(claim):
+        if claim.kind == "order":
+            judged = judge_ordering(claim.id)
+        elif claim.kind in ("arithmetic", "setting"):
+            judged = judge_arithmetic(claim)
+        elif claim.kind in ("hardware", "image-only"):
+            judged = {"verdict": "not comparable"}
+        else:
+            judged = compare(claim, protocol)
+        row = Row(**fields | {"protocol": protocol} | judged)
+        if contradiction:  # it takes the verdict's place; the verdict of our runs goes into the detail
+            ours = f"our runs: {say(row)}" if row.verdict in ("supported", "contradicted", "undecided") else ""
+            note = f"{contradiction.wrong} {row.note}" if row.kind == "order" and row.note else contradiction.wrong
+            row = replace(row, verdict="inconsistent as printed", detail=ours, note=note)
+        yield row
 
 
 def say(row: Row) -> str:
@@ -130,16 +119,12 @@ def compare(claim: Claim, protocol: str) -> dict[str, Any]:
         return {"verdict": "not comparable"}  # the challenge's hidden test set
     if ours is None:
         return {"verdict": "not run"}
-    name = ours.records[0].info["experiment"]
-    fields = {"experiment": name, "ours": ours.value, "gap": claim.gap(ours.value), "recipe": ours.recipe, "seeds": ours.seeds}
-    if name.endswith(STANDIN_SUFFIX) or (ours.recipe and ours.records[0].info["data"] != get_experiment(name).data):
-        return fields | {
-            "training_fraction": ours.training_fraction,
-            "verdict": "not comparable",
-            "detail": "other training images",
-        }
-    verdict, detail = judge_score(claim, ours)
-    return fields | {"training_fraction": ours.training_fraction, "verdict": verdict, "detail": detail}
+    info = ours.records[0].info
+    name, (verdict, detail) = info["experiment"], judge_score(claim, ours)
+    if name.endswith(STANDIN_SUFFIX) or (ours.recipe and info["data"] != get_experiment(name).data):
+        verdict, detail = "not comparable", "other training images"
+    fields = {"experiment": name, "ours": ours.value, "gap": claim.gap(ours.value), "training_fraction": ours.training_fraction}
+    return fields | {"recipe": ours.recipe, "seeds": ours.seeds, "verdict": verdict, "detail": detail}
 
 
 def judge_score(claim: Claim, ours: OurScore) -> tuple[str, str]:
@@ -152,10 +137,10 @@ def judge_score(claim: Claim, ours: OurScore) -> tuple[str, str]:
     gap, tolerance = claim.gap(ours.value), TOLERANCES[claim.metric]
     if len(ours.values) > 2:
         tolerance += min(ci_half_width([pooled_std([ours.values])], [len(ours.values)]), tolerance)
-    digits = {"psnr": 2, "ssim": 4, "ifc": 3}[claim.metric]
-    above = f"above by {gap:.{digits}f}"
     if gap > tolerance:
-        return ("reached" if claim.kind == "measured" and claim.experiment in HEADLINE else "above"), above
+        digits = {"psnr": 2, "ssim": 4, "ifc": 3}[claim.metric]
+        verdict = "reached" if claim.kind == "measured" and claim.experiment in HEADLINE else "above"
+        return verdict, f"above by {gap:.{digits}f}"
     if gap >= -tolerance:
         return "reached", ""
     training = f"{ours.recipe} recipe, {percent(ours.training_fraction)} of the published training" if ours.recipe else ""
@@ -171,11 +156,7 @@ def judge_arithmetic(claim: Claim) -> dict[str, Any]:
 
 
 def judge_ordering(identifier: str, source: Runs | None = None) -> dict[str, Any]:
-    """The fields of a row for a claim of order: the verdict, and the differences for every size of network.
-
-    Networks of the paper's size give the verdict if they decide it, else the size with the most pairs (see
-    `deciding_evidence`).
-    """
+    """The fields of a row for a claim of order: the verdict by `deciding_evidence`, and the differences for every size."""
     order = ORDERS.get(identifier)
     if order is None:
         return {"verdict": "not comparable"}
@@ -184,23 +165,23 @@ def judge_ordering(identifier: str, source: Runs | None = None) -> dict[str, Any
     evidence = deciding_evidence(order, source)
     if evidence is None:
         return {"verdict": "not run", "note": order.limits}
-    pairs = dict.fromkeys((d.better, d.worse) for d in evidence.differences)  # in order
-    by_size = [
-        f"{size.size}: {size.outcome}; {'; '.join(map(str, size.differences))}; "
-        f"{len({(d.better, d.worse) for d in size.differences})} of {len(order.pairs)} pairs."
-        for size in find_differences(order, source)
-    ]
+    compared = evidence.differences
+    notes = [order.limits] if order.limits else []
+    for size in find_differences(order, source):
+        pairs = {(d.better, d.worse) for d in size.differences}
+        notes.append(
+            f"{size.size}: {size.outcome}; {'; '.join(map(str, size.differences))}; {len(pairs)} of {len(order.pairs)} pairs."
+        )
     return {
-        "experiment": "; ".join(f"{a} against {b}" for a, b in pairs),
-        "dataset": ", ".join(dict.fromkeys(d.dataset for d in evidence.differences)),
-        "protocol": evidence.differences[0].protocol,
-        "ours": min(-abs(d.psnr) if order.relation == ALIKE else d.psnr for d in evidence.differences),
+        "experiment": "; ".join(dict.fromkeys(f"{d.better} against {d.worse}" for d in compared)),
+        "dataset": ", ".join(dict.fromkeys(d.dataset for d in compared)),
+        "ours": min(-abs(d.psnr) if order.relation == ALIKE else d.psnr for d in compared),
         "training_fraction": evidence.training_fraction,
-        "recipe": evidence.differences[0].recipe,
-        "seeds": tuple(sorted({seed for d in evidence.differences for seeds in d.seeds for seed in seeds})),
+        "recipe": compared[0].recipe,
+        "seeds": tuple(sorted({seed for d in compared for seeds in d.seeds for seed in seeds})),
         "verdict": evidence.outcome,
         "detail": describe(evidence),
-        "note": " ".join(filter(None, [order.limits, *by_size])),
+        "note": " ".join(notes),
     }
 
 
@@ -213,24 +194,17 @@ def describe(evidence: Evidence) -> str:
 def ledger(papers: Iterable[str] = PAPERS) -> list[Row]:
     """All rows, paper by paper; damaged records stand at the end."""
     rows = [row for paper in papers for claim in claims(paper) for row in rows_of(claim)]
-    blank = (
-        dict.fromkeys(Row.__dataclass_fields__, "")
-        | dict.fromkeys(("scale", "ours", "gap", "training_fraction"))
-        | {"seeds": ()}
-    )
-    blank |= {"verdict": "damaged", "kind": "file"}
-    return rows + [Row(**blank | {"id": name, "note": fault}) for name, fault in damaged_records().items()]
+    damaged = damaged_records().items()
+    return rows + [Row(folder, verdict="damaged", kind="file", note=fault) for folder, fault in damaged]
 
 
 def counts(rows: Iterable[Row]) -> Counter[str]:
     """Number of claims by verdict; one with several candidate protocols counts by the worst verdict among those judged."""
     order = list(VERDICTS)
-    verdicts_of: dict[str, set[str]] = {}
+    verdicts = defaultdict(set)
     for row in rows:
-        verdicts_of.setdefault(row.id, set()).add(row.verdict)
-    return Counter(
-        max(verdicts - {"not run", "not comparable"} or verdicts, key=order.index) for verdicts in verdicts_of.values()
-    )
+        verdicts[row.id].add(row.verdict)
+    return Counter(max(found - {"not run", "not comparable"} or found, key=order.index) for found in verdicts.values())
 
 
 def rows_frame(rows: Iterable[Row]) -> pd.DataFrame:

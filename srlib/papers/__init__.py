@@ -1,7 +1,8 @@
 """What the papers claim, as data, and the experiments that regenerate it.
 
 `<paper>.csv` holds every number as printed, with its place in the paper; `<paper>.py` the experiments; `checks/` the numbers
-that need no training; `orderings.py` the pairs that decide claims of order; `items.csv` every table and figure with its page.
+that need no training; `orderings.py` the pairs that decide claims of order; `items.csv` every table and figure with its page;
+`choices.csv` what a paper leaves open; `contradictions.csv` what cannot be right; `replications.csv` what others measured.
 """
 
 import re

@@ -9,7 +9,7 @@ smaller patches that one processor core wants. `adam` is what `fast` was compare
 from dataclasses import replace
 
 from srlib import models
-from srlib.papers.variants import standin
+from srlib.papers.variants import standin, with_adam
 from srlib.training.recipe import Experiment, Recipe
 
 EPOCH = 1_000  # iterations: see above
@@ -67,14 +67,7 @@ DIV2K = (
 )
 # For a CPU: few filters and blocks, small batches, and patches of which nearly all of T91 holds some.
 _PROFILE = replace(fast(3, 12_000), adam_lr=2e-3, batch=8, patch=72, stride=24)
-CPU_PROFILE = Experiment(
-    "drn_x3_c32_g2_k3",
-    "drn",
-    "drn",
-    {"scale": 3, "C": 32, "G": 2, "K": 3},
-    "T91",
-    (_PROFILE, replace(_PROFILE, name="adam", optimiser="adam", lr=2e-3, adam_lr=0.0)),
-    DEGRADATION,
-    PROTOCOLS,
+CPU_PROFILE = replace(  # of drn_x3
+    DIV2K[1], name="drn_x3_c32_g2_k3", arguments={"scale": 3, "C": 32, "G": 2, "K": 3}, data="T91", recipes=with_adam(_PROFILE)
 )
 EXPERIMENTS = (*DIV2K, *(standin(experiment) for experiment in DIV2K), CPU_PROFILE)

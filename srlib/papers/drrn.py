@@ -54,9 +54,9 @@ FAST_NARROW = replace(FAST, adam_lr=3e-3, iterations=20_000, batch=4, scales=(3,
 PATCH_31 = replace(FAST_NARROW, name="patch31", batch=16, patch=31, stride=21)
 ADAM = replace(FAST_NARROW, name="adam", optimiser="adam", lr=3e-3, adam_lr=0.0)
 DARK = replace(ADAM, name="dark", first_shift=0.0)
-FIRST = replace(
-    DARK, name="first", batch=16, patch=31, stride=21
-)  # the first `fast`, and the runs of the first trainer: fp32, one lattice for all transforms
+# The first `fast`, and the runs of the first trainer: fp32, one lattice for all transforms.
+FIRST = replace(DARK, name="first", batch=16, patch=31, stride=21)
+NARROW = (FAST_NARROW, ADAM, DARK, PATCH_31, FIRST)
 
 # Figure 6: B or U fixed to 3, and three structures of 52 layers.
 GRID = ((1, 3), (2, 3), (3, 3), (4, 3), (3, 1), (3, 2), (3, 4), (1, 25), (17, 1), (3, 8), (1, 9))
@@ -75,7 +75,7 @@ def experiment(B: int, U: int, width: int = 128) -> Experiment:
         published = replace(PUBLISHED, iterations=660_136) if (B, U) == (1, 25) else PUBLISHED  # released snapshot 101
         return Experiment(f"drrn_b{B}u{U}", "drrn", "drrn", {"B": B, "U": U}, "T291", (published, FAST, CORE))
     arguments = {"B": B, "U": U, "width": width}
-    return Experiment(f"drrn_b{B}u{U}_w{width}", "drrn", "drrn", arguments, "T91", (FAST_NARROW, ADAM, DARK, PATCH_31, FIRST))
+    return Experiment(f"drrn_b{B}u{U}_w{width}", "drrn", "drrn", arguments, "T91", NARROW)
 
 
 def parse(name: str) -> Experiment | None:

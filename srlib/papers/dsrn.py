@@ -9,7 +9,7 @@ optimiser and schedule; `core` is the same in the small batches of smaller patch
 from dataclasses import replace
 
 from srlib import models
-from srlib.papers.variants import standin
+from srlib.papers.variants import standin, with_adam
 from srlib.training.recipe import Experiment, Recipe
 
 SCALES = (2, 3, 4)
@@ -107,13 +107,7 @@ ABLATION = tuple(
 )
 # For a CPU: small batches, and patches of which nearly all of T91 holds some.
 _PROFILE = replace(fast(3), adam_lr=2e-3, iterations=12_000, batch=8, patch=48, stride=24, sizes=(1.0,))
-CPU_PROFILE = Experiment(
-    "dsrn_t3_x3_w32",
-    "dsrn",
-    "dsrn",
-    {"scale": 3, "T": 3, "width": 32},
-    "T91",
-    (_PROFILE, replace(_PROFILE, name="adam", optimiser="adam", lr=2e-3, adam_lr=0.0)),
-    protocols=PROTOCOLS,
+CPU_PROFILE = replace(
+    _experiment("dsrn_t7_x3"), name="dsrn_t3_x3_w32", arguments={"scale": 3, "T": 3, "width": 32}, recipes=with_adam(_PROFILE)
 )
 EXPERIMENTS = (*BENCHMARKS, *ABLATION, *(standin(experiment) for experiment in ABLATION), CPU_PROFILE)

@@ -46,10 +46,6 @@ def _at_depths(better: str, worse: str) -> tuple[tuple[str, str], ...]:
     return tuple((better.format(U=U, d=d), worse.format(U=U, d=d)) for U, d in ((2, 16), (3, 22), (4, 28)))
 
 
-_DEEPER = (
-    *_chain("drrn_b1u3", "drrn_b2u3", "drrn_b3u3", "drrn_b4u3"),
-    *_chain("drrn_b3u1", "drrn_b3u2", "drrn_b3u3", "drrn_b3u4"),
-)
 _ALL = {"datasets": ("Set5", "Set14", "BSD100", "Urban100"), "scales": (2, 3, 4)}
 _DIV2K = {"datasets": ("DIV2K_valid",)}
 _BASELINES = "VDSR, DRCN and SRCNN stand for all methods compared, for no other is trained here."
@@ -57,13 +53,13 @@ _RECURSIONS = Order((("drrn_b1u25", "drrn_b1u9"),))
 _B1U9 = Order((("drrn_b1u9", "vdsr"), ("drrn_b1u9", "drcn")))
 _B1U25_PAIRS = (("drrn_b1u25", "vdsr"), ("drrn_b1u25", "drcn"), ("drrn_b1u25", "srcnn_955"))
 _B1U25 = Order(_B1U25_PAIRS, limits=_BASELINES)
-_DEEP_PAIRS = (("vdsr", "srcnn_955"), ("drcn", "srcnn_955"))
 _DEEP = Order(
-    _DEEP_PAIRS, limits="Any lead counts as one by a large margin. SRCNN stands for all others; RED30 is not trained here."
+    (("vdsr", "srcnn_955"), ("drcn", "srcnn_955")),
+    limits="Any lead counts as one by a large margin. SRCNN stands for all others; RED30 is not trained here.",
 )
-_MULTI_PATH = Order((*_at_depths("drrn_b3u{U}", "drrn_c_b3u{U}"), *_at_depths("drrn_ns_b3u{U}", "drrn_ns_c_b3u{U}")))
-_K = Order(_chain("rlcsc_k15", "rlcsc_k20", "rlcsc_k25", "rlcsc_k48"))
-_EPOCHS = tuple((f"rlcsc_k25_epoch{e}", f"rlcsc_k25_no_residual_epoch{e}") for e in (1, 5, 10))
+_TWO_STATES = _at_scales("dsrn_div2k_no_feedback_x{}", "dsrn_div2k_single_state_x{}")
+_FEEDBACK = _at_scales("dsrn_div2k_x{}", "dsrn_div2k_no_feedback_x{}")
+_RLCSC = Order((("rlcsc_k25", "drrn_b1u25"),), limits="By PSNR, and against DRRN alone: MemNet is not trained here.", **_ALL)
 
 ORDERS: dict[str, Order] = {
     "drrn.f1.order.b1u9": _B1U9,
@@ -80,7 +76,9 @@ ORDERS: dict[str, Order] = {
     "drrn.f6.order.blocks_are_linear": Order(
         holds=lambda: len({_weights(f"drrn_b{B + 1}u3") - _weights(f"drrn_b{B}u3") for B in (1, 2, 3)}) == 1
     ),
-    "drrn.f6.order.deeper": Order(_DEEPER),
+    "drrn.f6.order.deeper": Order(
+        _chain("drrn_b1u3", "drrn_b2u3", "drrn_b3u3", "drrn_b4u3") + _chain("drrn_b3u1", "drrn_b3u2", "drrn_b3u3", "drrn_b3u4")
+    ),
     "drrn.f6.order.same_depth": Order((("drrn_b2u3", "drrn_b3u2"), ("drrn_b4u3", "drrn_b3u4")), ALIKE),
     "drrn.f6.order.three_alike": Order(
         (("drrn_b17u1", "drrn_b3u8"), ("drrn_b1u25", "drrn_b3u8"), ("drrn_b17u1", "drrn_b1u25")), ALIKE
@@ -106,7 +104,9 @@ ORDERS: dict[str, Order] = {
     ),
     "drrn.f8.order.local_residuals": Order(_at_depths("drrn_ns_b3u{U}", "vdsr_bn_d{d}_w128")),
     "drrn.f8.order.recursive": Order(_at_depths("drrn_b3u{U}", "drrn_ns_b3u{U}"), NOT_WORSE),
-    "drrn.f8.order.multi_path": _MULTI_PATH,
+    "drrn.f8.order.multi_path": Order(
+        _at_depths("drrn_b3u{U}", "drrn_c_b3u{U}") + _at_depths("drrn_ns_b3u{U}", "drrn_ns_c_b3u{U}")
+    ),
     "drrn.t4.order.parts": Order(tuple((f"drrn_{name}b3u4", "vdsr_bn_d28_w128") for name in ("ns_c_", "ns_", "c_", ""))),
     "drrn.f9.order.deep": replace(_DEEP, datasets=("Set5", "Set14")),
     "drrn.f9.order.b1u9": replace(_B1U9, datasets=("Set5", "Set14")),
@@ -117,32 +117,24 @@ ORDERS: dict[str, Order] = {
     "dsrn.t2.order.sharing": Order(
         _at_scales("dsrn_div2k_x{}", "dsrn_div2k_untied_x{}"), limits="Any lead counts as one by much.", **_DIV2K
     ),
-    "dsrn.t2.order.two_states": Order(_at_scales("dsrn_div2k_no_feedback_x{}", "dsrn_div2k_single_state_x{}"), **_DIV2K),
-    "dsrn.t2.order.feedback": Order(_at_scales("dsrn_div2k_x{}", "dsrn_div2k_no_feedback_x{}"), **_DIV2K),
-    "dsrn.t2.order.both": Order(
-        (
-            *_at_scales("dsrn_div2k_no_feedback_x{}", "dsrn_div2k_single_state_x{}"),
-            *_at_scales("dsrn_div2k_x{}", "dsrn_div2k_no_feedback_x{}"),
-        ),
-        **_DIV2K,
-    ),
+    "dsrn.t2.order.two_states": Order(_TWO_STATES, **_DIV2K),
+    "dsrn.t2.order.feedback": Order(_FEEDBACK, **_DIV2K),
+    "dsrn.t2.order.both": Order(_TWO_STATES + _FEEDBACK, **_DIV2K),
     "dsrn.p.order.last_state": Order(_at_scales("dsrn_t7_x{}", "dsrn_last_state_x{}")),
-    "rlcsc.p.order.abstract": Order(
-        (("rlcsc_k25", "drrn_b1u25"),), limits="By PSNR, and against DRRN alone: MemNet is not trained here.", **_ALL
-    ),
-    "rlcsc.t1.order.best": Order(
-        (("rlcsc_k25", "drrn_b1u25"),), limits="By PSNR, and against DRRN alone: MemNet is not trained here.", **_ALL
-    ),
-    "rlcsc.t2.order.best": Order(
-        (("rlcsc_k25", "drrn_b1u25"),),
+    "rlcsc.p.order.abstract": _RLCSC,
+    "rlcsc.t1.order.best": _RLCSC,
+    "rlcsc.t2.order.best": replace(
+        _RLCSC,
         datasets=("Set5", "Set14", "Urban100"),
-        scales=(2, 3, 4),
         metric="ifc",
         limits="Against DRRN alone: no other of the methods is trained here.",
     ),
     "rlcsc.f1.order.recursions": Order((("rlcsc_k48", "rlcsc_k25"),)),
-    "rlcsc.f7.order.deeper": _K,
-    "rlcsc.t3.order.faster": Order(_EPOCHS, limits="By the PSNR after 1, 5 and 10 of 35 epochs."),
+    "rlcsc.f7.order.deeper": Order(_chain("rlcsc_k15", "rlcsc_k20", "rlcsc_k25", "rlcsc_k48")),
+    "rlcsc.t3.order.faster": Order(
+        tuple((f"rlcsc_k25_epoch{e}", f"rlcsc_k25_no_residual_epoch{e}") for e in (1, 5, 10)),
+        limits="By the PSNR after 1, 5 and 10 of 35 epochs.",
+    ),
     "rlcsc.t3.order.converge": Order(
         (("bicubic", "rlcsc_k25_no_residual"),),
         limits="Converged is what ends above bicubic interpolation. The sentence is about the paper's own recipe.",

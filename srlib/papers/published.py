@@ -1,6 +1,7 @@
-"""The papers' claims, their contradictions and their open choices, as data.
+"""The papers' claims, their contradictions and open choices, and what others made of their networks, as data.
 
-`<paper>.csv` holds every number as printed, with its place in the paper; `transcribe` reads it out of the texts.
+`<paper>.csv` holds every number as printed, with its place in the paper; `transcribe` reads it out of the texts. The other
+tables are of all papers.
 """
 
 import csv
@@ -12,6 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from srlib.errors import InputError
+from srlib.protocol import METRICS, SCALES
 
 PAPERS = ("drrn", "dsrn", "rlcsc", "drn")
 TITLES = {"drrn": "DRRN", "dsrn": "DSRN", "rlcsc": "RL-CSC", "drn": "DRN", "baselines": "Baselines"}
@@ -79,9 +81,6 @@ class Claim:
         return ours - self.number
 
 
-_SCORES = ("psnr", "ssim", "ifc")
-
-
 GRADES = {
     "material": "changes what a reader concludes, or how the network or its training must be built",
     "misprint": "a printed value is wrong",
@@ -98,8 +97,8 @@ class Contradiction:
     source: str  # file and line of the paper's text
     printed: str  # words of that line
     wrong: str  # the fault, in our words
-    holds: Callable[[], bool] | None = None  # whether it still holds, computed; None where only words contradict each other
     claims: tuple[str, ...] = ()  # the claims that it touches; all but a slip make them inconsistent
+    holds: Callable[[], bool] | None = None  # whether it still holds, computed; None where only words contradict each other
 
 
 @dataclass(frozen=True)
@@ -117,11 +116,36 @@ class Choice:
 class Item:
     """One table or figure of a paper."""
 
-    paper: str
     name: str  # 'Table 2', 'Figure 6'
     source: str  # file and line of its caption
     title: str  # what it shows, in our words
     page: str  # name of the notebook that regenerates it
+
+
+@dataclass(frozen=True)
+class Replication:
+    """One network, trained and scored by somebody; one row is ours, and is marked so."""
+
+    network: str  # the name of ours that is closest to it
+    method: str  # the repository's name
+    kind: str  # 'trained' by somebody, or 'scoring': shows how somebody scores
+    scoring: str  # 'unrounded': on luma that is rounded nowhere; '' for other or unknown scoring
+    dataset: str
+    metric: str
+    scores: dict[int, float]  # by scale; only those that the source states
+    source: str
+    note: str  # what differs from the paper
+
+    def printed(self, scale: int) -> Claim | None:
+        """The claim of the first of the four papers that prints a score of this network at `scale`; `None` without any."""
+        cell = (self.network, self.dataset, scale, self.metric)
+        printed_scores = (c for paper in PAPERS for c in claims(paper) if c.kind in ("measured", "quoted"))
+        return next((c for c in printed_scores if (c.experiment, c.dataset, c.scale, c.metric) == cell), None)
+
+    def difference(self, scale: int) -> float:
+        """Their score minus the printed one, in the metric's unit; NaN where either is missing."""
+        claim = self.printed(scale)
+        return claim.gap(self.scores[scale]) if claim and scale in self.scores else math.nan
 
 
 @lru_cache
@@ -143,7 +167,7 @@ def claims(paper: str) -> tuple[Claim, ...]:
                 if None in row or None in row.values():
                     raise ValueError(f"{len(COLUMNS)} cells are wanted")
                 claim = Claim(**row | {"scale": int(row["scale"]) if row["scale"] else None})
-                if claim.kind in ("measured", "quoted") and claim.metric in _SCORES and math.isnan(claim.number):
+                if claim.kind in ("measured", "quoted") and claim.metric in METRICS and math.isnan(claim.number):
                     raise ValueError(f"{claim.value!r} is no number")
                 paper_claims.append(claim)
         except (csv.Error, KeyError, TypeError, ValueError) as error:
@@ -153,19 +177,38 @@ def claims(paper: str) -> tuple[Claim, ...]:
     return tuple(paper_claims)
 
 
+def _rows_of(table: str, paper: str) -> list[dict[str, str]]:
+    """One paper's rows of a table of all papers."""
+    with (FOLDER / f"{table}.csv").open(newline="") as file:
+        return [row for row in csv.DictReader(file) if row.pop("paper") == paper]
+
+
 @lru_cache
 def items(paper: str) -> tuple[Item, ...]:
     """The tables and figures of one paper, in the order in which it prints them, with their pages in the book."""
-    with (FOLDER / "items.csv").open(newline="") as file:
-        return tuple(Item(**row) for row in csv.DictReader(file) if row["paper"] == paper)
+    return tuple(Item(**row) for row in _rows_of("items", paper))
 
 
 @lru_cache
 def choices(paper: str) -> tuple[Choice, ...]:
     """The open choices of one paper, with our decisions."""
-    with (FOLDER / "choices.csv").open(newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row.pop("paper") == paper]
-    return tuple(Choice(**row) for row in rows)
+    return tuple(Choice(**row) for row in _rows_of("choices", paper))
+
+
+@lru_cache
+def contradictions(paper: str) -> tuple[Contradiction, ...]:
+    """The contradictions of one paper as words; `checks.contradictions` has them with their computations."""
+    return tuple(Contradiction(**row | {"claims": tuple(row["claims"].split())}) for row in _rows_of("contradictions", paper))
+
+
+@lru_cache
+def replications(paper: str) -> tuple[Replication, ...]:
+    """The replications of one paper's networks, or of the `baselines`."""
+    rows = []
+    for row in _rows_of("replications", paper):
+        scores = {scale: row.pop(f"x{scale}") for scale in SCALES}
+        rows.append(Replication(**row, scores={scale: float(value) for scale, value in scores.items() if value}))
+    return tuple(rows)
 
 
 @lru_cache

@@ -2,9 +2,9 @@
 
     python -m srlib.papers.transcribe FOLDER_OF_TEXTS
 
-A number is copied as printed, misprints included; remarks on it stand in `note`. Tables are parsed here; of the
-prose, `prose/<paper>.csv` holds the words around each number, with `<>` in its place. The files are committed, and a test
-transcribes again wherever the texts are at hand.
+A number is copied as printed, misprints included; remarks on it stand in `note`. Tables with a cell for each method, set and
+scale are parsed here. Of the prose and of all other tables `prose/<paper>.csv` holds the words around each number, with `<>` in
+its place. The files are committed, and a test transcribes again wherever the texts are at hand.
 """
 
 import argparse
@@ -24,39 +24,7 @@ PAPER_METHODS = {"drrn": ("drrn_b1u9", "drrn_b1u25"), "dsrn": ("dsrn",), "rlcsc"
 # Our experiment for a method's column at a scale; other methods keep the name in the table.
 EXPERIMENTS = {"dsrn": "dsrn_t7_x{}", "rl-csc": "rlcsc_k25", "drn": "drn_x{}", "drn_plus": "drn_plus_x{}", "drrn": "drrn_b1u25"}
 EXPERIMENTS |= {"srcnn": "srcnn_955"}  # whatever version a paper cites: the numbers are the journal's network's
-# Table 4's columns in their order. The fourth is headed NS.C like the second; its ticks (recursive, one path) say C.
-COMPONENTS = {
-    "vdsr": "vdsr_bn_d28_w128",
-    "drrn_ns_c": "drrn_ns_c_b3u4",
-    "drrn_ns": "drrn_ns_b3u4",
-    "drrn_c": "drrn_c_b3u4",
-    "drrn": "drrn_b3u4",
-}
-CHALLENGE = {
-    "Single-state baseline": ("single_state", "dsrn_div2k_single_state_x{}"),
-    "DSRN w/o parameter sharing": ("untied", "dsrn_div2k_untied_x{}"),
-    "DSRN w/o delayed feedback": ("no_feedback", "dsrn_div2k_no_feedback_x{}"),
-    "DSRN": ("dsrn", "dsrn_div2k_x{}"),
-}
-NOTES = {
-    "drrn.t3.set5.x3.bicubic.ifc": "3.579 by every variant we tried: one unit of the last digit below",
-    "rlcsc.t2.set5.x3.bicubic.ifc": "quoted from DRRN, which see",
-    "drrn.t2.urban100.x3.bicubic.ssim": ".7348 by every variant we tried: one unit of the last digit below",
-    "rlcsc.t1.urban100.x3.bicubic.ssim": "quoted from DRRN, which see",
-    "drn.t3.urban100.x3.bicubic.ssim": "as in DRRN, which see",
-    "dsrn.t1.set14.x4.bicubic.ssim": ".705 by every variant we tried; its PSNR and IFC agree",
-    "drn.t3.set5.x3.bicubic.ssim": "misprint: the other papers print .8682, which we reproduce",
-    "drn.t3.set5.x3.srmdnf.psnr": "misprint of 34.12",
-    "drn.t3.bsd100.x3.a+.psnr": "A+'s score on Urban100; on BSD100 it is 28.30",
-    "drn.t3.bsd100.x3.a+.ssim": "A+'s score on Urban100",
-    "drn.t3.bsd100.x3.msrn.ssim": "MSRN's score on Urban100",
-    "drn.t3.set14.x3.drn.ssim": "above DRN+'s .8466: probably .8464",
-    "rlcsc.t1.set14.x4.drrn.ssim": "DRRN itself prints .7720",
-    **dict.fromkeys((f"rlcsc.t3.no_residual.epoch{n}" for n in (1, 5, 10, 13)), "the score of a black image"),
-    **dict.fromkeys((f"rlcsc.t3.residual.epoch{n}" for n in (5, 10)), "epochs 5 and 10 have one score, at a rate of 0.1"),
-    "dsrn.t1.set14.x3.dsrn.psnr": "0.49 dB above VDSR, more than twice any other gain; DRRN is 0.30 dB below, elsewhere above",
-    **dict.fromkeys((f"dsrn.t2.x{x}.bae" for x in (2, 3, 4)), "above Wang et al., who rank before: ranks are of the challenge"),
-}
+NOTES = pd.read_csv(FOLDER / "prose" / "notes.csv", index_col="id").note  # on cells of the tables that are parsed
 
 Row = dict[str, str]
 
@@ -91,18 +59,19 @@ def cell(paper: str, table: int, line: int, dataset: str, scale: str, method: st
         value=value,
         protocol=protocol_of(paper, method, metric, dataset),
         kind="measured" if method in PAPER_METHODS[paper] or (retrained and paper == "drrn") else "quoted",
+        note=NOTES.get(identifier, ""),
     )
 
 
 def row_of(identifier: str, where: str, line: int, **columns: str) -> Row:
     """A row of the csv; columns that are not passed are empty."""
     place = {"id": identifier, "where": where, "source": f"{identifier.split('.')[0]}.txt:{line}"}
-    return dict.fromkeys(COLUMNS, "") | place | {"note": NOTES.get(identifier, "")} | columns
+    return dict.fromkeys(COLUMNS, "") | place | columns
 
 
 def cells_of(line: str) -> list[str]:
     """The cells of a table row, tab- or bar-separated, without marks of emphasis and citations."""
-    line = re.sub(r"</?[bu]>|\$|\\times", "", line.strip("\n"))
+    line = re.sub(r"</?[bu]>|\$|\\times", "", line)
     parts = line.strip().strip("|").split("|") if line.lstrip().startswith("|") else line.split("\t")
     return [re.sub(r"\s*\[\d+\]", "", part).strip() for part in parts]
 
@@ -146,69 +115,6 @@ def dsrn_table(lines: list[str]) -> Iterator[Row]:
                         yield cell("dsrn", 1, number, dataset, parts[1], method_of(parts[0]), metric, digits)
 
 
-def drrn_figure_6(lines: list[str]) -> Iterator[Row]:
-    """The five points of Figure 6 that the text states; the others are only in the image."""
-    structure = r"B\d+U\d+"
-    for number, line in enumerate(lines, 1):
-        if "respectively" in line and (
-            match := re.search(rf"({structure}).* and ({structure}).* achieve (\S+) and (\S+) dB", line)
-        ):
-            pairs = list(zip(match.groups()[:2], match.groups()[2:], strict=True))
-        else:
-            pairs = re.findall(rf"({structure}) ([\d.]+) dB", line)
-        for name, value in pairs:
-            yield set5(f"drrn.f6.{name.lower()}", "Figure 6", number, f"drrn_{name.lower()}", value, "drrn")
-
-
-def set5(identifier: str, where: str, line: int, experiment: str, value: str, protocol: str) -> Row:
-    """A PSNR (dB) that the paper measured on Set5 at x3, as a row."""
-    cell = {"dataset": "Set5", "scale": "3", "metric": "psnr", "kind": "measured"}
-    return row_of(identifier, where, line, experiment=experiment, value=value, protocol=protocol, **cell)
-
-
-def small_tables(lines: list[str], paper: str) -> Iterator[Row]:
-    """Rows of DRRN's Table 4, DSRN's Table 2, RL-CSC's Tables 3 and 4, and DRN's Table 2."""
-    epochs: list[str] = []
-    for number, line in enumerate(lines, 1):
-        parts = cells_of(line)
-        if paper == "drrn" and parts[0] == "PSNR" and len(parts) == 6:
-            for (method, experiment), value in zip(COMPONENTS.items(), parts[1:], strict=True):
-                yield set5(f"drrn.t4.{method}", "Table 4", number, experiment, value, "drrn")
-        elif paper == "dsrn" and len(parts) in (4, 5) and all(re.fullmatch(r"\d\d\.\d\d", part) for part in parts[-3:]):
-            yield from challenge(parts, number)
-        elif paper == "rlcsc" and parts[0] == "Epoch":
-            epochs = parts[1:]
-        elif paper == "rlcsc" and parts[0] in ("With Residual", "No Residual"):
-            name = "rlcsc_k25" + ("_no_residual" if parts[0] == "No Residual" else "")
-            for epoch, value in zip(epochs, parts[1:], strict=True):
-                identifier = f"rlcsc.t3.{parts[0].lower().replace(' ', '_').removeprefix('with_')}.epoch{epoch}"
-                yield set5(identifier, "Table 3", number, f"{name}_epoch{epoch}", value, "")
-        elif paper == "rlcsc" and parts[-1][-2:] in ("MB", "GB"):
-            model, _, batch, patch, memory = parts
-            value, unit = memory.rsplit(" ", 1)
-            depth = re.search(r"\d+", model)[0]
-            short = f"drrn{depth}" if "DRRN" in model else f"rlcsc.b{batch}.p{patch}"
-            experiment = {"20": "drrn_b1u9", "52": "drrn_b1u25", "30": "rlcsc_k25"}[depth]
-            note = f"batch {batch}, patch {patch}"
-            columns = {"experiment": experiment, "metric": unit, "value": value, "kind": "hardware", "note": note}
-            yield row_of(f"rlcsc.t4.{short}", "Table 4", number, **columns)
-        elif paper == "drn" and parts[0].startswith("PSNR on Set5"):
-            names = {"rdbs": "drn_x3_epoch100", "no_rdbs": "drn_plain_x3", "drn_plus": "drn_plus_x3_epoch100"}
-            for (method, experiment), value in zip(names.items(), parts[1:4], strict=True):
-                yield set5(f"drn.t2.{method}", "Table 2", number, experiment, value, "")
-
-
-def challenge(parts: list[str], line: int) -> Iterator[Row]:
-    """Rows of one line of DSRN's Table 2: DSRN on DIV2K's validation set, others on the challenge's hidden test set."""
-    label = re.sub(r"\s*\(\d\)", "", parts[-4])
-    method, experiment = CHALLENGE.get(label, (label.lower().split()[0], label.lower().split()[0]))
-    for scale, value in zip("234", parts[-3:], strict=True):
-        columns = {"scale": scale, "metric": "psnr", "value": value, "protocol": "div2k_rgb"}
-        columns |= {"dataset": "DIV2K_valid" if label in CHALLENGE else "DIV2K_test"}
-        columns |= {"kind": "measured" if label in CHALLENGE else "quoted", "experiment": experiment.format(scale)}
-        yield row_of(f"dsrn.t2.x{scale}.{method}", "Table 2", line, **columns)
-
-
 def sections(lines: list[str]) -> list[str]:
     """The place of each line: a table or figure for its caption, else a section."""
     section, places = "Title", []
@@ -227,12 +133,18 @@ def sections(lines: list[str]) -> list[str]:
 
 
 def prose(lines: list[str], paper: str) -> Iterator[Row]:
-    """Rows of the numbers in sentences and captions, and of the claims of order."""
+    """Rows of the numbers in sentences, captions and small tables, and of the claims of order.
+
+    A space stands for any white space. Of several `<>` the last is the number; one at the end of the words is a word itself.
+    """
     places = sections(lines)
     table = pd.read_csv(FOLDER / "prose" / f"{paper}.csv", dtype=str, keep_default_na=False)
     for row in table.to_dict("records"):
-        words = re.compile(re.escape(row.pop("words")).replace("<>", r"(\S.*?)"))
-        matches = [(number, match) for number, line in enumerate(lines, 1) for match in words.finditer(line)]
+        words = row.pop("words")
+        pattern = re.escape(words).replace(r"\ ", r"\s+").replace("<>", r"(\S.*?)")
+        if words.endswith("<>"):
+            pattern += r"(?!\S)"
+        matches = [(number, match) for number, line in enumerate(lines, 1) for match in re.finditer(pattern, line)]
         if len(matches) != 1:
             raise ValueError(f"{row['id']}: its words occur {len(matches)} times in {paper}.txt")
         number, match = matches[0]
@@ -255,9 +167,6 @@ def transcribe(paper: str, texts: Path) -> pd.DataFrame:
     """All claims of one paper: the columns of `<paper>.csv`, as text; `texts` is the folder of `<paper>.txt`."""
     lines = (texts / f"{paper}.txt").read_text().splitlines()
     rows = list(dsrn_table(lines) if paper == "dsrn" else tables(lines, paper))
-    rows += small_tables(lines, paper)
-    if paper == "drrn":
-        rows += drrn_figure_6(lines)
     rows += prose(lines, paper)
     rows += images(paper, {row["where"] for row in rows})
     return pd.DataFrame(rows, columns=COLUMNS)

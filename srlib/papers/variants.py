@@ -13,17 +13,15 @@ import re
 from dataclasses import replace
 
 from srlib.papers import drrn
-from srlib.training.recipe import Experiment
+from srlib.training.recipe import Experiment, Recipe
 
-FULL_WIDTHS = {
-    "drrn": 128,
-    "vdsr": 64,
-    "dsrn": 128,
-    "dsrn_single_state": 128,
-    "drcn": 256,
-}  # filters of networks whose argument `width` may be absent
-
+HAVE_WIDTH = ("drrn", "vdsr", "dsrn", "dsrn_single_state", "drcn")  # networks with an argument `width`
 ADAM_LR = {"rlcsc": 4e-3}  # the better of 2e-3 and 4e-3 there; elsewhere it was not searched
+
+
+def with_adam(recipe: Recipe, lr: float = 2e-3) -> tuple[Recipe, Recipe]:
+    """A recipe with Muon, and the recipe `adam` that it is compared with."""
+    return recipe, replace(recipe, name="adam", optimiser="adam", lr=lr, adam_lr=0.0)
 
 
 def _arguments(experiment: Experiment, width: int) -> dict[str, int | bool] | None:
@@ -33,7 +31,7 @@ def _arguments(experiment: Experiment, width: int) -> dict[str, int | bool] | No
         return arguments | {"n": width, "m": width * arguments.get("m", 256) // 128}
     if model == "drn":  # C = 64, in DRN+ 256; fewer groups and blocks, which no claim is about
         return arguments | {"C": width * arguments.get("C", 64) // 64, "G": 2, "K": 3}
-    return arguments | {"width": width} if model in FULL_WIDTHS else None
+    return arguments | {"width": width} if model in HAVE_WIDTH else None
 
 
 def narrow(experiment: Experiment, width: int) -> Experiment | None:
@@ -41,29 +39,19 @@ def narrow(experiment: Experiment, width: int) -> Experiment | None:
     arguments = _arguments(experiment, width)
     if arguments is None or width < 2:
         return None
-    fast = experiment.recipe("fast")
+    paper, fast = experiment.paper, experiment.recipe("fast")
     scale = 3 if 3 in fast.scales else fast.scales[0]
     recipe = replace(fast, adam_lr=2e-3, iterations=12_000, batch=16, scales=(scale,), sizes=(1.0,))
-    if experiment.paper in ("dsrn", "drn"):  # patches at LR, of which nearly all of T91 holds some
+    if paper in ("dsrn", "drn"):  # patches at LR, of which nearly all of T91 holds some
         recipe = replace(recipe, batch=8, patch=24 * scale, stride=8 * scale)
-    recipes = (recipe, replace(recipe, name="adam", optimiser="adam", lr=ADAM_LR.get(experiment.paper, 2e-3), adam_lr=0.0))
-    if experiment.paper == "baselines":  # on DRRN's terms
+    if paper == "baselines":  # on DRRN's terms
         settings = {key: getattr(drrn.FAST_NARROW, key) for key in ("iterations", "batch", "patch", "stride")}
-        recipes = tuple(replace(recipe, **settings) for recipe in recipes)
-    if experiment.paper == "drrn":
-        recipes = (drrn.FAST_NARROW, drrn.ADAM, drrn.DARK, drrn.PATCH_31, drrn.FIRST)
-    protocols = ("lapsrn", "drrn") if experiment.protocols == ("div2k_rgb",) else experiment.protocols
-    degradation = "drrn" if experiment.degradation == "div2k_rgb" else experiment.degradation
-    return Experiment(
-        f"{experiment.name.removesuffix('_w128')}_w{width}",
-        experiment.paper,
-        experiment.model,
-        arguments,
-        "T91",
-        recipes,
-        degradation,
-        protocols,
-    )
+        recipe = replace(recipe, **settings)
+    recipes = drrn.NARROW if paper == "drrn" else with_adam(recipe, ADAM_LR.get(paper, 2e-3))
+    if experiment.degradation == "div2k_rgb":
+        experiment = replace(experiment, degradation="drrn", protocols=("lapsrn", "drrn"))
+    name = f"{experiment.name.removesuffix('_w128')}_w{width}"
+    return replace(experiment, name=name, arguments=arguments, data="T91", recipes=recipes)
 
 
 def parse(name: str, experiments: dict[str, Experiment]) -> Experiment | None:

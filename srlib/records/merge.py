@@ -1,6 +1,5 @@
 """Merging records from another machine: each is checked, and never overwrites one with more training."""
 
-import shutil
 from pathlib import Path
 
 from srlib.errors import InputError
@@ -10,18 +9,14 @@ from srlib.protocol import METRICS
 from srlib.records.record import Record, join_scores, record_folder, write_scores
 from srlib.training.checkpoint import load_tensors
 
-FILES = ("curve.csv", "weights.safetensors", "checkpoint.safetensors")
 
-
-def merge(source: Path, root: Path | None = None) -> list[str]:
+def merge(source: Path) -> list[str]:
     """Merge every record below a folder into the committed ones.
 
     Parameters
     ----------
     source : path
         Holds records at any depth, each a folder with `record.json`.
-    root : path, optional
-        Folder of the records to merge into (default: the committed ones).
 
     Returns
     -------
@@ -36,19 +31,18 @@ def merge(source: Path, root: Path | None = None) -> list[str]:
     folders = sorted(path.parent for path in Path(source).rglob("record.json"))
     if not folders:
         raise InputError(f"{source} holds no record.json: give the folder that came back from training.")
-    return [_take(Record(folder), root) for folder in folders]
+    return [_take(Record(folder)) for folder in folders]
 
 
-def _take(record: Record, root: Path | None) -> str:
+def _take(record: Record) -> str:
     info = record.info
     if info.get("kind") != "training":
         return f"{record.folder}: not of a training, left out"
     if "diverged" in info:
         return f"{record.folder}: diverged, left out: {info['diverged']}"
     _check(record)
-    experiment = get_experiment(info["experiment"])
     line = {"fit": info.get("fit"), "ancestors": info.get("ancestors", ())}
-    target = record_folder(experiment, info["seed"], info["recipe"]["name"], info["budget"], root, **line)
+    target = record_folder(get_experiment(info["experiment"]), info["seed"], info["recipe"]["name"], info["budget"], **line)
     if target.resolve() == record.folder.resolve():
         return f"{target}: already here"
     if (target / "record.json").exists() and "diverged" not in (existing := Record(target).info):
@@ -58,30 +52,26 @@ def _take(record: Record, root: Path | None) -> str:
             raise InputError(f"{target} holds another finished run than {record.folder}: move one of them away.")
         if existing["finished"] or existing["iterations_done"] >= info["iterations_done"]:
             return f"{target}: kept, it is as far ({existing['iterations_done']} iterations) or farther"
-    snapshots = [path.name for path in record.folder.glob("weights_*.safetensors")]  # of epochs, while a run goes on
-    for name in (*FILES, *snapshots):
+    tensors = [path.name for path in record.folder.glob("*.safetensors")]  # snapshots of epochs among them, while a run goes on
+    for name in ("curve.csv", "scores.csv", *tensors, "record.json"):  # the last vouches for the others
         if (record.folder / name).exists():
             write_atomically(target / name, (record.folder / name).read_bytes())
-    if (record.folder / "scores.csv").exists():
-        shutil.copy(record.folder / "scores.csv", target / "scores.csv")
-    write_atomically(target / "record.json", (record.folder / "record.json").read_text())  # last: it vouches for the others
     state = "finished" if info["finished"] else f"{info['iterations_done']} of {info['iterations']} iterations"
     return f"{target}: taken in ({state})"
 
 
 def _check(record: Record) -> None:
-    weights, checkpoint = (record.folder / name for name in ("weights.safetensors", "checkpoint.safetensors"))
-    if weights.exists():
+    if (record.folder / "weights.safetensors").exists():
         record.model()
     elif record.info["finished"] and not (record.folder / "scores.csv").exists():
         raise InputError(f"{record.folder} has neither weights nor scores: bring weights.safetensors back, too.")
     if not record.info["finished"]:
-        load_tensors(checkpoint)  # the run cannot go on without it
+        load_tensors(record.folder / "checkpoint.safetensors")  # the run cannot go on without it
 
 
 def _add_scores(record: Record, target: Record) -> str:
     joined = join_scores(target.scores, record.scores)
-    added = int(joined[list(METRICS)].count().sum() - target.scores[list(METRICS)].count().sum())
+    added = sum(int(joined[metric].count() - target.scores[metric].count()) for metric in METRICS)
     if added:
         write_scores(target.folder, joined)
     return f"{target.folder}: the same run, {added} scores added"

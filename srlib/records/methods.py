@@ -49,10 +49,10 @@ def find_method(label: str, experiment: str, scale: int, device: str = "cpu") ->
     InputError
         If `SRLIB_VDSR_WEIGHTS` names other weights than the released ones, or the record is damaged.
     """
-    name = experiment.format(scale=scale)
-    record = find_record(name) if name else None
-    if not name:
+    if not experiment:
         return "not run here"
+    name = experiment.format(scale=scale)
+    record = find_record(name)
     if name == "bicubic":
         return TrainedMethod(label, None, record)
     if name == "vdsr_official":

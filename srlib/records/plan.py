@@ -10,10 +10,10 @@ complete after each session, and better after the next.
 
 from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
+from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
-
-from safetensors import SafetensorError, safe_open
 
 from srlib.datasets import is_available
 from srlib.errors import InputError
@@ -44,6 +44,8 @@ ABLATION = tuple(
     f"dsrn_div2k{variant}_x{scale}" for variant in ("", "_untied", "_no_feedback", "_single_state") for scale in (2, 3, 4)
 )
 DISTILLING = ("drn_x3_epoch100", "drn_plain_x3", "drn_plus_x3_epoch100")
+DRN_REST = ("drn_x2", "drn_x4", "drn_plus_x3", "drn_plus_x2", "drn_plus_x4", "drn_mse_x3")
+LAST_STATE = tuple(f"dsrn_last_state_x{scale}" for scale in (2, 3, 4))
 
 GROUPS = (
     Group("drrn", "DRRN Tables 2 and 3, Figure 1: B1U9", ("drrn_b1u9",)),
@@ -57,18 +59,9 @@ GROUPS = (
     Group("drn components", "DRN Table 2", DISTILLING),
     Group("rlcsc residual", "RL-CSC Table 3", ("rlcsc_k25_no_residual",), 0.05),
     Group("deep", "DRRN Tables 2 and 3: B1U25; RL-CSC Tables 1 and 2", ("drrn_b1u25", "rlcsc_k25", "rlcsc_k48")),
-    Group(
-        "drn",
-        "DRN Table 3, the rest, and its loss",
-        ("drn_x2", "drn_x4", "drn_plus_x3", "drn_plus_x2", "drn_plus_x4", "drn_mse_x3"),
-    ),
+    Group("drn", "DRN Table 3, the rest, and its loss", DRN_REST),
     Group("baselines", "what all four papers compare with", ("vdsr", "vdsr_bn", "srcnn_955", "srcnn_915", "drcn")),
-    Group(
-        "dsrn last state",
-        "DSRN, Section 5.3: averaging or the last state",
-        tuple(f"dsrn_last_state_x{s}" for s in (2, 3, 4)),
-        0.5,
-    ),
+    Group("dsrn last state", "DSRN, Section 5.3: averaging or the last state", LAST_STATE, 0.5),
     Group("dsrn kernel", "DSRN at x4 with the text's kernels of 3", ("dsrn_kernel3_x4",), 0.5),
     Group("seeds", "spread: DRRN B1U9 again", ("drrn_b1u9",), seeds=(1, 2)),
     Group("grid seeds", "spread: Figure 6 again", GRID, 0.25, (1, 2)),
@@ -77,38 +70,38 @@ NARROW = tuple(paper.CPU_PROFILE.name for paper in (drrn, dsrn, rlcsc, drn))
 PROFILE = Group("cpu profile", "every mechanism with real learning, on two CPU cores", NARROW)
 
 
-def _narrow(names: Iterable[str], width: int = 16) -> tuple[str, ...]:
-    return tuple(f"{name.removesuffix('_w128')}_w{width}" for name in names)
+def _narrow(name: str, purpose: str, experiments: Iterable[str], budget: float, keep: tuple[int, ...] = ()) -> Group:
+    """A group of narrow forms, each with two seeds: one seed is one start and one order of patches."""
+    return Group(name, purpose, tuple(f"{e.removesuffix('_w128')}_w16" for e in experiments), budget, (0, 1), keep)
 
 
-def _ablation(scale: int) -> tuple[str, ...]:
+def _ablation(scale: int) -> list[str]:
     """DSRN's Table 2 at one scale, and what averaging adds."""
-    variants = ("", "_untied", "_no_feedback", "_single_state")
-    return (*(f"dsrn_div2k{variant}_x{scale}" for variant in variants), f"dsrn_t7_x{scale}", f"dsrn_last_state_x{scale}")
+    return [*(name for name in ABLATION if name.endswith(f"x{scale}")), f"dsrn_t7_x{scale}", f"dsrn_last_state_x{scale}"]
 
 
-# The trainings that decide claims of order: all structures of a claim in their narrow form, at equal budgets, from scratch,
-# with seeds in pairs (one seed is one start and one order of patches). Most take 2 to 15 minutes of one core.
+# The trainings that decide claims of order: all structures of a claim in their narrow form, at equal budgets, from scratch.
+# Most take 2 to 15 minutes of one core.
 ORDERS = (
-    Group("drrn narrow grid", "DRRN Figure 6 with 16 filters", _narrow(GRID), 0.15, (0, 1)),
-    Group("drrn narrow components", "DRRN Table 4 and Figure 8 with 16 filters", _narrow(COMPONENTS), 0.15, (0, 1)),
+    _narrow("drrn narrow grid", "DRRN Figure 6 with 16 filters", GRID, 0.15),
+    _narrow("drrn narrow components", "DRRN Table 4 and Figure 8 with 16 filters", COMPONENTS, 0.15),
     # As many operations as B1U25 has in the grid: 52 layers against 20 and 8.
-    Group("drrn narrow B1U9, longer", "DRRN's depth at equal compute", _narrow(("drrn_b1u9",)), 0.415, (0, 1)),
-    Group("drrn narrow B1U3, longer", "DRRN's depth at equal compute", _narrow(("drrn_b1u3",)), 1.23, (0, 1)),
-    Group("narrow baselines", "VDSR, with normalisation and without, and DRCN beside DRRN, with 16 filters",
-          _narrow(("vdsr", "vdsr_bn", "drcn")), 0.15, (0, 1)),
-    Group("rlcsc narrow recursions", "RL-CSC Figures 7 and 8 with 16 filters",
-          _narrow(name for name in RECURSIONS if name != "rlcsc_k25"), 0.15, (0, 1)),
-    Group("rlcsc narrow residual", "RL-CSC Table 3, and K = 25 of Figure 7, with 16 filters",
-          _narrow(("rlcsc_k25", "rlcsc_k25_no_residual")), 0.15, (0, 1), keep=(1, 5, 10, 13)),
-    Group("dsrn narrow unrolling", "DSRN Figure 3 with 16 filters", _narrow(SWEEP), 0.25, (0, 1)),
-    Group("dsrn narrow components, x3", "DSRN Table 2 and Section 5.3 at x3", _narrow(_ablation(3)), 0.25, (0, 1)),
-    Group("drn narrow components", "DRN Table 2 and its loss, with 16 filters",
-          _narrow((*DISTILLING, "drn_x3", "drn_mse_x3", "drn_plus_x3")), 0.1, (0, 1)),
-    Group("dsrn narrow components, x4", "DSRN Table 2 at x4, and kernels of 3 there",
-          _narrow((*_ablation(4), "dsrn_kernel3_x4")), 0.25, (0, 1)),
-    Group("dsrn narrow components, x2", "DSRN Table 2 and Section 5.3 at x2", _narrow(
-        name for name in _ablation(2) if name != "dsrn_t7_x2"), 0.25, (0, 1)),
+    _narrow("drrn narrow B1U9, longer", "DRRN's depth at equal compute", ["drrn_b1u9"], 0.415),
+    _narrow("drrn narrow B1U3, longer", "DRRN's depth at equal compute", ["drrn_b1u3"], 1.23),
+    _narrow("narrow baselines", "VDSR, with normalisation and without, and DRCN beside DRRN, with 16 filters",
+            ["vdsr", "vdsr_bn", "drcn"], 0.15),
+    _narrow("rlcsc narrow recursions", "RL-CSC Figures 7 and 8 with 16 filters",
+            [name for name in RECURSIONS if name != "rlcsc_k25"], 0.15),
+    _narrow("rlcsc narrow residual", "RL-CSC Table 3, and K = 25 of Figure 7, with 16 filters",
+            ["rlcsc_k25", "rlcsc_k25_no_residual"], 0.15, keep=(1, 5, 10, 13)),
+    _narrow("dsrn narrow unrolling", "DSRN Figure 3 with 16 filters", SWEEP, 0.25),
+    _narrow("dsrn narrow components, x3", "DSRN Table 2 and Section 5.3 at x3", _ablation(3), 0.25),
+    _narrow("drn narrow components", "DRN Table 2 and its loss, with 16 filters",
+            [*DISTILLING, "drn_x3", "drn_mse_x3", "drn_plus_x3"], 0.1),
+    _narrow("dsrn narrow components, x4", "DSRN Table 2 at x4, and kernels of 3 there",
+            [*_ablation(4), "dsrn_kernel3_x4"], 0.25),
+    _narrow("dsrn narrow components, x2", "DSRN Table 2 and Section 5.3 at x2",
+            [name for name in _ablation(2) if name not in SWEEP], 0.25),
 )  # fmt: skip
 CPU_GROUPS = (*ORDERS, PROFILE)
 
@@ -120,32 +113,27 @@ class Run:
     group: Group
     experiment: str
     seed: int
-    recipe: str = "fast"
 
     def folder(self, root: Path | None = None) -> Path:
         """The folder of the run's record among those below `root` (default: the committed ones)."""
-        return record_folder(get_experiment(self.experiment), self.seed, self.recipe, self.group.budget, root)
+        return record_folder(get_experiment(self.experiment), self.seed, budget=self.group.budget, root=root)
 
-    def diverged(self, root: Path | None = None) -> bool:
-        """Whether the run has a record of a loss that did not stay finite."""
-        try:
-            return "diverged" in Record(self.folder(root)).info
-        except InputError:
-            return False
-
-    def done(self, root: Path | None = None) -> float:
-        """Fraction of the run's iterations that are done, 0 to 1."""
+    def progress(self, root: Path | None) -> tuple[float, bool]:
+        """Fraction of the run's iterations that are done, 0 to 1, and whether its loss did not stay finite."""
         folder = self.folder(root)
         try:
             info = Record(folder).info
-            return 1.0 if info["finished"] else info["iterations_done"] / info["iterations"]
-        except (InputError, KeyError):
-            pass
+        except InputError:
+            info = {}
+        if info.get("finished"):
+            return 1.0, False
+        if "iterations_done" in info:
+            return info["iterations_done"] / info["iterations"], "diverged" in info
         try:
-            with safe_open(folder / "checkpoint.safetensors", "pt") as file:  # killed before its first record
-                return 0.001 if file.metadata() else 0.0
-        except (OSError, SafetensorError):
-            return 0.0
+            load_tensors(folder / "checkpoint.safetensors")  # killed before its first record
+            return 0.001, "diverged" in info
+        except InputError:
+            return 0.0, "diverged" in info
 
 
 def runs(gpu: bool = True) -> Iterator[Run]:
@@ -159,55 +147,44 @@ def runs(gpu: bool = True) -> Iterator[Run]:
 
 
 def queue(device: str = "auto", all_runs: bool = False, root: Path | None = None) -> list[dict[str, Any]]:
-    """The runs to train next, most valuable first.
+    """The runs to train next, most valuable first, in the order of `runs`; `device` is 'cpu', 'cuda' or 'auto'.
 
-    Parameters
-    ----------
-    device : str
-        'cpu', 'cuda' or 'auto': on a CPU the runs for a CPU come first.
-    all_runs : bool
-        Whether to list finished runs, and runs whose data are not at hand, too.
-    root : path, optional
-        Folder of further records beside the committed ones.
-
-    Returns
-    -------
-    list of dict
-        `group, fills` (the group's purpose), `experiment, paper, recipe, budget, seed, iterations, done` (fraction), `state`
-        ('done', 'started', 'next', 'diverged' or the missing data), `arguments` of `train`, `command`.
+    With `all_runs` also those that are done or whose data are not at hand. `root` has records beside the committed ones.
+    Each is a dict with `group, fills` (the group's purpose), `experiment, paper, recipe, budget, seed, iterations, done`
+    (fraction), `state` ('done', 'started', 'next', 'diverged' or the missing data), `arguments` of `train`, and `command`.
     """
     device = choose_device(device)
-    ready, rows = {}, []
-    for item in runs(device == "cuda"):
-        experiment = get_experiment(item.experiment)
-        recipe, budget = experiment.recipe(item.recipe), item.group.budget
-        fraction = item.done() if root is None else max(item.done(), item.done(root))
-        if experiment.data not in ready:
-            ready[experiment.data] = is_available(experiment.data)
-        state = "done" if fraction == 1 else "started" if fraction else "next"
-        if item.diverged() or item.diverged(root):
+    available, rows = cache(is_available), []
+    for run in runs(device == "cuda"):
+        experiment, group = get_experiment(run.experiment), run.group
+        progress = [run.progress(folder) for folder in {None, root}]
+        done = max(fraction for fraction, _ in progress)
+        state = "done" if done == 1 else "started" if done else "next"
+        if any(diverged for _, diverged in progress):
             state = "diverged"
-        elif fraction < 1 and not ready[experiment.data]:
+        elif done < 1 and not available(experiment.data):
             state = f"{experiment.data} is not at hand"
         if state not in ("started", "next") and not all_runs:
             continue
-        arguments = [item.experiment]
-        if budget != 1:
-            arguments += ["--budget", f"{budget:g}"]
-        if item.seed > 0:
-            arguments += ["--seed", str(item.seed)]
-        if item.group.keep:
-            arguments += ["--keep", ",".join(map(str, item.group.keep))]
+        arguments = [run.experiment]
+        arguments += ["--budget", f"{group.budget:g}"] if group.budget != 1 else []
+        arguments += ["--seed", str(run.seed)] if run.seed else []
+        arguments += ["--keep", ",".join(map(str, group.keep))] if group.keep else []
         rows.append(
-            {"group": item.group.name, "fills": item.group.purpose, "experiment": item.experiment, "paper": experiment.paper}
-            | {
-                "recipe": item.recipe,
-                "budget": budget,
-                "seed": item.seed,
-                "iterations": max(1, round(budget * recipe.iterations)),
+            {
+                "group": group.name,
+                "fills": group.purpose,
+                "experiment": run.experiment,
+                "paper": experiment.paper,
+                "recipe": "fast",
+                "budget": group.budget,
+                "seed": run.seed,
+                "iterations": max(1, round(group.budget * experiment.recipe("fast").iterations)),
+                "done": round(done, 4),
+                "state": state,
+                "arguments": arguments,
+                "command": f"python -m srlib train {' '.join(arguments)}",
             }
-            | {"done": round(fraction, 4), "state": state}
-            | {"arguments": arguments, "command": f"python -m srlib train {' '.join(arguments)}"}
         )
     return rows
 
@@ -259,56 +236,38 @@ def cycles(experiment: str, roots: tuple[Path | None, ...]) -> list[Record]:
 
 
 def next_cycle(root: Path, minutes: float, device: str = "cpu", in_training: Set[str] = frozenset()) -> Cycle | None:
-    """The cycle to train next: one that has begun, else one of the network that has had the fewest.
+    """The cycle to train next: one that has begun below `root`, else one of the network that has had the fewest, in `minutes`.
 
-    Parameters
-    ----------
-    root : path
-        Folder in which cycles are trained; the committed records count, too.
-    minutes : float
-        Length of a new cycle.
-    device : str
-        'cpu' or 'cuda'; it decides the recipe.
-    in_training : set of str
-        Experiments that other jobs are training, to leave out.
-
-    Returns
-    -------
-    Cycle or None
-        `None` if no flagship can be trained.
+    The committed records count, too. `device`, 'cpu' or 'cuda', decides the recipe. Experiments `in_training` are left out.
+    It is `None` if no flagship can be trained.
     """
-    roots = (None, root)
+    roots, recipe = (None, root), RECIPES[device]
     free = [f for f in FLAGSHIPS if f.experiment not in in_training and is_available(get_experiment(f.experiment).data)]
-    for flagship in free:
-        for begun in _begun(flagship, RECIPES[device], root, roots):
-            return begun
-    for flagship in sorted(free, key=lambda f: len(cycles(f.experiment, roots)) + _diverged(f.experiment, roots)):
-        if cycle := _new(flagship, roots, minutes, RECIPES[device]):
-            return cycle
-    return None
+    fewest_first = sorted(free, key=lambda f: len(cycles(f.experiment, roots)) + _diverged(f.experiment, roots))
+    begun = chain.from_iterable(_begun(flagship, recipe, root, roots) for flagship in free)
+    new = (_new(flagship, roots, minutes, recipe) for flagship in fewest_first)
+    return next(filter(None, chain(begun, new)), None)
 
 
 def _diverged(experiment: str, roots: tuple[Path | None, ...]) -> int:
     """Number of cycles of a network that diverged; they count as cycles, so that the other flagships are trained, too."""
-    folders = {record.folder for root in roots for record in find_records(root) if record.info["experiment"] == experiment}
-    return sum("diverged" in Record(folder).info for folder in folders)
+    records = {record.folder: record for root in roots for record in find_records(root)}
+    return sum(record.info["experiment"] == experiment and "diverged" in record.info for record in records.values())
 
 
 def _new(flagship: Flagship, roots: tuple[Path | None, ...], minutes: float, recipe: str) -> Cycle | None:
     """The next cycle of a flagship; `None` if the network that it starts from, or is as long as, has no record yet."""
-    name, finished = flagship.experiment, cycles(flagship.experiment, roots)
-    arguments = [name, "--recipe", recipe]
+    finished = cycles(flagship.experiment, roots) or cycles(flagship.unrolled_from, roots)
+    arguments = (flagship.experiment, "--recipe", recipe)
     if flagship.as_long_as:
         example = cycles(flagship.as_long_as, roots)
-        settings = get_experiment(name).recipe(recipe)
         if not example or (finished and pixels_seen(finished[-1].info) >= 0.99 * pixels_seen(example[-1].info)):
             return None  # nothing to be as long as, or it is as long already
+        settings = get_experiment(flagship.experiment).recipe(recipe)
         budget = pixels_seen(example[-1].info) / (settings.iterations * settings.batch * settings.patch**2)
         return Cycle((*arguments, "--budget", f"{budget:.3g}"), f"as many pixels as {flagship.as_long_as}", False)
-    if not finished and flagship.unrolled_from:
-        finished = cycles(flagship.unrolled_from, roots)
-        if not finished:
-            return None
+    if flagship.unrolled_from and not finished:
+        return None
     start = ("--start-from", str(finished[-1].folder)) if finished else ()
     parent = f", from {finished[-1].info['experiment']}" if finished else ""
     reason = f"cycle {len(finished) + 1}{parent}, {int(minutes)} minutes"
@@ -328,13 +287,13 @@ def _begun(flagship: Flagship, recipe: str, root: Path, roots: tuple[Path | None
             continue
         if config["recipe"]["name"] != recipe or not ("fit" in config or flagship.as_long_as):
             continue  # a user's own training
-        arguments = [experiment.name, "--recipe", config["recipe"]["name"], "--seed", str(config["seed"])]
+        arguments = [experiment.name, "--recipe", recipe, "--seed", str(config["seed"])]
         arguments += ["--fit", f"{config['fit']:g}"] if "fit" in config else ["--budget", f"{config['budget']:g}"]
-        if config.get("ancestors"):
-            names = {a["experiment"] for a in config["ancestors"]}
-            parents = {r.info["weights_sha256"]: r for name in names for r in cycles(name, roots)}
-            parent = parents.get(config["ancestors"][-1]["weights_sha256"])
+        if ancestors := config.get("ancestors"):
+            sha256 = ancestors[-1]["weights_sha256"]
+            parents = (r for r in cycles(ancestors[-1]["experiment"], roots) if r.info["weights_sha256"] == sha256)
+            parent = next(parents, None)
             if parent is None:
-                continue  # the parent is on another machine
+                continue  # it is on another machine
             arguments += ["--start-from", str(parent.folder)]
         yield Cycle(tuple(arguments), "goes on", True)

@@ -42,13 +42,13 @@ class _Shared:
     device: str
     group: str | None
     report: Callable[[str], None]
+    test_sets: tuple[str, ...]  # on which finished runs are scored
     lock: threading.Lock = field(default_factory=threading.Lock)
     commands: set[str] = field(default_factory=set)  # started in this session: each is tried once
     in_training: set[str] = field(default_factory=set)  # experiments
     children: list[subprocess.Popen] = field(default_factory=list)
     stopped: bool = False
     runs: int = 0
-    test_sets: tuple[str, ...] = ()  # on which finished runs are scored
 
     @property
     def minutes(self) -> float:
@@ -100,21 +100,26 @@ def run_queue(
     KeyboardInterrupt
         After Ctrl-C, SIGTERM or SIGHUP, when every run has saved its state.
     """
-    _check(minutes, jobs, threads, lists, group)
-    check_output(root / "logs" / "log")
-    (root / "logs").mkdir(parents=True, exist_ok=True)
-    shared = _Shared(Path(root), time.monotonic() + 60 * minutes, choose_device(device), group, report)
-    shared.test_sets = tuple(filter(is_available, TEST_SETS))
-    list_orders = [(*lists[k % len(lists) :], *lists[: k % len(lists)]) for k in range(jobs)]
-
+    names = [g.name for g in (*GROUPS, *CPU_GROUPS)]
+    if not minutes > 0:
+        raise InputError(f"minutes {minutes} is no time to work: give more than 0.")
+    if jobs < 1 or threads < 1:
+        raise InputError(f"{jobs} jobs of {threads} threads are none: give 1 or more of each.")
+    if not lists or not set(lists) <= set(LISTS):
+        raise InputError(f"List {', '.join(lists)!r} is unknown: choose of {', '.join(LISTS)}.")
+    if group not in (None, *names):
+        raise InputError(f"Group {group!r} is unknown: choose one of {', '.join(names)}.")
+    check_output(root / "logs" / "log").parent.mkdir(parents=True, exist_ok=True)
+    test_sets = tuple(filter(is_available, TEST_SETS))
+    shared = _Shared(root, time.monotonic() + 60 * minutes, choose_device(device), group, report, test_sets)
     previous_handlers = {}
     if threading.current_thread() is threading.main_thread():
-        signals = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-        signals = [number for number in signals if signal.getsignal(number) != signal.SIG_IGN]  # nohup ignores SIGHUP
-        previous_handlers = {number: signal.signal(number, _interrupt) for number in signals}
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) != signal.SIG_IGN:  # nohup ignores SIGHUP
+                previous_handlers[number] = signal.signal(number, signal.default_int_handler)
     try:
         with ThreadPoolExecutor(jobs) as pool:
-            workers = [pool.submit(_job, shared, k, threads, list_orders[k]) for k in range(jobs)]
+            workers = [pool.submit(_job, shared, k, threads, lists) for k in range(jobs)]
             try:
                 wait(workers)
             except KeyboardInterrupt:
@@ -131,12 +136,10 @@ def run_queue(
     return shared.runs
 
 
-def _interrupt(number: int, frame: object) -> None:
-    raise KeyboardInterrupt
-
-
 def _job(shared: _Shared, number: int, threads: int, lists: Sequence[str]) -> None:
     """One worker: pick a run from its first list, or else from the next ones, train it, and repeat."""
+    first = number % len(lists)
+    lists = (*lists[first:], *lists[:first])
     while not shared.stopped and shared.minutes > 0:
         with shared.lock:
             job = next(filter(None, (_pick(shared, name) for name in lists)), None)
@@ -193,7 +196,7 @@ def _run(shared: _Shared, number: int, threads: int, arguments: list[str]) -> tu
     paths = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))  # this checkout, whatever is installed
     environment = os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
     log = shared.root / "logs" / f"job{number + 1}.log"
-    with log.open("ab") as file:
+    with log.open("a+b") as file:
         file.write(f"$ {' '.join(command)}\n".encode())
         file.flush()
         start = file.tell()
@@ -205,7 +208,6 @@ def _run(shared: _Shared, number: int, threads: int, arguments: list[str]) -> tu
             child.terminate()
         status = child.wait()
         shared.children.remove(child)
-    with log.open("rb") as file:
         file.seek(start)
         output = file.read().decode(errors="replace").replace("\r", "\n")
     lines = [line.strip() for line in output.splitlines() if line.strip()]
@@ -218,22 +220,9 @@ def _lower(pid: int, number: int, threads: int) -> None:
     """Give a process the lowest priority and cores of its own, where the system can."""
     try:
         os.setpriority(os.PRIO_PROCESS, pid, 19)
-        if hasattr(os, "sched_setaffinity"):
-            cores = sorted(os.sched_getaffinity(0))
-            os.sched_setaffinity(pid, {cores[k % len(cores)] for k in range(number * threads, (number + 1) * threads)})
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(pid, {cores[k % len(cores)] for k in range(number * threads, (number + 1) * threads)})
         # Linux balances sessions against each other, and priorities only within one: so each run is a session of its own.
         Path(f"/proc/{pid}/autogroup").write_text("19")
     except (OSError, AttributeError):
         pass  # it has ended already, or may not
-
-
-def _check(minutes: float, jobs: int, threads: int, lists: Sequence[str], group: str | None) -> None:
-    names = [g.name for g in (*GROUPS, *CPU_GROUPS)]
-    if not minutes > 0:
-        raise InputError(f"minutes {minutes} is no time to work: give more than 0.")
-    if jobs < 1 or threads < 1:
-        raise InputError(f"{jobs} jobs of {threads} threads are none: give 1 or more of each.")
-    if not lists or not set(lists) <= set(LISTS):
-        raise InputError(f"List {', '.join(lists)!r} is unknown: choose of {', '.join(LISTS)}.")
-    if group is not None and group not in names:
-        raise InputError(f"Group {group!r} is unknown: choose one of {', '.join(names)}.")

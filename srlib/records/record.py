@@ -59,9 +59,7 @@ class Record:
     def scores(self) -> pd.DataFrame:
         """Per-image scores; empty if none were computed."""
         path = self.folder / "scores.csv"
-        if not path.exists():
-            return pd.DataFrame(columns=COLUMNS)
-        return pd.read_csv(path, dtype={"image": str})
+        return pd.read_csv(path, dtype={"image": str}) if path.exists() else pd.DataFrame(columns=COLUMNS)
 
     @cached_property
     def curve(self) -> pd.DataFrame:
@@ -90,8 +88,7 @@ class Record:
     def check(self) -> None:
         """Raise an `InputError` if the weights are not those of the record."""
         path = self.folder / "weights.safetensors"
-        _, metadata = load_tensors(path)
-        if metadata["sha256"] != self.info.get("weights_sha256"):
+        if load_tensors(path)[1]["sha256"] != self.info.get("weights_sha256"):
             raise InputError(f"{path} is not the file its record describes: restore it from version control.")
 
     def model(self) -> nn.Module:
@@ -103,7 +100,7 @@ class Record:
 
 def find_records(root: Path | None = None) -> list[Record]:
     """All undamaged records below `root` (default: the committed ones), in the order of the papers."""
-    return [record for record in _records(root) if not _fault(record.folder, _stamp(record.folder))]
+    return [record for record, fault in _faults(root or results_folder()).items() if not fault]
 
 
 def trainings() -> list[Record]:
@@ -111,28 +108,26 @@ def trainings() -> list[Record]:
     return [r for r in find_records() if r.info["kind"] == "training" and "snapshot_of" not in r.info]
 
 
-def damaged_records(root: Path | None = None) -> dict[str, str]:
-    """The records that `find_records` leaves out: from folder to error message."""
-    return {str(r.folder): fault for r in _records(root) if (fault := _fault(r.folder, _stamp(r.folder)))}
+def damaged_records() -> dict[str, str]:
+    """The committed records that `find_records` leaves out: from folder to error message."""
+    return {str(record.folder): fault for record, fault in _faults(results_folder()).items() if fault}
 
 
-def _records(root: Path | None) -> list[Record]:
-    root = root or results_folder()
-    folders = sorted(path.parent for path in root.glob("*/*/*/record.json") if path.relative_to(root).parts[0] != "runs")
+def _faults(root: Path) -> dict[Record, str]:
+    """The error message of every record below `root`, empty for a good one, in the order of the papers."""
     order = {paper: k for k, paper in enumerate(("baselines", *PAPERS))}
-    return [Record(f) for f in sorted(folders, key=lambda f: (order.get(f.parts[-3], 9), f))]
-
-
-def _stamp(folder: Path) -> tuple[tuple[str, int, int], ...]:
-    """Name, modification time (ns) and size (bytes) of each file of a record."""
-    names = sorted(path for path in folder.iterdir() if not path.name.startswith("."))  # a file being written may vanish
-    files = [(path.name, path.stat()) for path in names]
-    return tuple((name, stat.st_mtime_ns, stat.st_size) for name, stat in files)
+    folders = [path.parent for path in root.glob("*/*/*/record.json") if path.relative_to(root).parts[0] != "runs"]
+    faults = {}
+    for folder in sorted(folders, key=lambda folder: (order.get(folder.parts[-3], 9), folder)):
+        files = sorted(path for path in folder.iterdir() if not path.name.startswith("."))  # a file being written may vanish
+        stats = [(path.name, path.stat()) for path in files]
+        faults[Record(folder)] = _fault(folder, tuple((name, stat.st_mtime_ns, stat.st_size) for name, stat in stats))
+    return faults
 
 
 @lru_cache(4096)
 def _fault(folder: Path, stamp: tuple) -> str:
-    """The error message of a damaged record, empty for a good one; `stamp` makes changed files a new entry of the cache."""
+    """The error message of a record, empty for a good one; with changed files it has another `stamp`, so it is checked anew."""
     record = Record(folder)
     try:
         _ = record.means, get_experiment(record.info["experiment"]) if record.info["kind"] == "training" else None
@@ -143,9 +138,9 @@ def _fault(folder: Path, stamp: tuple) -> str:
     return ""
 
 
-def find_record(experiment: str, root: Path | None = None) -> Record | None:
+def find_record(experiment: str) -> Record | None:
     """The best undiverged record of an experiment: no trial recipe if possible, then the longest, then the first seed."""
-    records = [r for r in find_records(root) if r.folder.parts[-2] == experiment and "diverged" not in r.info]
+    records = [r for r in find_records() if r.folder.parts[-2] == experiment and "diverged" not in r.info]
     trial = {r.folder: r.info.get("recipe", {}).get("name", "") not in EVIDENCE for r in records}
     return min(records, key=lambda r: (trial[r.folder], -training_fraction(r), r.info.get("seed", 0)), default=None)
 

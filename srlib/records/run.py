@@ -153,24 +153,18 @@ class Rerun:
     test_set: str
     stand_in: bool  # whether training or test data are other than the experiments', so that the numbers stand apart
 
-    def table(self, protocol: str = "") -> pd.DataFrame:
-        """Table of a row for each run and scale, with PSNR (dB) and SSIM under `protocol`, or the experiment's first."""
+    def table(self) -> pd.DataFrame:
+        """Table of a row for each run and scale, with PSNR (dB) and SSIM under the experiment's first protocol."""
         rows = []
         for record in self.records:
             experiment = get_experiment(record.info["experiment"])
-            name = protocol or experiment.protocols[0]
-            for scale in _scales(record):
-                scores = {metric: record.mean(self.test_set, scale, metric, name) for metric in ("psnr", "ssim")}
-                rows.append(
-                    {"experiment": experiment.name, "dataset": self.test_set, "scale": scale, "protocol": name}
-                    | {"iterations": record.info["iterations_done"], "seconds": round(record.info["seconds"])}
-                    | scores
-                )
+            protocol = experiment.protocols[0]
+            for scale in record.info["recipe"]["scales"]:
+                row = {"experiment": experiment.name, "dataset": self.test_set, "scale": scale, "protocol": protocol}
+                row |= {"iterations": record.info["iterations_done"], "seconds": round(record.info["seconds"])}
+                row |= {metric: record.mean(self.test_set, scale, metric, protocol) for metric in ("psnr", "ssim")}
+                rows.append(row)
         return pd.DataFrame(rows)
-
-
-def _scales(record: Record) -> tuple[int, ...]:
-    return tuple(record.info["recipe"]["scales"])
 
 
 def rerun(
@@ -210,9 +204,9 @@ def rerun(
         stand_in |= training_set != experiment.data
         root = Path(runs) if runs else results_folder() / "runs" / notebook / f"{Path(training_set).name}_budget{budget:g}"
         record = run_experiment(experiment, root, seed, budget=budget, data=training_set, device=device)
-        record = add_scores(record, open_images(test_set), _scales(record), experiment.protocols, progress=False)
-        records.append(record)
         info = record.info
+        record = add_scores(record, open_images(test_set), info["recipe"]["scales"], experiment.protocols, progress=False)
+        records.append(record)
         print(f"{experiment.name}: {info['iterations_done']} iterations on {info['data']} in {info['seconds']:.0f} s")
     if stand_in:
         print(f"Scored on {test_set}. Training or test data are not the experiments': these numbers stand apart.")
@@ -235,11 +229,6 @@ def score_vdsr(
 ) -> pd.DataFrame:
     """Scores of the released VDSR at all scales, by default in the protocol of its own paper; columns of `scores.csv`."""
     return _score(sets, protocols, as_method(load_weights(VDSR(), weights)), progress)
-
-
-def score_black(sets: Iterable[str]) -> pd.DataFrame:
-    """Scores of a black image at all scales: those of a dead network without residual learning (RL-CSC, Table 3)."""
-    return _score(sets, {"drrn": ("psnr", "ssim")}, lambda lr, ilr, scale: np.zeros_like(ilr), progress=False)
 
 
 def _score(sets: Iterable[str], protocols: dict[str, tuple[str, ...]], method: Upscaler | None, progress: bool) -> pd.DataFrame:
@@ -266,12 +255,13 @@ if __name__ == "__main__":
     sets = [name for name in TEST_SETS if is_available(name)]
     if not options.vdsr_weights:
         print(write_baseline("bicubic", score_bicubic(sets)).folder)
-        print(write_baseline("black", score_black(sets)).folder)
+        # A black image: what a dead network without residual learning makes (RL-CSC, Table 3).
+        black = _score(sets, {"drrn": ("psnr", "ssim")}, lambda lr, ilr, scale: np.zeros_like(ilr), progress=False)
+        print(write_baseline("black", black).folder)
     else:
         weights = digest(load_weights(VDSR(), options.vdsr_weights).state_dict())
-        scores = score_vdsr(
-            options.vdsr_weights, [n for n in sets if n in ("Set5", "Set14")], VDSR_PROTOCOLS | {"drrn": METRICS}
-        )
+        small_sets = [name for name in sets if name in ("Set5", "Set14")]
+        scores = score_vdsr(options.vdsr_weights, small_sets, VDSR_PROTOCOLS | {"drrn": METRICS})
         for name in sets:  # the large ones take an hour on a CPU, so each is written at once
             if name not in set(scores.dataset):
                 scores = pd.concat([scores, score_vdsr(options.vdsr_weights, [name])], ignore_index=True)

@@ -57,11 +57,11 @@ class Runs:
         self._groups: dict[str, dict[tuple, list[Record]]] = defaultdict(lambda: defaultdict(list))
         for record in find_records():
             info = record.info
-            if info.get("recipe", {}).get("name", "") not in recipes:
-                continue
-            line = tuple((ancestor["experiment"], ancestor["pixels"]) for ancestor in info.get("ancestors", ()))
-            key = (info.get("recipe", {}).get("name", ""), info.get("budget", 1.0), info.get("data", ""), line)
-            self._groups[info["experiment"]][key].append(record)
+            recipe = info.get("recipe", {}).get("name", "")
+            if recipe in recipes:
+                line = tuple((ancestor["experiment"], ancestor["pixels"]) for ancestor in info.get("ancestors", ()))
+                key = (recipe, info.get("budget", 1.0), info.get("data", ""), line)
+                self._groups[info["experiment"]][key].append(record)
 
     def groups(self, experiment: str) -> dict[tuple, list[Record]]:
         """Records of one experiment by key: (recipe, budget, data, ancestors with their pixels); one for each seed."""

@@ -25,7 +25,13 @@ Tensors = dict[str, torch.Tensor]
 
 
 def save_tensors(path: str | Path, tensors: Tensors, metadata: dict[str, Any]) -> str:
-    """Write tensors and metadata (as JSON) atomically; returns the SHA-256 of the tensors, from `digest`."""
+    """Write tensors and metadata (as JSON) atomically.
+
+    Returns
+    -------
+    str
+        SHA-256 of the tensors, from `digest`.
+    """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     sha256 = digest(tensors)
     write_atomically(path, serialise(tensors, {"srlib": json.dumps({**metadata, "sha256": sha256})}))
@@ -33,7 +39,14 @@ def save_tensors(path: str | Path, tensors: Tensors, metadata: dict[str, Any]) -
 
 
 def load_tensors(path: str | Path) -> tuple[Tensors, dict[str, Any]]:
-    """Tensors by name, and metadata with their digest as `sha256`; of one version of the file while others replace it.
+    """Tensors and metadata of a file of `save_tensors`; of one version of it, even while another process replaces it.
+
+    Returns
+    -------
+    dict of torch.Tensor
+        By name.
+    dict
+        The metadata, with the digest as `sha256`.
 
     Raises
     ------
@@ -59,10 +72,16 @@ def load_tensors(path: str | Path) -> tuple[Tensors, dict[str, Any]]:
 
 
 def save_weights(path: str | Path, model: nn.Module, experiment: str) -> str:
-    """Write the weights of a record; returns the SHA-256 of the tensors.
+    """Write the weights of a record: convolutions in half precision, all smaller tensors in single.
 
-    Convolutions are in half precision, all smaller tensors in single. Scores are computed from this file, so its rounding (at
-    most 5e-4 of a weight) is in them.
+    Returns
+    -------
+    str
+        SHA-256 of the tensors.
+
+    Notes
+    -----
+    Scores are computed from this file, so its rounding (at most 5e-4 of a weight) is in them.
     """
     tensors = {name: t.half() if t.is_floating_point() and t.dim() > 1 else t for name, t in model.state_dict().items()}
     return save_tensors(path, tensors, {"experiment": experiment})
@@ -79,7 +98,7 @@ def digest(tensors: Tensors) -> str:
 
 
 def load_weights(model: nn.Module, path: str | Path, name: str | None = None) -> nn.Module:
-    """`model` with the weights of a file: our `.safetensors`, or VDSR's release as `.npz` (`weight0..19` OIHW, `bias0..19`).
+    """A model with the weights of a file: our `.safetensors`, or VDSR's release as `.npz` (`weight0..19` OIHW, `bias0..19`).
 
     Parameters
     ----------
@@ -89,6 +108,11 @@ def load_weights(model: nn.Module, path: str | Path, name: str | None = None) ->
         The file. Pickles (`.pt`, `.pth`) are never opened.
     name : str, optional
         Name of the experiment. Recursive networks of all depths have weights of one shape, so it is compared with the file's.
+
+    Returns
+    -------
+    torch.nn.Module
+        `model`.
 
     Raises
     ------

@@ -56,9 +56,15 @@ class PatchSource:
     def crop(self, patch_index: torch.Tensor, transform: torch.Tensor) -> torch.Tensor:
         """Patches by index, each under a symmetry of the square, numbered as in `recipe`; both arguments `int64`, `(count,)`.
 
-        They are `(count, channels, size, size)`, `float32` in about 0..1. The papers' scripts store mirrored and turned copies
-        of each image and lay the lattice of patches over every copy from the copy's first pixel. So a patch of a mirrored copy
-        lies elsewhere in the image than that patch of the image itself.
+        Returns
+        -------
+        torch.Tensor
+            `(count, channels, size, size)`, `float32` in about 0..1.
+
+        Notes
+        -----
+        The papers' scripts store mirrored and turned copies of each image and lay the lattice of patches over every copy from
+        the copy's first pixel. So a patch of a mirrored copy lies elsewhere in the image than that patch of the image itself.
         """
         of_patches = (self.start, self.width, self.mirrored_rows, self.mirrored_columns)
         start, width, down, right = (x[patch_index, None, None] for x in of_patches)

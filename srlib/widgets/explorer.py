@@ -40,7 +40,18 @@ PREVIEW_WIDTH = 320  # of the small picture, in dots
 
 
 def explore(device: str = "auto") -> w.VBox:
-    """The explorer as a widget of JupyterLab and VS Code; its networks run on the device 'cpu', 'cuda' or 'auto'."""
+    """The explorer as a widget of JupyterLab and VS Code.
+
+    Parameters
+    ----------
+    device : str
+        Device of the networks: 'cpu', 'cuda' or 'auto'.
+
+    Returns
+    -------
+    ipywidgets.VBox
+        Controls above, results below.
+    """
     return Explorer(choose_device(device)).box
 
 

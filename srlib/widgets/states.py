@@ -100,7 +100,22 @@ def energy(state: Tensor) -> np.ndarray:
 class States:
     """Energy maps and predictions of a network at each step inside a window; a notebook shows them with a slider.
 
-    All arrays are `(height, width)`; luma is in about 0..1, but for the original's.
+    Parameters
+    ----------
+    label : str
+        Name of the network.
+    energies : tuple of numpy.ndarray
+        The energy map of each step, `(height, width)`.
+    predictions : tuple of numpy.ndarray
+        The luma reconstructed from each state alone, `(height, width)`, about 0..1.
+    bicubic : numpy.ndarray
+        The interpolated luma, `(height, width)`, about 0..1.
+    output : numpy.ndarray, optional
+        The network's output `(height, width)`, where it combines the predictions of all steps instead of taking the last.
+    combined : str
+        The combination, in words.
+    hr : numpy.ndarray, optional
+        The original's luma, `(height, width)`, `uint8`.
     """
 
     label: str

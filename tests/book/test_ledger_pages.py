@@ -4,6 +4,7 @@ import re
 
 import pytest
 from pages.ledger import ledger_text, left_open, quotations, scoreboard, walk
+from shared import rows
 
 from srlib.figures.text import mixed_protocols, summary
 from srlib.ledger.rows import counts, ledger
@@ -16,20 +17,20 @@ from srlib.records.provenance import ROOT
 @pytest.mark.parametrize("paper", PAPERS)
 def test_the_walk_has_every_item_with_a_page(paper):
     """Identity: the paper's tables and figures in its order, each linked to a notebook that names it in its title or text."""
-    lines = walk(paper).splitlines()[2:-1]
-    assert [line.split(" | ")[0].strip("| ") for line in lines] == [item.name for item in items(paper)]
+    *lines, sentences = rows(walk(paper))
+    assert [line["in the paper"] for line in lines] == [item.name for item in items(paper)]
     for line, item in zip(lines, items(paper), strict=True):
-        page = re.search(r"\(notebooks/(\w+)\)", line)[1]
+        page = re.search(r"\(notebooks/(\w+)\)", line["shows"])[1]
         text = (ROOT / "notebooks" / f"{page}.py").read_text()
         number = item.name.split()[1]
         assert re.search(rf"{re.escape(number)}\b" if number.isdigit() else r"Fig\.\?\?", text), (page, item.name)
+    assert sentences["in the paper"] == "its sentences"
 
 
 def test_the_scoreboard_counts_each_own_score_once():
     """Identity: the verdicts of a paper add up to its own scores."""
-    table = scoreboard().split("\n\n")[1].splitlines()[2:]
-    for line, paper in zip(table, PAPERS, strict=True):
-        own, *verdicts = (int(cell) for cell in line.strip("| ").split(" | ")[2:-1])
+    for row, paper in zip(rows(scoreboard().split("\n\n")[1]), PAPERS, strict=True):
+        own, *verdicts = (int(cell) for cell in list(row.values())[2:-1])
         assert own == sum(verdicts) == sum(c.kind == "measured" for c in claims(paper))
 
 
@@ -46,10 +47,9 @@ def test_what_is_open_is_listed_in_full(paper):
 
 def test_rlcsc_quotes_drrn_but_for_one_digit():
     """A finding, with its count."""
-    line = next(line for line in quotations().splitlines() if line.startswith("| RL-CSC"))
-    _, _, numbers, equal, different = (cell.strip() for cell in line.strip("|").split(" | "))
-    assert int(numbers) - int(equal) == 1
-    assert "0.7721, there 0.7720" in different
+    row = next(row for row in rows(quotations()) if row["paper"] == "RL-CSC")
+    assert int(row["numbers"]) - int(row["equal"]) == 1
+    assert "0.7721, there 0.7720" in row["different"]
 
 
 def test_the_protocol_alone_moves_bicubic_by_a_tenth_of_a_decibel_on_set14():
@@ -61,10 +61,9 @@ def test_the_protocol_alone_moves_bicubic_by_a_tenth_of_a_decibel_on_set14():
 
 def test_a_summary_names_every_verdict():
     """Identity."""
-    rows = [row for row in ledger(("drrn",)) if row.where == "Table 2"]
-    said = summary(rows)
-    own = counts(row for row in rows if row.kind == "measured")
-    assert said.startswith(f"Of the paper's {own.total()} own numbers here:")
+    lines = [row for row in ledger(("drrn",)) if row.where == "Table 2"]
+    own = counts(row for row in lines if row.kind == "measured")
+    assert summary(lines).startswith(f"Of the paper's {own.total()} own numbers here:")
 
 
 def test_the_ledger_page_lists_all_but_quotations_and_links_everything():

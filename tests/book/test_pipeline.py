@@ -7,12 +7,12 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
 import pytest
+from shared import until
 
 from srlib.records.plan import CPU_GROUPS, GROUPS, PROFILE
 from srlib.records.provenance import ROOT
@@ -48,7 +48,7 @@ def record(tmp_path):
 
     def write(**info):
         folder = tmp_path / "results" / "runs" / "drrn" / "drrn_b1u3_w32" / "seed0"
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         info = {"experiment": "drrn_b1u3_w32", "kind": "training", "commit": "", **info}
         (folder / "record.json").write_text(json.dumps(info))
         (folder / "scores.csv").touch()
@@ -89,17 +89,12 @@ def test_documented_campaigns_plan_each_run_once(command, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_finished_record_is_out_of_reach(tmp_path, record):
-    """Identity: it is not made again, even by force."""
+def test_a_finished_record_is_out_of_reach_and_an_unfinished_one_refused(tmp_path, record):
+    """Identity: the one is not made again, even by force; the other exists, so Snakemake would take it for done."""
     record(finished=True)
     done = plan('--cores 2 --forceall campaign --config group="cpu profile"', tmp_path)
     assert jobs(done)["train"] == len(PROFILE.experiments) - 1
     assert "drrn_b1u3_w32" not in done.stdout
-
-
-@pytest.mark.slow
-def test_an_unfinished_record_is_refused(tmp_path, record):
-    """It exists, so Snakemake would take it for done."""
     record(finished=False)
     done = plan('--cores 2 campaign --config group="cpu profile"', tmp_path)
     assert done.returncode != 0
@@ -138,30 +133,20 @@ def test_misspelt_choices_are_refused(wrong, tmp_path):
     )
 
 
-EXPERIMENTS = [f"drrn_b{B}u{U}_w4" for B, U in ((1, 1), (1, 2), (1, 3), (2, 1), (2, 2), (3, 1))]
-
-
-def until(condition, what: str, seconds: float = 300):
-    """Wait for something to come true."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"{what} in {seconds} seconds"
-        time.sleep(0.1)
-
-
 @pytest.mark.slow
 def test_a_killed_campaign_goes_on_to_the_same_bits(tmp_path):
     """Identity: six runs, one stopped by SIGTERM and then all killed by SIGKILL; the weights are those of undisturbed runs."""
+    experiments = [f"drrn_b{B}u{U}_w4" for B, U in ((1, 1), (1, 2), (1, 3), (2, 1), (2, 2), (3, 1))]
     # A checkpoint every second in place of every minute.
     code = "import sys\nif 'train' in sys.orig_argv:\n    import srlib.training.loop\n    srlib.training.loop.SAVE_EVERY = 1\n"
     (tmp_path / "sitecustomize.py").write_text(code)
     environment = os.environ | {"PYTHONPATH": str(tmp_path), "OMP_NUM_THREADS": "1"}
     program = [BIN / "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", tmp_path]
-    config = ["data=SampleTrain", "budget=0.05", f"out={tmp_path / 'out'}", "score=", f"experiments={','.join(EXPERIMENTS)}"]
+    config = ["data=SampleTrain", "budget=0.05", f"out={tmp_path / 'out'}", "score=", f"experiments={','.join(experiments)}"]
     config += ["gpus=7,3"]  # to see who gets which; the trainings are on the CPU
     command = [*program, "--cores", "2", "--resources", "gpu=2", "--set-resources", "train:gpu=1", "--rerun-incomplete"]
     command += ["campaign", "--config", *config]
-    folders = {name: tmp_path / "out" / "drrn" / name / "seed0_fast_0.05" for name in EXPERIMENTS}
+    folders = {name: tmp_path / "out" / "drrn" / name / "seed0_fast_0.05" for name in experiments}
     log = tmp_path / "log"
 
     def going():
@@ -177,13 +162,13 @@ def test_a_killed_campaign_goes_on_to_the_same_bits(tmp_path):
     with log.open("w") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output, env=environment, start_new_session=True)
         try:
-            until(lambda: len(going()) == 2 or process.poll() is not None, "no two checkpoints")
+            until(lambda: len(going()) == 2 or process.poll() is not None, "no two checkpoints", 300)
             assert process.poll() is None, log.read_text()
             killed = going()
             # The trainings are Snakemake's own children: no shell between them would swallow the signal.
             assert {child.environ()["CUDA_VISIBLE_DEVICES"] for child in trainings()} == {"3", "7"}
             trainings()[0].terminate()
-            until(lambda: "Trying to restart job" in log.read_text(), "no second try")
+            until(lambda: "Trying to restart job" in log.read_text(), "no second try", 300)
         finally:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()

@@ -3,7 +3,6 @@
 `SRLIB_BOOK` names the folder that `make book` has made (`_build/html`).
 """
 
-import importlib.util
 import os
 import re
 from html.parser import HTMLParser
@@ -12,8 +11,8 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from conftest import absent
+from element_scripts import strip_scripts
 
-from srlib.records.provenance import ROOT
 from srlib.widgets.elements import with_script
 
 pytestmark = pytest.mark.xdist_group("site")  # the pages are read once
@@ -86,14 +85,10 @@ def parsed(book) -> dict[Path, Page]:
 
 def test_elements_scripts_leave_the_page_and_are_named():
     """What `with_script` adds for notebooks is taken out again, once for two elements; other scripts stay (identity)."""
-    path = ROOT / "book/_ext/element_scripts.py"
-    spec = importlib.util.spec_from_file_location("element_scripts", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
     other = "<script>let x = 1;</script>"
     two = with_script("<p>one</p>", "viewer.js") + other + with_script("<p>two</p>", "viewer.js")
-    assert module.strip_scripts(two) == (f"<p>one</p>\n{other}<p>two</p>\n", ["viewer.js"])
-    assert module.strip_scripts(other) == (other, [])
+    assert strip_scripts(two) == (f"<p>one</p>\n{other}<p>two</p>\n", ["viewer.js"])
+    assert strip_scripts(other) == (other, [])
 
 
 @pytest.mark.browser

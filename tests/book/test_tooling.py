@@ -6,24 +6,19 @@ import shlex
 import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 import yaml
+from shared import until
 
 from srlib.protocol import PROTOCOLS
 from srlib.records.provenance import ROOT
 
 BIN = Path(sys.executable).parent
 FORMS = [path for path in sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml")) if path.name != "config.yml"]
+NUMBER = ROOT / ".github" / "ISSUE_TEMPLATE" / "number.yml"
 MAKEFILE = (ROOT / "Makefile").read_text()
-
-
-def load(path: Path) -> dict:
-    """YAML whose `on` is a word and no truth value, as GitHub reads it."""
-    return yaml.load(path.read_text(), yaml.BaseLoader)
 
 
 def test_every_target_has_a_plan():
@@ -80,7 +75,7 @@ rule notebook:
 @pytest.mark.parametrize("path", FORMS, ids=lambda p: p.name)
 def test_forms_hold_what_github_asks_of_them(path):
     """GitHub's syntax of issue forms: name, description and body; a known type, one id and a label for each field."""
-    form = load(path)
+    form = yaml.safe_load(path.read_text())
     assert form["name"]
     assert form["description"]
     assert all(field["type"] in ("markdown", "textarea", "input", "dropdown", "checkboxes") for field in form["body"])
@@ -93,7 +88,7 @@ def test_a_number_is_reported_with_protocol_command_and_record():
     """The protocols are those of srlib, and the commands to run are valid."""
     from srlib.__main__ import _parser
 
-    form = {field["id"]: field for field in load(ROOT / ".github/ISSUE_TEMPLATE/number.yml")["body"]}
+    form = {field["id"]: field for field in yaml.safe_load(NUMBER.read_text())["body"]}
     assert {"protocol", "command", "record", "verify", "versions"} <= form.keys()
     assert form["protocol"]["attributes"]["options"][: len(PROTOCOLS)] == list(PROTOCOLS)
     commands = re.findall(r"`python -m srlib (.*?)`", str(form))
@@ -103,15 +98,6 @@ def test_a_number_is_reported_with_protocol_command_and_record():
     versions = re.search(r"`python (-c '.*?')`", form["versions"]["attributes"]["description"])[1]
     done = subprocess.run([sys.executable, *shlex.split(versions)], capture_output=True, text=True, check=True)
     assert "'torch': " in done.stdout
-
-
-def until(value: Callable[[], Sequence]) -> Sequence:
-    """What a function returns once it is not empty, in a minute at most."""
-    end = time.monotonic() + 60
-    while not (found := value()):
-        assert time.monotonic() < end
-        time.sleep(0.1)
-    return found
 
 
 @pytest.fixture
@@ -125,13 +111,14 @@ def lab(tmp_path):
     options += ["--no-browser", "--allow-root", "--port=0", "--IdentityProvider.token=word"]
     variables = {name: str(tmp_path / name) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")}
     variables["JUPYTERLAB_WORKSPACES_DIR"] = str(tmp_path / "workspaces")
-    command = [BIN / "jupyter", "lab", *options]
+    command, log = [BIN / "jupyter", "lab", *options], tmp_path / "log"
     with (
-        (tmp_path / "log").open("w") as log,
-        subprocess.Popen(command, cwd=tmp_path, env=os.environ | variables, stdout=log, stderr=log) as server,
+        log.open("w") as output,
+        subprocess.Popen(command, cwd=tmp_path, env=os.environ | variables, stdout=output, stderr=output) as server,
     ):
         try:
-            yield until(lambda: re.findall(r"http://127\.0\.0\.1:\d+/(?=lab)", (tmp_path / "log").read_text()))[0], tmp_path
+            address, *_ = until(lambda: re.findall(r"http://127\.0\.0\.1:\d+/(?=lab)", log.read_text()), "no address")
+            yield address, tmp_path
         finally:
             server.kill()  # which ends the kernel, too; asked politely, a server with a page open takes minutes
 
@@ -143,7 +130,7 @@ def test_lab_lands_on_the_start_notebook(lab, open_page):
     before = {path: path.read_bytes() for path in (folder / "notebooks").glob("start.*")}
     page = open_page(f"{address}lab/tree/other.md?token=word")
     page.locator(".lm-TabBar-tab.jp-mod-current", has_text="other.md").wait_for()
-    until(lambda: list((folder / "workspaces").glob("*")))
+    until(lambda: list((folder / "workspaces").glob("*")), "no workspace")
     page.goto(address)
     page.locator(".lm-TabBar-tab.jp-mod-current", has_text="start.ipynb").wait_for()
     page.locator(".jp-NotebookPanel:visible h1", has_text="Start here").wait_for()

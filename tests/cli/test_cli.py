@@ -4,44 +4,87 @@ import json
 
 import numpy as np
 import pandas as pd
+import png
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from srlib.__main__ import main
-from srlib.images import read_image
+from srlib.images import imresize, read_image, round_uint8
+from srlib.inference.enlarge import super_resolve
+from srlib.models import DRRN
 from srlib.protocol import PROTOCOLS
 from srlib.records.record import find_records
+from srlib.training.checkpoint import save_tensors
+
+MODEL = DRRN(1, 1, 4)
+MODEL.reconstruction.weight.data *= 0.01  # near bicubic, as a trained network is
+PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
 @pytest.fixture
-def folder(tmp_path, photo):
-    """A folder of two images, one of them grey."""
+def run(capsys):
+    """A function that runs a command line, checks its status, and returns its output `out` and its messages `err`."""
+
+    def run_words(*words, status=0):
+        assert main([str(word) for word in words]) == status
+        return capsys.readouterr()
+
+    return run_words
+
+
+@pytest.fixture
+def folder(tmp_path, photo, monkeypatch):
+    """The folder `mine` of two images, one of them grey; relative paths lead to where it lies."""
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "mine").mkdir()
-    Image.fromarray(photo).save(tmp_path / "mine" / "b.png")
-    Image.fromarray(photo[..., 1]).save(tmp_path / "mine" / "a.png")
+    Image.fromarray(photo).save("mine/b.png")
+    Image.fromarray(photo[..., 1]).save("mine/a.png")
     return tmp_path / "mine"
 
 
-def test_list_tells_what_there_is(capsys):
+@pytest.fixture
+def odd(tmp_path, photo, monkeypatch):
+    """The folder `odd` of ten odd pictures, and the weights `w.safetensors` of a small DRRN; relative paths lead to them."""
+    monkeypatch.chdir(tmp_path)
+    save_tensors("w.safetensors", MODEL.state_dict(), {"experiment": "drrn_b1u1_w4"})
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    image = Image.fromarray(photo[:40, :50])
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F] = 6, "Camera"  # turned by 90 degrees
+    image.save(folder / "turned.jpg", exif=exif, icc_profile=PROFILE, quality=95)
+    for mode, name in (
+        ("RGB", "plain.bmp"),
+        ("L", "grey.png"),
+        ("1", "one_bit.png"),
+        ("P", "palette.png"),
+        ("P", "palette.gif"),
+    ):
+        image.convert(mode).save(folder / name)
+    image.putalpha(Image.linear_gradient("L").resize(image.size))
+    image.save(folder / "alpha.webp", lossless=True)
+    image.convert("LA").save(folder / "grey_alpha.png")
+    Image.fromarray(photo[:40, :50, 0].astype(np.uint16) * 257).save(folder / "deep.tif")
+    png.from_array(photo[:40, :50].reshape(40, -1).astype(int) * 257, "RGB;16").save(folder / "deep.png")
+    return folder
+
+
+def test_list_tells_what_there_is(run):
     """Models with the papers' counts, datasets, protocols and experiments."""
-    assert main(["list", "--json"]) == 0
-    listed = json.loads(capsys.readouterr().out)
-    models = {m["name"]: m for m in listed["models"]}
-    assert models["drrn_b1u9"] | {"params_total": 0} == {
-        "name": "drrn_b1u9", "params": 297_216, "params_total": 0, "depth": 20, "receptive_field": 41, "domain": "ilr"
-    }  # fmt: skip
+    listed = json.loads(run("list", "--json").out)
+    drrn = next(m for m in listed["models"] if m["name"] == "drrn_b1u9")
+    wanted = {"name": "drrn_b1u9", "params": 297_216, "params_total": 0, "depth": 20, "receptive_field": 41, "domain": "ilr"}
+    assert drrn | {"params_total": 0} == wanted
     assert [p["name"] for p in listed["protocols"]] == list(PROTOCOLS)
     assert {"Set5", "DIV2K", "Manga109", "Sample"} <= {d["name"] for d in listed["datasets"]}
-    assert main(["list"]) == 0
-    assert "drrn_b17u1" in capsys.readouterr().out
+    assert "drrn_b17u1" in run("list").out
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_evaluate_writes_a_row_an_image_and_the_mean_last(folder, capsys, protocol):
+def test_evaluate_writes_a_row_an_image_and_the_mean_last(folder, run, protocol):
     """Identity: the file holds what Protocol.evaluate returns, to the last bit."""
-    path = folder.parent / "scores.csv"
-    assert main(["evaluate", "bicubic", "--data", str(folder), "--scale", "2", "--protocol", protocol, "--csv", str(path)]) == 0
-    table = pd.read_csv(path)
+    run("evaluate", "bicubic", "--data", "mine", "--scale", 2, "--protocol", protocol, "--csv", "scores.csv")
+    table = pd.read_csv("scores.csv")
     assert list(table.columns) == ["image", "psnr", "ssim", "ifc"]
     assert list(table.image) == ["a", "b", "mean"]
     expected = PROTOCOLS[protocol].evaluate(read_image(folder / "b.png"), 2)
@@ -49,201 +92,213 @@ def test_evaluate_writes_a_row_an_image_and_the_mean_last(folder, capsys, protoc
     np.testing.assert_allclose(table.iloc[2, 1:].astype(float), table.iloc[:2, 1:].mean().astype(float), rtol=1e-15)
 
 
-def test_evaluate_speaks_json_and_skips_metrics(folder, capsys):
-    """What was not asked for is null."""
-    assert main(["evaluate", "bicubic", "--data", str(folder), "--metrics", "psnr,ssim", "--json"]) == 0
-    answer = json.loads(capsys.readouterr().out)
+def test_evaluate_speaks_json_and_csv_and_skips_metrics(folder, run):
+    """What was not asked for is null; `--csv -` is for pipes."""
+    answer = json.loads(run("evaluate", "bicubic", "--data", folder, "--metrics", "psnr,ssim", "--json").out)
     assert answer["protocol"] == "drrn"
     assert answer["mean"]["ifc"] is None
     assert answer["images"][0]["psnr"] > 20
+    csv = run("evaluate", "bicubic", "--data", folder, "--metrics", "psnr", "--csv", "-").out
+    assert csv.startswith("image,psnr,ssim,ifc\na,")
 
 
-def test_degrade_makes_what_the_protocol_makes(folder, capsys):
+def test_degrade_makes_what_the_protocol_makes(folder, run):
     """8-bit protocols exactly; the others exactly as .npy, and rounded, with a warning, as an image."""
-    source, lr = str(folder / "b.png"), folder.parent / "lr.png"
-    assert main(["degrade", source, str(lr), "--scale", "3", "--protocol", "selfexsr"]) == 0
-    np.testing.assert_array_equal(read_image(lr), PROTOCOLS["selfexsr"].degrade(read_image(source), 3))
-    assert main(["degrade", source, str(lr.with_suffix(".npy")), "--scale", "3", "--protocol", "lapsrn"]) == 0
-    np.testing.assert_array_equal(np.load(lr.with_suffix(".npy")), PROTOCOLS["lapsrn"].degrade(read_image(source), 3))
-    assert capsys.readouterr().err == ""
-    assert main(["degrade", source, str(lr), "--scale", "3"]) == 0
-    assert ".npy keeps it exact" in capsys.readouterr().err
+    hr = read_image("mine/b.png")
+    assert run("degrade", "mine/b.png", "lr.png", "--scale", 3, "--protocol", "selfexsr") == ("", "")
+    np.testing.assert_array_equal(read_image("lr.png"), PROTOCOLS["selfexsr"].degrade(hr, 3))
+    assert run("degrade", "mine/b.png", "lr.npy", "--scale", 3, "--protocol", "lapsrn") == ("", "")
+    np.testing.assert_array_equal(np.load("lr.npy"), PROTOCOLS["lapsrn"].degrade(hr, 3))
+    assert ".npy keeps it exact" in run("degrade", "mine/b.png", "lr.png", "--scale", 3).err
+    np.testing.assert_array_equal(read_image("lr.png"), round_uint8(255 * PROTOCOLS["drrn"].degrade(hr, 3)))
 
 
-def test_upscale_enlarges_colour_and_grey(folder):
-    """By the scale, and in the kind of the input."""
-    for name in ("a.png", "b.png"):
-        out = folder.parent / f"large_{name}"
-        assert main(["upscale", str(folder / name), str(out), "--model", "bicubic", "--scale", "3"]) == 0
-        small = read_image(folder / name)
-        assert read_image(out).shape == (3 * small.shape[0], 3 * small.shape[1], *small.shape[2:])
-
-
-def test_train_then_evaluate_then_upscale(folder, results, capsys):
+def test_train_then_evaluate_then_upscale(folder, results, run):
     """A record made here is a model by name everywhere."""
-    command = [
-        "train",
-        "drrn_b1u1_w4",
-        "--budget",
-        "0.0005",
-        "--data",
-        "SampleTrain",
-        "--device",
-        "cpu",
-        "--score",
-        str(folder),
-    ]
-    assert main(command) == 0
-    assert "mine x3:" in capsys.readouterr().out
-    assert main(["evaluate", "drrn_b1u1_w4", "--data", str(folder), "--scale", "3", "--metrics", "psnr"]) == 0
-    assert (
-        main(["upscale", str(folder / "b.png"), str(folder.parent / "sr.png"), "--model", "drrn_b1u1_w4", "--scale", "3"]) == 0
-    )
-    assert main(["evaluate", "drrn_b1u1_w4", "--data", str(folder), "--scale", "2"]) == 2
-    assert "is trained for scale 3, not 2" in capsys.readouterr().err
+    options = ("--budget", "0.0005", "--data", "SampleTrain", "--device", "cpu", "--score", "mine")
+    assert "mine x3:" in run("train", "drrn_b1u1_w4", *options).out
+    run("evaluate", "drrn_b1u1_w4", "--data", "mine", "--scale", 3, "--metrics", "psnr")
+    run("upscale", "mine/b.png", "sr.png", "--model", "drrn_b1u1_w4", "--scale", 3)
+    refusal = run("evaluate", "drrn_b1u1_w4", "--data", "mine", "--scale", 2, status=2).err
+    assert "is trained for scale 3, not 2" in refusal
 
 
-def test_vdsr_takes_its_released_weights(folder, reference, capsys):
+def test_vdsr_takes_its_released_weights(folder, reference, run):
     """Behaviour: a learned network beats bicubic on a photograph."""
-    psnr = {}
-    for model in ("bicubic", "vdsr"):
-        command = ["evaluate", model, "--data", str(folder), "--scale", "2", "--metrics", "psnr", "--json"]
-        if model == "vdsr":
-            command += ["--weights", str(reference / "vdsr_official.npz")]
-        assert main(command) == 0
-        psnr[model] = json.loads(capsys.readouterr().out)["mean"]["psnr"]
-    assert psnr["vdsr"] > psnr["bicubic"] + 0.3
+    options = ("--data", "mine", "--scale", 2, "--metrics", "psnr", "--json")
+    bicubic = run("evaluate", "bicubic", *options).out
+    vdsr = run("evaluate", "vdsr", *options, "--weights", reference / "vdsr_official.npz").out
+    assert json.loads(vdsr)["mean"]["psnr"] > json.loads(bicubic)["mean"]["psnr"] + 0.3
+
+
+def test_ten_odd_files_keep_what_they_are(odd, run):
+    """Depth, transparency, profile and orientation; formats that cannot be written become PNG."""
+    words = ("upscale", "odd", "out", "--model", "drrn_b1u1_w4", "--weights", "w.safetensors", "--scale", 3)
+    run(*words, status=2)  # the GIF and the PNG of one name would be one file
+    (odd / "palette.gif").rename(odd / "animated_not.gif")
+    run(*words)
+    modes = {"alpha.webp": "RGBA", "animated_not.png": "RGB", "grey.png": "L", "grey_alpha.png": "LA", "one_bit.png": "L"}
+    modes |= {"palette.png": "RGB", "plain.bmp": "RGB", "turned.jpg": "RGB", "deep.tif": "I;16"}
+    modes |= {"deep.png": "RGB"}  # as PIL shows it; see below
+    assert {path.name for path in (odd.parent / "out").iterdir()} == modes.keys()
+    for name, mode in modes.items():
+        with Image.open(f"out/{name}") as image:
+            assert (image.mode, image.size) == (mode, (120, 150) if name == "turned.jpg" else (150, 120)), name
+    with Image.open("out/turned.jpg") as turned:
+        assert (turned.info["icc_profile"], turned.getexif()[0x010F]) == (PROFILE, "Camera")
+    width, height, rows, info = png.Reader(bytes=(odd.parent / "out" / "deep.png").read_bytes()).asDirect()
+    assert (width, height, info["bitdepth"]) == (150, 120, 16)
+    assert len(np.unique(np.vstack([np.asarray(row) for row in rows]))) > 1000  # more levels than 8 bits have
+
+
+def test_bicubic_of_a_file_is_matlabs(odd, run):
+    """Identity: the written pixels are imresize's, rounded."""
+    run("upscale", "odd/plain.bmp", "out.png", "--model", "bicubic", "--scale", 2)
+    np.testing.assert_array_equal(read_image("out.png"), round_uint8(255 * imresize(read_image("odd/plain.bmp") / 255, 2)))
+
+
+def test_weights_tile_and_ensemble_are_passed_on(odd, run):
+    """The picture that the network of the file makes, the same with tiles, and another with the self-ensemble."""
+    for name, options in {"a": [], "b": ["--tile", 16], "c": ["--self-ensemble"]}.items():
+        words = ("--model", "drrn_b1u1_w4", "--weights", "w.safetensors", "--scale", 3)
+        run("upscale", "odd/grey.png", f"{name}.png", *words, *options)
+    a, b, c = (read_image(f"{name}.png") for name in "abc")
+    np.testing.assert_array_equal(a, super_resolve(read_image("odd/grey.png"), MODEL, 3))
+    np.testing.assert_array_equal(a, b)
+    assert (a != c).any()
+
+
+def test_several_files_go_into_a_folder_and_one_bad_one_is_named(odd, run):
+    """The others are written, and the status is not 0."""
+    (odd / "bad.png").write_bytes(b"no picture")
+    sources = [odd / name for name in ("grey.png", "bad.png", "plain.bmp")]
+    assert "bad.png" in run("upscale", *sources, "out", "--model", "bicubic", "--scale", 2, status=2).err
+    assert sorted(path.name for path in (odd.parent / "out").iterdir()) == ["grey.png", "plain.bmp"]
+
+
+@pytest.mark.slow
+def test_export_writes_a_file_that_a_stranger_can_run(odd, run):
+    """Witness: ONNX Runtime, on a size of its own."""
+    onnxruntime = pytest.importorskip("onnxruntime")
+    assert "differ by" in run("export", "drrn_b1u1_w4", "drrn.onnx", "--weights", "w.safetensors", "--scale", 3).out
+    ilr = np.random.default_rng(0).random((1, 1, 33, 47), np.float32)
+    assert onnxruntime.InferenceSession("drrn.onnx").run(None, {"ilr": ilr})[0].shape == ilr.shape
+
+
+BICUBIC = "evaluate bicubic --data"
+ENLARGE = "upscale --scale 3 --weights w.safetensors --model drrn_b1u1_w4"
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("command", "said"),
     [
-        (["evaluate", "srgan"], "'srgan' is unknown"),
-        (["evaluate", "drrn_b1u9_w3", "--data", "Sample"], "no record of drrn_b1u9_w3"),
-        (["evaluate", "vdsr", "--data", "Sample"], "no record of vdsr"),
-        (["evaluate", "vdsr", "--data", "Sample", "--weights", "none.npz"], "none.npz does not exist"),
-        (["evaluate", "bicubic", "--data", "Set6"], "'Set6' is unknown"),
-        (["evaluate", "bicubic", "--data", "Sample", "--protocol", "matlab"], "'matlab' is unknown"),
-        (["evaluate", "bicubic", "--data", "Sample", "--metrics", "lpips"], "'lpips' is unknown"),
-        (["train", "drrn_b1u9x"], "'drrn_b1u9x' is unknown"),
-        (["train", "drrn_b1u1_w4", "--budget", "-1", "--data", "SampleTrain", "--score"], "budget -1.0 is not above 0"),
-        (["fetch", "Set6"], "'Set6' is unknown"),
-        (["upscale", "none.png", "out.png", "--model", "bicubic", "--scale", "2"], "none.png does not exist"),
-        (["degrade", "{folder}/b.png", "out.xyz", "--scale", "2"], "no known image suffix"),
-        (["degrade", "{folder}/b.png", "out.jpg", "--scale", "2"], "JPEG would change the LR image"),
+        ("evaluate srgan", "'srgan' is unknown"),
+        ("evaluate drrn_b1u9_w3 --data Sample", "no record of drrn_b1u9_w3"),
+        ("evaluate vdsr --data Sample", "no record of vdsr"),
+        ("evaluate vdsr --data Sample --weights none.npz", "none.npz does not exist"),
+        (f"{BICUBIC} Set6", "'Set6' is unknown"),
+        (f"{BICUBIC} Sample --protocol matlab", "'matlab' is unknown"),
+        (f"{BICUBIC} Sample --metrics lpips", "'lpips' is unknown"),
+        (f"{BICUBIC} Sample --csv odd", "odd is not a file"),
+        (f"{BICUBIC} Sample --csv odd/grey.png/x.csv", "grey.png is not a folder"),
+        ("train drrn_b1u9x", "'drrn_b1u9x' is unknown"),
+        ("train drrn_b1u1_w4 --budget -1 --data SampleTrain --score", "budget -1.0 is not above 0"),
+        ("fetch Set6", "'Set6' is unknown"),
+        ("degrade odd/plain.bmp out.xyz --scale 2", "no known image suffix"),
+        ("degrade odd/plain.bmp out.jpg --scale 2", "JPEG would change the LR image"),
+        ("verify --reference /nonexistent", "/nonexistent does not exist"),
+        ("verify --vdsr-weights /nonexistent", "/nonexistent does not exist"),
+        ("export bicubic x.onnx", "is no network"),
+        ("export drrn_b1u1_w4 x.pth --weights w.safetensors", "another suffix than .onnx"),
+        (f"{ENLARGE} odd/grey.png", "give a picture"),
+        (f"{ENLARGE} odd/grey.png odd/grey.png", "would be replaced"),
+        (f"{ENLARGE} odd odd", "would be replaced"),
+        (f"{ENLARGE} odd/grey.png odd/plain.bmp out/one.png", "cannot take 2 pictures: give a folder"),
+        (f"{ENLARGE} empty out", "holds no picture"),
+        (f"{ENLARGE} odd/none.png out/x.png", "does not exist"),
+        (f"{ENLARGE} odd/alpha.webp out/x.jpg", "transparency"),
+        (f"{ENLARGE} odd/deep.png out/x.jpg", "16"),
+        (f"{ENLARGE} odd/grey.png out/x.xyz", "no known image suffix"),
+        (f"{ENLARGE} odd/grey.png out/x.png --tile 3", "smaller than the overlap of 4"),
+        (f"{ENLARGE} odd/grey.png out/x.png --model dsrn_t7_x2", "is trained for scale 2, not 3"),
+        (f"{ENLARGE} odd/grey.png out/x.png --model rlcsc_k25", "does not fit rlcsc_k25"),
+        ("upscale odd/grey.png out/x.png --scale 3 --model rlcsc_k25", "no record of rlcsc_k25 with weights"),
     ],
 )
-def test_bad_input_is_one_sentence_and_status_2(arguments, said, folder, results, capsys, monkeypatch):
+def test_bad_input_is_one_sentence_and_status_2(command, said, odd, results, run):
     """Nothing is written, and no traceback is shown."""
-    monkeypatch.chdir(folder.parent)
-    before = sorted(folder.parent.rglob("*"))
-    assert main([a.format(folder=folder) for a in arguments]) == 2
-    captured = capsys.readouterr()
-    assert said in captured.err
-    assert captured.err.strip().count("\n") <= 1
-    assert sorted(folder.parent.rglob("*")) == before
+    (odd.parent / "empty").mkdir()
+    before = {path: path.is_file() and path.read_bytes() for path in odd.parent.rglob("*")}
+    message = run(*command.split(), status=2).err
+    assert said in message
+    assert message.strip().count("\n") <= 1
+    assert {path: path.is_file() and path.read_bytes() for path in odd.parent.rglob("*")} == before
 
 
-@pytest.mark.parametrize("name", ["taken", "below/a.png/x.csv"])
-def test_an_output_that_cannot_be_written_is_refused_before_the_work(folder, tmp_path, capsys, name):
-    """A folder in its place, and a file where a folder should be."""
-    (tmp_path / "taken").mkdir()
-    (tmp_path / "below").mkdir()
-    (tmp_path / "below" / "a.png").write_bytes(b"")
-    assert main(["evaluate", "bicubic", "--data", str(folder), "--csv", str(tmp_path / name)]) == 2
-    assert "srlib:" in capsys.readouterr().err
-
-
-def test_csv_to_the_output(folder, capsys):
-    """`--csv -` is for pipes."""
-    assert main(["evaluate", "bicubic", "--data", str(folder), "--metrics", "psnr", "--csv", "-"]) == 0
-    assert capsys.readouterr().out.startswith("image,psnr,ssim,ifc\na,")
-
-
-def test_a_set_that_cannot_be_scored_is_refused_before_training(folder, results, capsys):
-    """An image too small for the metrics costs a second, not a night."""
-    Image.new("RGB", (60, 60)).save(folder / "small.png")
-    assert main(["train", "drrn_b1u1_w4", "--data", "SampleTrain", "--score", str(folder)]) == 2
-    assert "small.png is too small to be scored" in capsys.readouterr().err
-    assert not results.exists()
-
-
-def test_training_without_its_data_uses_the_stand_in_and_says_so(results, monkeypatch, tmp_path, capsys):
-    """And its record does not stand among those that the book shows."""
-    monkeypatch.setenv("SRLIB_DATA", str(tmp_path / "nowhere"))
-    assert main(["train", "drrn_b1u1_w4", "--budget", "0.0002", "--device", "cpu"]) == 0
-    captured = capsys.readouterr()
-    assert "SampleTrain stands in for it" in captured.err
-    assert "Sample x3:" in captured.out
-    assert (results / "runs" / "drrn" / "drrn_b1u1_w4" / "seed0_fast_0.0002" / "record.json").exists()
-    assert not find_records(results)
-
-
-@pytest.mark.parametrize("option", ["--reference", "--vdsr-weights"])
-def test_verify_refuses_a_witness_that_is_not_there(option, capsys):
-    """A path that was given is not skipped."""
-    assert main(["verify", option, "/nonexistent"]) == 2
-    assert "/nonexistent does not exist" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("arguments", [["evaluate", "bicubic", "--scale", "5"], ["frobnicate"], []])
-def test_bad_usage_is_status_2(arguments, capsys):
+@pytest.mark.parametrize("command", [f"{BICUBIC} Sample --scale 5", "upscale a b --model bicubic --scale 5", "frobnicate", ""])
+def test_bad_usage_is_status_2(command, capsys):
     """As argparse says it."""
     with pytest.raises(SystemExit) as stop:
-        main(arguments)
+        main(command.split())
     assert stop.value.code == 2
     assert "usage:" in capsys.readouterr().err
 
 
+def test_a_set_that_cannot_be_scored_is_refused_before_training(folder, results, run):
+    """An image too small for the metrics costs a second, not a night."""
+    Image.new("RGB", (60, 60)).save("mine/small.png")
+    refusal = run("train", "drrn_b1u1_w4", "--data", "SampleTrain", "--score", "mine", status=2).err
+    assert "small.png is too small to be scored" in refusal
+    assert not results.exists()
+
+
+def test_training_without_its_data_uses_the_stand_in_and_says_so(results, monkeypatch, tmp_path, run):
+    """And its record does not stand among those that the book shows."""
+    monkeypatch.setenv("SRLIB_DATA", str(tmp_path / "nowhere"))
+    printed = run("train", "drrn_b1u1_w4", "--budget", "0.0002", "--device", "cpu")
+    assert "Sample x3:" in printed.out
+    assert "SampleTrain stands in for it" in printed.err
+    assert (results / "runs" / "drrn" / "drrn_b1u1_w4" / "seed0_fast_0.0002" / "record.json").exists()
+    assert not find_records(results)
+
+
 @pytest.mark.parametrize(
-    ("make", "said"),
+    ("mode", "size", "colour", "said"),
     [
-        (lambda: Image.new("I;16", (90, 90)), "16-bit"),
-        (lambda: Image.new("RGBA", (90, 90)), "transparent"),
-        (lambda: Image.new("P", (90, 90)), "palette"),
-        (lambda: Image.new("RGB", (40, 90), (9, 99, 3)), "at least 72 pixels a side"),
-        (lambda: Image.new("RGB", (90, 90), (9, 99, 3)), "undefined for a flat image"),
-        (lambda: Image.new("RGB", (3, 90)), "leaves nothing to score"),
+        ("RGBA", (90, 90), 0, "transparent"),
+        ("RGB", (40, 90), (9, 99, 3), "at least 72 pixels a side"),
+        ("RGB", (90, 90), (9, 99, 3), "undefined for a flat image"),
+        ("RGB", (3, 90), 0, "leaves nothing to score"),
     ],
 )
-def test_an_image_that_cannot_be_scored_is_named(tmp_path, capsys, make, said):
+def test_an_image_that_cannot_be_scored_is_named(tmp_path, run, mode, size, colour, said):
     """The file is in the sentence; no table is written."""
-    make().save(tmp_path / "odd.png")
-    assert main(["evaluate", "bicubic", "--data", str(tmp_path), "--scale", "2", "--csv", str(tmp_path / "s.csv")]) == 2
-    error = capsys.readouterr().err
-    assert "odd.png" in error
-    assert said in error
+    Image.new(mode, size, colour).save(tmp_path / "odd.png")
+    message = run("evaluate", "bicubic", "--data", tmp_path, "--scale", 2, "--csv", tmp_path / "s.csv", status=2).err
+    assert "odd.png" in message
+    assert said in message
     assert not (tmp_path / "s.csv").exists()
 
 
-def test_verify_passes_and_skips_with_reasons(capsys, monkeypatch, tmp_path, results):
-    """Without data nothing fails and nothing passes silently."""
+def test_verify_passes_and_skips_with_reasons(run, monkeypatch, tmp_path, results):
+    """Without data nothing fails and nothing passes silently; a damaged record fails, status 1, and is named."""
     monkeypatch.setenv("SRLIB_DATA", str(tmp_path / "nowhere"))
-    assert main(["verify", "--json"]) == 0
-    checks = json.loads(capsys.readouterr().out)
+    checks = json.loads(run("verify", "--json").out)
     assert [c["passed"] for c in checks] == [None, None, True]
     assert "python -m srlib fetch Set5" in checks[0]["detail"]
+    folder = results / "drrn" / "drrn_b1u1_w4" / "seed0"
+    folder.mkdir(parents=True)
+    (folder / "record.json").write_text("{")
+    assert "record.json is missing or damaged" in run("verify", status=1).out
 
 
 @pytest.mark.parametrize(
     "sets", [pytest.param(("Set5",), marks=pytest.mark.slow), pytest.param(("Set5", "Set14"), marks=pytest.mark.weekly)]
 )
-def test_verify_holds_here(dataset, reference, capsys, monkeypatch, sets):
+def test_verify_holds_here(dataset, reference, run, monkeypatch, sets):
     """Every golden check on the real data; the tests of images, metrics and protocols compute the same scores of Set14."""
     monkeypatch.setattr("srlib.cli.commands.TEST_SETS", tuple(dataset(name).name for name in sets))
-    assert (
-        main(["verify", "--vdsr-weights", str(reference / "vdsr_official.npz"), "--reference", str(reference), "--json"]) == 0
-    )
-    checks = json.loads(capsys.readouterr().out)
+    words = ("verify", "--vdsr-weights", reference / "vdsr_official.npz", "--reference", reference, "--json")
+    checks = json.loads(run(*words).out)
     assert len(checks) == 4 * len(sets) + 1
     assert all(c["passed"] for c in checks)
-
-
-def test_verify_fails_on_a_damaged_record(capsys, monkeypatch, tmp_path, results):
-    """Status 1, and the file is named."""
-    monkeypatch.setenv("SRLIB_DATA", str(tmp_path / "nowhere"))
-    folder = results / "drrn" / "drrn_b1u1_w4" / "seed0"
-    folder.mkdir(parents=True)
-    (folder / "record.json").write_text("{")
-    assert main(["verify"]) == 1
-    assert "record.json is missing or damaged" in capsys.readouterr().out

@@ -12,41 +12,45 @@ from srlib.errors import InputError
 from srlib.images import imresize, rgb_to_ycbcr, ycbcr_to_rgb
 from srlib.inference.enlarge import as_method, super_resolve
 from srlib.inference.onnx import export_onnx, to_onnx
-from srlib.inference.tiling import run_network, to_tensor
-from srlib.models import DRN, DRRN, DSRN, MODELS, SRCNN, VDSR, macs_per_pixel
+from srlib.inference.tiling import run_network
+from srlib.models import DRRN, DSRN, VDSR
 from srlib.protocol import PROTOCOLS
-from srlib.training.checkpoint import save_tensors
 
 
-def pair(model, height, width):
-    """An LR image and its interpolation as arrays."""
+def seldom(**names):
+    """Parameters by how often they run: `slow`, `weekly`."""
+    return [pytest.param(name, marks=getattr(pytest.mark, mark)) for mark in names for name in names[mark]]
+
+
+def pair(name, height, width):
+    """A small network, an LR image and its interpolation as arrays, and the scale."""
+    model = SMALL[name]
     lr, ilr = (x[0].permute(1, 2, 0).numpy().astype(np.float64) for x in images(model, height, width))
-    return lr, ilr
+    return model, lr, ilr, model.scale or 1
+
+
+def printed(code):
+    """The whole numbers that a new process prints."""
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    return [int(number) for number in out.split()]
+
+
+def assert_near(image, other, tolerance):
+    """Equal to float32's rounding, which is relative to the largest value."""
+    np.testing.assert_allclose(image, other, rtol=0, atol=tolerance * np.abs(other).max())
 
 
 @small
-@pytest.mark.parametrize("extra", [0, 3, 40])
-def test_tiled_is_whole_at_any_tile(name, extra):
-    """Identity, to float32's rounding: sizes that are no multiple of the tile, tiles from the overlap on."""
-    model = SMALL[name]
-    scale = model.scale or 1
-    lr, ilr = pair(model, 37, 45)
+def test_tiled_is_whole_at_any_tile(name, monkeypatch):
+    """Identity: sizes that are no multiple of the tile, tiles from the overlap on; or room in memory for a few rows only."""
+    model, lr, ilr, scale = pair(name, 37, 45)
     whole = run_network(model, lr, ilr, scale, tile=4096)
-    zoom = 1 if model.domain == "ilr" else scale
-    tiled = run_network(model, lr, ilr, scale, tile=zoom * model.radius + extra)
     assert whole.shape == (37 * scale, 45 * scale, lr.shape[2])
-    np.testing.assert_allclose(tiled, whole, rtol=0, atol=2e-6 * np.abs(whole).max())
-
-
-@small
-def test_little_memory_changes_nothing(name, monkeypatch):
-    """Identity: with room for a few rows the tiles, and the strips enlarged at a time, are small; the image is whole."""
-    model = SMALL[name]
-    scale = model.scale or 1
-    lr, ilr = pair(model, 37, 45)
-    whole = run_network(model, lr, ilr, scale)
+    for extra in (0, 3, 40):
+        zoom = 1 if model.domain == "ilr" else scale
+        assert_near(run_network(model, lr, ilr, scale, tile=zoom * model.radius + extra), whole, 2e-6)
     monkeypatch.setattr("srlib.inference.tiling.MEMORY", 3e5)
-    np.testing.assert_allclose(run_network(model, lr, ilr, scale), whole, rtol=0, atol=2e-6 * np.abs(whole).max())
+    assert_near(run_network(model, lr, ilr, scale), whole, 2e-6)
 
 
 def test_a_smaller_border_would_leave_seams():
@@ -54,25 +58,28 @@ def test_a_smaller_border_would_leave_seams():
     model = DRRN(1, 2, 4)
     for parameter in model.parameters():
         parameter.data.abs_().clamp_min_(0.05)
-    _, ilr = pair(model, 40, 40)
+    ilr = np.random.default_rng(0).random((40, 40))
     whole = run_network(model, ilr, ilr, 1, tile=4096)
     model.radius -= 1
     tiled = run_network(model, ilr, ilr, 1, tile=10)
     assert np.abs(tiled - whole).max() > 1e-5 * np.abs(whole).max()
 
 
-def test_a_tile_below_the_overlap_is_refused():
-    """The sentence says what is needed, in output pixels."""
-    with pytest.raises(InputError, match=r"tile of 33 pixels is smaller than the overlap of 34 .* give at least 34"):
-        super_resolve(np.zeros((20, 20), np.uint8), DSRN(2, 7, 4), 2, tile=33)
+def test_what_cannot_be_done_is_said():
+    """What a tile must be, in output pixels; the scale of a network, and those of the papers."""
+    for network, scale, options, said in (
+        (DSRN(2, 7, 4), 2, {"tile": 33}, r"tile of 33 pixels is smaller than the overlap of 34 .* give at least 34"),
+        (SMALL["dsrn_x3"], 2, {}, "enlarges 3 times, not 2"),
+        (SMALL["drrn"], 5, {}, "Scale 5 is not defined"),
+    ):
+        with pytest.raises(InputError, match=said):
+            super_resolve(np.zeros((20, 20), np.uint8), network, scale, **options)
 
 
 @pytest.mark.parametrize("name", ["drrn", "dsrn_x3", "drn_x2"])
 def test_the_self_ensemble_knows_no_direction(name):
     """Identity: the average over the eight symmetries of the square commutes with each of them; a network alone does not."""
-    model = SMALL[name]
-    scale = model.scale or 1
-    lr, ilr = pair(model, 12, 17)
+    model, lr, ilr, scale = pair(name, 12, 17)
     turned = [np.rot90(x[:, ::-1]) for x in (lr, ilr)]
     for ensemble, same in ((True, True), (False, False)):
         ours = run_network(model, *turned, scale, self_ensemble=ensemble)
@@ -96,34 +103,18 @@ def test_every_protocol_scores_every_kind_of_network(photo):
         for protocol in PROTOCOLS.values():
             for image in (photo, photo[..., 1]):
                 assert np.isfinite(protocol.evaluate(image, 3, as_method(SMALL[name]), ("psnr",)).psnr)
-    with pytest.raises(InputError, match="enlarges 3 times, not 2"):
-        PROTOCOLS["drrn"].evaluate(photo, 2, as_method(SMALL["dsrn_x3"]), ("psnr",))
 
 
-@pytest.mark.parametrize(
-    ("shape", "dtype"),
-    [
-        ((20, 24), np.uint8),
-        ((20, 24, 2), np.uint8),
-        ((20, 24, 3), np.uint8),
-        ((20, 24, 4), np.uint8),
-        ((20, 24), np.uint16),
-        ((20, 24, 3), np.uint16),
-        ((20, 24, 3), np.float32),
-        ((20, 24, 4), np.float64),
-        ((2, 2), np.uint8),
-        ((2, 300, 3), np.uint8),
-    ],
-)
+@pytest.mark.parametrize("shape", [(20, 24), (20, 24, 2), (20, 24, 3), (20, 24, 4), (2, 2), (2, 300, 3)])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
 @pytest.mark.parametrize("name", ["drrn", "dsrn_x2", "drn_x2"])
 def test_arrays_come_back_in_their_kind(shape, dtype, name):
     """Same dtype and channels, scaled sides; alpha is bicubic whatever the network."""
-    levels = 1 if np.dtype(dtype).kind == "f" else np.iinfo(dtype).max
-    image = (np.random.default_rng(0).random(shape) * levels).astype(dtype)
+    top = {np.uint8: 255, np.uint16: 65535, np.float32: 1}[dtype]
+    image = (np.random.default_rng(0).random(shape) * top).astype(dtype)
     sr = super_resolve(image, SMALL[name], 2)
-    assert sr.dtype == dtype
-    assert sr.shape == (2 * shape[0], 2 * shape[1], *shape[2:])
-    if shape[-1] in (2, 4) and len(shape) == 3:
+    assert (sr.dtype, sr.shape) == (dtype, (2 * shape[0], 2 * shape[1], *shape[2:]))
+    if shape[2:] in ((2,), (4,)):
         np.testing.assert_array_equal(sr[..., -1], super_resolve(image, None, 2)[..., -1])
 
 
@@ -136,28 +127,8 @@ def test_an_untrained_residual_network_is_bicubic(photo):
     assert (ours != bicubic).mean() < 1e-3
 
 
-@pytest.mark.parametrize(
-    ("image", "options", "said"),
-    [
-        (np.zeros((1, 1), np.uint8), {}, "1 x 1"),
-        (np.zeros((0, 5), np.uint8), {}, r"shape \(0, 5\) is no picture"),
-        (np.full((5, 5), np.nan), {}, "NaN or infinite"),
-        (np.full((5, 5), np.inf), {}, "NaN or infinite"),
-        (np.zeros((5, 5), np.uint8), {"scale": 5}, "Scale 5 is not defined"),
-    ],
-)
-def test_bad_input_gets_a_sentence(image, options, said):
-    """Before any work."""
-    with pytest.raises(InputError, match=said):
-        super_resolve(image, SMALL["drrn"], **({"scale": 2} | options))
-
-
 # An export takes seconds: at each push a network of each domain.
-EXPORTED = [pytest.param(name, marks=pytest.mark.slow) for name in ("drrn", "dsrn_x2", "drn_x4")]
-EXPORTED += [pytest.param(name, marks=pytest.mark.weekly) for name in ("srcnn", "vdsr_bn", "drcn", "rlcsc")]
-
-
-@pytest.mark.parametrize("name", EXPORTED)
+@pytest.mark.parametrize("name", seldom(slow=("drrn", "dsrn_x2", "drn_x4"), weekly=("srcnn", "vdsr_bn", "drcn", "rlcsc")))
 def test_other_runtimes_compute_the_same(name, tmp_path):
     """Witness: ONNX Runtime, at a size that the export has not seen."""
     model = SMALL[name].eval()
@@ -211,21 +182,16 @@ for _ in range(30):
         inside.append(min(faults() for _ in range(3)))
 print(outside, sorted(inside)[-4], resident() - before)
 """
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    outside, inside, grown = map(int, out)
+    outside, inside, grown = printed(code)
     assert inside < 200
     assert outside > 10 * inside or outside < 200  # where huge pages are always on, there are few outside either
     assert grown < 32 * 2**20
 
 
-LARGE = [pytest.param(name, marks=pytest.mark.slow) for name in ("vdsr", "drn_x4")]
-LARGE += [
-    pytest.param(name, marks=pytest.mark.weekly)
-    for name in ("rlcsc_k15", "drrn_b1u25", "dsrn_t7_x2", "dsrn_t7_x4", "drn_plus_x4")
-]
-
-
-@pytest.mark.parametrize("name", LARGE)
+@pytest.mark.parametrize(
+    "name",
+    seldom(slow=("vdsr", "drn_x4"), weekly=("rlcsc_k15", "drrn_b1u25", "dsrn_t7_x2", "dsrn_t7_x4", "drn_plus_x4")),
+)
 def test_a_large_image_stays_below_one_and_a_half_gigabytes(name):
     """Peak memory of a process that enlarges a colour image to 2048 x 2048, of which three tiles are computed."""
     code = f"""
@@ -234,34 +200,11 @@ from srlib.inference import tiling as tiles
 from srlib.models import MODELS
 from srlib.inference.enlarge import super_resolve
 model = MODELS[{name!r}]()
-scale = (model.scale or 2)
+scale = model.scale or 2
 tiles.tqdm = lambda inners, **_: inners[:3]  # the peak is reached in the second
 sr = super_resolve(np.zeros((2048 // scale, 2048 // scale, 3), np.uint8), model, scale)
 print(sr.shape[0], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert int(out[0]) == 2048
-    assert int(out[1]) / 1e6 < 1.5
-
-
-def test_work_is_counted_before_it_is_done():
-    """By hand: the 8,032 and 57,184 weights of SRCNN's two versions are used once a pixel."""
-    assert macs_per_pixel(SRCNN, 2) == 8_032
-    assert macs_per_pixel(MODELS["srcnn_955"], 2) == 57_184
-    assert macs_per_pixel(MODELS["drn_x3"], 3) == macs_per_pixel(lambda: DRN(3), 3)
-
-
-def test_weights_file_of_a_user_is_enough(tmp_path, photo):
-    """A file written by save_tensors, read and used."""
-    from srlib.records.record import load_model
-
-    model = DRRN(1, 1, 4)
-    save_tensors(tmp_path / "w.safetensors", model.state_dict(), {"experiment": "drrn_b1u1_w4"})
-    loaded = load_model("drrn_b1u1_w4", 3, tmp_path / "w.safetensors")
-    np.testing.assert_array_equal(super_resolve(photo, loaded, 3), super_resolve(photo, model, 3))
-
-
-def test_tensors_are_channels_first():
-    """(H, W, C) to (1, C, H, W)."""
-    assert to_tensor(np.zeros((4, 5, 3))).shape == (1, 3, 4, 5)
-    assert to_tensor(np.zeros((4, 5))).shape == (1, 1, 4, 5)
+    side, peak = printed(code)
+    assert side == 2048
+    assert peak / 1e6 < 1.5

@@ -1,4 +1,4 @@
-"""Records: provenance, damage, scores; the committed ones and fresh ones."""
+"""Records: provenance, damage, scores, merging; the committed ones and fresh ones."""
 
 import pandas as pd
 import pytest
@@ -7,26 +7,40 @@ from pages import networks as pages
 from pages import records as record_pages
 from PIL import Image
 
+from srlib.__main__ import main
 from srlib.datasets import open_images
 from srlib.errors import InputError
 from srlib.papers import get_experiment
+from srlib.records.merge import merge
 from srlib.records.provenance import ROOT
 from srlib.records.record import Record, find_record, find_records, record_folder
 from srlib.records.run import add_scores, run_experiment
 from srlib.training.checkpoint import load_tensors, save_tensors
 
 COMMITTED = find_records(ROOT / "results")
+TINY = get_experiment("drrn_b1u1_w4")
+OPTIONS = {"budget": 0.0005, "data": "SampleTrain", "device": "cpu", "progress": False}
 
 
 @pytest.fixture
 def record(results):
     """A tiny run on the stand-in images, scored."""
-    done = run_experiment(get_experiment("drrn_b1u1_w4"), budget=0.0005, data="SampleTrain", device="cpu", progress=False)
-    return add_scores(done, open_images("Sample"), (3,), ("drrn",), metrics=("psnr",), progress=False)
+    run = run_experiment(TINY, **OPTIONS)
+    return add_scores(run, open_images("Sample"), (3,), ("drrn",), metrics=("psnr",), progress=False)
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    """A function that trains the tiny network below a folder and returns its record."""
+
+    def train(name, **options):
+        return run_experiment(TINY, tmp_path / name, **OPTIONS | options)
+
+    return train
 
 
 def test_a_record_says_how_it_came_to_be(record, results):
-    """Its place, and everything that a reader needs to judge the number."""
+    """Its place, everything that a reader needs to judge the number, and means, which are computed from the images."""
     assert record.folder == results / "drrn" / "drrn_b1u1_w4" / "seed0_fast_0.0005"
     assert record_folder(get_experiment("drrn_b1u9"), 2, root=results) == results / "drrn" / "drrn_b1u9" / "seed2"
     info = record.info
@@ -36,63 +50,51 @@ def test_a_record_says_how_it_came_to_be(record, results):
     assert info["weights_sha256"] == load_tensors(record.folder / "weights.safetensors")[1]["sha256"]
     assert find_record("drrn_b1u1_w4").info == info
     assert len(record.curve) >= 1
-
-
-def test_means_are_computed_from_the_images(record):
-    """Identity; and what was not scored is None, not a number."""
     assert record.mean("Sample", 3, "psnr", "drrn") == pytest.approx(record.scores.psnr.mean())
     assert len(record.scores) == 4
-    assert record.mean("Sample", 2, "psnr", "drrn") is None
+    assert record.mean("Sample", 2, "psnr", "drrn") is None  # what was not scored is no number
     assert record.mean("Sample", 3, "ifc", "drrn") is None
 
 
-def test_sets_that_are_scored_one_after_the_other_are_all_kept(record, tmp_path, photo):
-    """`train --score Set5 Set14` kept the last set alone, since scores that had been read once were never read again."""
+def test_scores_that_are_added_leave_the_others_as_they_were(record, tmp_path, photo):
+    """Sets one after the other, from a record whose scores had been read before; then a metric, in the rows that are there."""
     (tmp_path / "mine").mkdir()
     Image.fromarray(photo).save(tmp_path / "mine" / "cat.png")
     before = Record(record.folder)
     assert set(before.scores.dataset) == {"Sample"}
     for protocol in ("drrn", "vdsr"):
         add_scores(before, open_images(tmp_path / "mine"), (3,), (protocol,), metrics=("psnr",), progress=False)
-    kept = Record(record.folder).scores
-    assert len(kept) == 4 + 2
-    assert set(kept[kept.dataset != "Sample"].protocol) == {"drrn", "vdsr"}
-
-
-def test_a_metric_that_was_left_out_is_added(record):
-    """PSNR first and SSIM later are one row for an image, and what stood there is as it was."""
-    before = record.scores
-    done = add_scores(record, open_images("Sample"), (3,), ("drrn",), metrics=("psnr", "ssim"), progress=False)
+    scores = Record(record.folder).scores
+    assert len(scores) == 4 + 2
+    assert set(scores[scores.dataset != "Sample"].protocol) == {"drrn", "vdsr"}
+    scores = add_scores(record, open_images("Sample"), (3,), ("drrn",), metrics=("psnr", "ssim"), progress=False).scores
+    sample = scores[scores.dataset == "Sample"].reset_index(drop=True)
     columns = ["dataset", "scale", "image", "protocol", "psnr"]
-    pd.testing.assert_frame_equal(done.scores[columns], before[columns])
-    assert done.scores.ssim.between(0, 1).all()
-    assert done.scores.ifc.isna().all()
+    pd.testing.assert_frame_equal(sample[columns], before.scores[columns])
+    assert sample.ssim.between(0, 1).all()
+    assert scores.ifc.isna().all()
 
 
 def test_a_finished_run_is_not_run_again_nor_overwritten(record):
     """The same call returns the record; another precision in the same place is refused; another budget has another place."""
-    experiment, before = get_experiment("drrn_b1u1_w4"), record.info
-    options = {"data": "SampleTrain", "device": "cpu", "progress": False}
-    assert run_experiment(experiment, budget=0.0005, **options).info == before
+    before = record.info
+    assert run_experiment(TINY, **OPTIONS).info == before
     other = {"fp32": "bf16", "bf16": "fp32"}[before["precision"]]
     with pytest.raises(InputError, match=rf"holds another finished run \({{'precision': '{before['precision']}'}}\)"):
-        run_experiment(experiment, budget=0.0005, precision=other, **options)
-    longer = run_experiment(experiment, budget=0.001, **options)
+        run_experiment(TINY, precision=other, **OPTIONS)
+    longer = run_experiment(TINY, **OPTIONS | {"budget": 0.001})
     assert record.folder.exists()
     assert find_record("drrn_b1u1_w4").folder == longer.folder
 
 
 def test_other_data_under_the_same_name_is_other_data(results, tmp_path, photo):
     """A run is known by the digest of its images, not by the folder's name."""
-    experiment, options = get_experiment("drrn_b1u1_w4"), {"budget": 0.0005, "device": "cpu", "progress": False}
-    for name, image in (("a", photo), ("b", photo[::-1])):
-        (tmp_path / name / "train").mkdir(parents=True)
-        Image.fromarray(image).save(tmp_path / name / "train" / "x.png")
-    run_experiment(experiment, data=str(tmp_path / "a" / "train"), **options)
+    for name, image in (("a/train", photo), ("b/train", photo[::-1]), ("Set5", photo)):
+        (tmp_path / name).mkdir(parents=True)
+        Image.fromarray(image).save(tmp_path / name / "x.png")
+    run_experiment(TINY, **OPTIONS | {"data": str(tmp_path / "a" / "train")})
     with pytest.raises(InputError, match="holds another finished run"):
-        run_experiment(experiment, data=str(tmp_path / "b" / "train"), **options)
-    (tmp_path / "Set5").mkdir()
-    Image.fromarray(photo).save(tmp_path / "Set5" / "x.png")
+        run_experiment(TINY, **OPTIONS | {"data": str(tmp_path / "b" / "train")})
     assert open_images(tmp_path / "Set5").name != "Set5"
 
 
@@ -105,6 +107,60 @@ def test_damage_is_named(record):
     (record.folder / "record.json").write_text("{")
     with pytest.raises(InputError, match=r"record.json is missing or damaged"):
         _ = Record(record.folder).info
+
+
+@pytest.mark.slow
+def test_records_from_elsewhere_are_taken_in(tiny, tmp_path, results):
+    """Behaviour: a finished record, the same again with scores, an unfinished one that goes on here."""
+    away = tiny("away")
+    assert merge(tmp_path / "away")[0].endswith("taken in (finished)")
+    here = find_records(results)[0]
+    assert here.info == away.info
+    here.model()
+    add_scores(away, open_images("Sample"), (3,), ("drrn",), metrics=("psnr",), progress=False)
+    assert merge(tmp_path / "away")[0].endswith("the same run, 4 scores added")
+    assert merge(tmp_path / "away")[0].endswith("the same run, 0 scores added")
+    assert len(Record(here.folder).scores) == 4
+
+    part = tiny("part", seed=1, minutes=0)
+    assert not part.info["finished"]
+    assert "1 of 10 iterations" in merge(tmp_path / "part")[0]
+    assert merge(tmp_path / "part")[0].endswith("the same run, 0 scores added")
+    whole = tiny("whole", seed=1)
+    merged = run_experiment(TINY, None, 1, **OPTIONS)
+    assert merged.info["weights_sha256"] == whole.info["weights_sha256"]  # it went on, bit for bit
+    assert merge(tmp_path / "part")[0].split(": ")[1].startswith("kept, it is as far (10 iterations)")
+
+
+@pytest.mark.slow
+def test_what_cannot_be_taken_in_is_named(tiny, tmp_path, results):
+    """Weights that are not the record's; a finished run that differs; an unfinished one without its checkpoint."""
+    tiny("one"), tiny("two", data="Sample")
+    merge(tmp_path / "one")
+    with pytest.raises(InputError, match="holds another finished run than"):
+        merge(tmp_path / "two")
+    broken = tiny("broken", seed=2)
+    path = broken.folder / "weights.safetensors"
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(InputError, match=r"weights.safetensors is damaged"):
+        merge(tmp_path / "broken")
+    part = tiny("part", seed=3, minutes=0)
+    (part.folder / "checkpoint.safetensors").unlink()
+    with pytest.raises(InputError, match=r"checkpoint.safetensors does not exist"):
+        merge(tmp_path / "part")
+    assert len(find_records(results)) == 1
+
+
+@pytest.mark.slow
+def test_score_adds_to_a_record(tiny, results, tmp_path, capsys):
+    """Behaviour: one more set, in the protocols asked for; an unfinished run is refused."""
+    done = tiny("done")
+    assert main(["score", str(done.folder), "--data", "Sample", "--protocol", "drrn", "vdsr"]) == 0
+    assert "Sample x3:" in capsys.readouterr().out
+    assert set(Record(done.folder).scores.protocol) == {"drrn", "vdsr"}
+    part = tiny("part", seed=1, minutes=0)
+    assert main(["score", str(part.folder), "--data", "Sample"]) == 2
+    assert "is not finished" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("committed", COMMITTED, ids=lambda r: "/".join(r.folder.parts[-3:]))

@@ -1,9 +1,9 @@
 """Depth at equal compute: the gain of a deep DRRN over shallow ones that are trained longer, as text of the book."""
 
 import numpy as np
-import pandas as pd
 
-from srlib.figures.text import markdown_table
+from pages import table
+from srlib.figures.grid import structure_name
 from srlib.ledger.comparisons import narrow_form
 from srlib.models import meta_model
 from srlib.papers import get_experiment
@@ -27,9 +27,9 @@ def equal_compute() -> str:
     for title, amount in (("equal iterations", _iterations), ("equal operations", _operations)):
         for name in shallower:
             equal = [records for records in _finished(name) if abs(amount(records) / amount(reference) - 1) <= CLOSE]
-            not_run = [{"compared at": title, "network": _short(name), "iterations": "not run"}]
+            not_run = [{"compared at": title, "network": structure_name(name), "iterations": "not run"}]
             rows += [_row(title, records, reference) for records in equal] or not_run
-    return markdown_table(pd.DataFrame(rows).fillna(""))
+    return table(rows, missing="")
 
 
 def _finished(name: str) -> list[list[Record]]:
@@ -57,7 +57,7 @@ def _row(title: str, records: list[Record], deepest: list[Record] | None = None)
     name = records[0].info["experiment"]
     row = {
         "compared at": title,
-        "network": _short(name),
+        "network": structure_name(name),
         "layers": str(meta_model(get_experiment(name).make).depth),
         "iterations": f"{_iterations(records):,}",
         "10¹² operations": f"{_operations(records) / 1e12:,.1f}",
@@ -68,11 +68,6 @@ def _row(title: str, records: list[Record], deepest: list[Record] | None = None)
         reference = _scores(deepest, dataset) if deepest else []
         row[f"lead, {dataset}"] = f"{np.mean(reference) - np.mean(values):+.2f}" if values and reference else ""
     return row
-
-
-def _short(name: str) -> str:
-    """The structure in an experiment's name: B1U25 for `drrn_b1u25_w16`."""
-    return name.split("_")[1].upper()
 
 
 def _scores(records: list[Record], dataset: str) -> list[float]:

@@ -1,13 +1,12 @@
 """The first screen of the book: for each paper the networks trained and the scores reached, as table and picture."""
 
-import base64
-import io
 from collections.abc import Iterable
 from html import escape
 
 import matplotlib.pyplot as plt
 import pandas as pd
 
+from pages import svg, table
 from pages.ledger import trained_networks
 from srlib.figures.style import COLOURS
 from srlib.figures.text import markdown_table
@@ -44,7 +43,7 @@ def claims_of(paper: str) -> str:
         if tally := counts(row for row in lines if row.kind == kind):
             verdicts = ", ".join(f"{tally[verdict]} {verdict}" for verdict in VERDICTS if tally[verdict])
             rows.append({"claims": meaning, "how many": tally.total(), "verdicts": verdicts})
-    return markdown_table(pd.DataFrame(rows))
+    return table(rows)
 
 
 def picture() -> str:
@@ -52,20 +51,18 @@ def picture() -> str:
 
     The alternative text names every point.
     """
-    printed_points = [point for paper in PAPERS for point in _printed(paper)]
-    our_points = [point for paper in PAPERS for point in _ours(paper)]
-    point_lists = (
-        "; ".join(f"{name} {psnr:.2f} dB with {weights:,} weights" for _, weights, psnr, name in points)
-        for points in (printed_points, our_points)
-    )
-    alt = "Scatter plot of PSNR on Set5 at scale 3 against convolution weights. Printed: {}. Trained here: {}."
-    alt = escape(alt.format(*(points or "none" for points in point_lists)))
-    images = (
-        f'<img class="only-{theme}" alt="{alt}" src="{_scatter_plot(printed_points, our_points, ink)}">'
+    points_of = {"Printed": _printed, "Trained here": _ours}
+    points = {kind: [point for paper in PAPERS for point in find(paper)] for kind, find in points_of.items()}
+    alt = "Scatter plot of PSNR on Set5 at scale 3 against convolution weights."
+    for kind, some in points.items():
+        words = "; ".join(f"{name} {psnr:.2f} dB with {weights:,} weights" for _, weights, psnr, name in some)
+        alt += f" {kind}: {words or 'none'}."
+    images = "".join(
+        f'<img class="only-{theme}" alt="{escape(alt)}" src="{_scatter_plot(*points.values(), ink)}">'
         for theme, ink in INKS.items()
     )
     return (
-        f'<figure class="srlib-standing"><div>{"".join(images)}</div>'
+        f'<figure class="srlib-standing"><div>{images}</div>'
         "<figcaption>PSNR on Set5 ×3 against convolution weights. Hollow: what the papers print. Filled: what we have trained, "
         "most of it narrow and all of it briefly; dotted: from our best to the paper's network.</figcaption></figure>"
     )
@@ -81,20 +78,15 @@ def _scatter_plot(printed_points: list[Point], our_points: list[Point], ink: str
                 face = COLOURS[paper] if filled else "none"
                 axes.plot(weights, psnr, "o", color=COLOURS[paper], markerfacecolor=face, markersize=6 if filled else 8)
         for paper in PAPERS:
-            smallest = min(
-                (p for p in printed_points if p[0] == paper), key=lambda p: (p[1], -p[2])
-            )  # and of equal ones the best
-            _, weights, psnr, _ = smallest
+            # the smallest network, and of equal ones the best
+            _, weights, psnr, _ = min((p for p in printed_points if p[0] == paper), key=lambda p: (p[1], -p[2]))
             axes.annotate(TITLES[paper], (weights, psnr), (-8, 4), textcoords="offset points", ha="right")
             if best := max((p for p in our_points if p[0] == paper), key=lambda p: p[2], default=None):
                 axes.plot([best[1], weights], [best[2], psnr], ":", color=COLOURS[paper], linewidth=1.5, zorder=0)
         axes.set(xscale="log", xlabel="convolution weights", ylabel="PSNR (dB)")
         axes.grid(axis="y", color=ink, alpha=0.2)
         axes.spines[["top", "right"]].set_visible(False)
-        file = io.BytesIO()
-        figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
-        plt.close(figure)
-    return f"data:image/svg+xml;base64,{base64.b64encode(file.getvalue()).decode()}"
+        return svg(figure, transparent=True)
 
 
 def _printed(paper: str) -> Iterable[Point]:
@@ -108,7 +100,6 @@ def _ours(paper: str) -> Iterable[Point]:
     """Points of our networks of a paper on `CELL`, under its first protocol, without snapshots."""
     for name in runs().names(paper):
         experiment = get_experiment(name)
-        if any("snapshot_of" in record.info for records in runs().groups(name).values() for record in records):
-            continue
-        if ours := runs().find(name, *CELL, experiment.protocols[0]):
+        snapshot = any("snapshot_of" in record.info for records in runs().groups(name).values() for record in records)
+        if not snapshot and (ours := runs().find(name, *CELL, experiment.protocols[0])):
             yield paper, params(meta_model(experiment.make)), ours.value, name

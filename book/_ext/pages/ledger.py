@@ -15,9 +15,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from pages import join, table
 from srlib.figures.style import download
 from srlib.figures.tables import MARKS, record_attribute
-from srlib.figures.text import escape_markdown, markdown_table
+from srlib.figures.text import escape_markdown
 from srlib.files import write_atomically
 from srlib.ledger.comparisons import MATURE, deciding_evidence
 from srlib.ledger.rows import KINDS, VERDICTS, Row, counts, ledger, rows_frame, say
@@ -52,20 +53,19 @@ def scoreboard() -> str:
             | {"material contradictions in the text": len(material(paper))}
         )
         bicubic_rows.append(f"{TITLES[paper]} {proven_rows(lines)}")
+    gpu, cpu = hours_spent()
     limits = "{psnr} dB, {ssim} SSIM or {ifc} IFC".format(**TOLERANCES)
-    return "\n\n".join(
-        [
-            "The scores that the papers measured on their own networks, against ours:",
-            markdown_table(pd.DataFrame(score_rows)),
-            f"*Reached*: within {limits} of the printed number (twice that at most, where our seeds "
-            "scatter); a network that the paper puts forward may be above. *Short of it*: further below, from a run that has "
-            "ended. *Not run*: no network of ours has that score.",
-            "Claims that one network is better than another:",
-            markdown_table(pd.DataFrame(order_rows)),
-            "The scoring is checked apart from training. Of the printed numbers of bicubic interpolation ours are the same to "
-            f"the last digit: {', '.join(bicubic_rows)} (RL-CSC's are DRRN's own). How DRN scored its networks nothing proves.",
-            _hours(),
-        ]
+    return join(
+        "The scores that the papers measured on their own networks, against ours:",
+        table(score_rows),
+        f"*Reached*: within {limits} of the printed number (twice that at most, where our seeds "
+        "scatter); a network that the paper puts forward may be above. *Short of it*: further below, from a run that has "
+        "ended. *Not run*: no network of ours has that score.",
+        "Claims that one network is better than another:",
+        table(order_rows),
+        "The scoring is checked apart from training. Of the printed numbers of bicubic interpolation ours are the same to "
+        f"the last digit: {', '.join(bicubic_rows)} (RL-CSC's are DRRN's own). How DRN scored its networks nothing proves.",
+        f"Spent on the committed trainings: {gpu:.1f} GPU-hours, and {cpu:.1f} hours on CPUs.",
     )
 
 
@@ -96,8 +96,7 @@ def so_far() -> str:
     text += "".join(f", {tally[verdict]} {verdict}" for verdict in others) + ". "
     if full:
         networks = f"{len(full)} networks of a paper's size are" if len(full) > 1 else "One network of a paper's size is"
-        text += f"{networks} trained, "
-        text += f"for at most {percent(most_training(full))} of the published training. "
+        text += f"{networks} trained, for at most {percent(most_training(full))} of the published training. "
     else:
         text += "No network of a paper's size is trained. "
     orders = [row for row in lines if ORDERS.get(row.id, Order()).pairs]
@@ -155,11 +154,11 @@ def _gaps(lines: Iterable[Row]) -> str:
     return f"{max(gaps):+.2f} to {min(gaps):+.2f}" if gaps else "–"
 
 
-def _hours() -> str:
-    """Hours of all committed trainings on GPUs and on CPUs, as a sentence."""
+def hours_spent() -> tuple[float, float]:
+    """Hours of all committed trainings on GPUs, and on CPUs."""
     infos = [record.info for record in trainings()]
-    gpu, cpu = (sum(info.get(key) or 0 for info in infos) / 3600 for key in ("gpu_seconds", "seconds"))
-    return f"Spent on the committed trainings: {gpu:.1f} GPU-hours, and {cpu - gpu:.1f} hours on CPUs."
+    gpu, total = (sum(info.get(key) or 0 for info in infos) / 3600 for key in ("gpu_seconds", "seconds"))
+    return gpu, total - gpu
 
 
 def _verdicts(rows: Iterable[Row]) -> str:
@@ -178,22 +177,12 @@ def walk(paper: str) -> str:
     rows = []
     for item in items(paper):
         item_rows = [row for row in lines if row.where == item.name and row.kind not in ("quoted", "image-only")]
-        rows.append(
-            {
-                "in the paper": item.name,
-                "shows": f"[{item.title}](notebooks/{item.page})",
-                "claims": _verdicts(item_rows) or "no number in the text",
-            }
-        )
+        verdicts = _verdicts(item_rows) or "no number in the text"
+        rows.append({"in the paper": item.name, "shows": f"[{item.title}](notebooks/{item.page})", "claims": verdicts})
     prose = [row for row in lines if row.where.startswith(("Section", "Abstract")) and row.kind != "quoted"]
-    rows.append(
-        {
-            "in the paper": "its sentences",
-            "shows": "[every number and claim in prose](ledger)",
-            "claims": _verdicts(prose),
-        }
-    )
-    return markdown_table(pd.DataFrame(rows))
+    shows = "[every number and claim in prose](ledger)"
+    rows.append({"in the paper": "its sentences", "shows": shows, "claims": _verdicts(prose)})
+    return table(rows)
 
 
 def ledger_text() -> str:
@@ -206,10 +195,9 @@ def ledger_text() -> str:
         if any(tally[v] for tally in by_kind.values())
     ]
     meanings = "; ".join(f"*{kind}*: {meaning}" for kind, meaning in KINDS.items())
-    rule = pd.DataFrame([{"": MARKS[v], "verdict": v, "means": meaning} for v, meaning in VERDICTS.items()])
     text = [
         "## Verdicts",
-        markdown_table(rule),
+        table({"": MARKS[v], "verdict": v, "means": meaning} for v, meaning in VERDICTS.items()),
         "## How many",
         f"Claims by their kind. {meanings}.",
         _html(pd.DataFrame(summary_rows), "srlib-counts"),
@@ -219,29 +207,28 @@ def ledger_text() -> str:
         rows = [row for row in all_rows if row.paper == paper and row.kind != "quoted"]
         text += [f"(ledger-{paper})=\n## {TITLES[paper]}", _listing(rows)]
     if damaged := [row for row in all_rows if row.verdict == "damaged"]:
-        text += ["## Damaged", markdown_table(pd.DataFrame([{"file or row": r.id, "why": r.note} for r in damaged]))]
-    return "\n\n".join(text)
+        text += ["## Damaged", table({"file or row": r.id, "why": r.note} for r in damaged)]
+    return join(*text)
 
 
 def _listing(rows: Iterable[Row]) -> str:
     """Rows of the ledger as a sortable HTML table."""
-    cells = []
-    for row in rows:
-        cells.append(
-            {
-                "claim": row.id,
-                "published": row.published or "–",
-                "ours": "–" if row.ours is None else f'<span class="srlib-ours"{record_attribute([row])}>{row.ours:.6g}</span>',
-                "verdict": f"{MARKS[row.verdict]} {say(row)}",
-                "on": " ".join(filter(None, (row.dataset, f"×{row.scale}" if row.scale else "", row.protocol))),
-                "about": row.experiment,
-                "where": row.where,
-                "text": row.source,
-                "kind": row.kind,
-                "training share": "–" if not row.recipe or row.training_fraction is None else percent(row.training_fraction),
-                "note": row.note,
-            }
-        )
+    cells = (
+        {
+            "claim": row.id,
+            "published": row.published or "–",
+            "ours": "–" if row.ours is None else f'<span class="srlib-ours"{record_attribute([row])}>{row.ours:.6g}</span>',
+            "verdict": f"{MARKS[row.verdict]} {say(row)}",
+            "on": " ".join(filter(None, (row.dataset, f"×{row.scale}" if row.scale else "", row.protocol))),
+            "about": row.experiment,
+            "where": row.where,
+            "text": row.source,
+            "kind": row.kind,
+            "training share": "–" if not row.recipe or row.training_fraction is None else percent(row.training_fraction),
+            "note": row.note,
+        }
+        for row in rows
+    )
     safe = [{key: text if key == "ours" else html.escape(str(text)) for key, text in line.items()} for line in cells]
     return _html(pd.DataFrame(safe), "srlib-sortable srlib-ledger")
 
@@ -267,7 +254,7 @@ def left_open(paper: str) -> str:
             if c.holds is not None:
                 check = f" *({'checked by computation' if c.holds() else 'computation says that it is no longer so'})*"
             text.append(f"“{escape_markdown(c.printed)}”\n: {c.wrong} {_line(c.source)}{check}")
-    return "\n\n".join(text)
+    return join(*text)
 
 
 def _line(source: str) -> str:
@@ -279,19 +266,19 @@ def _line(source: str) -> str:
 
 def quotations() -> str:
     """Quoted numbers of the papers beside the originals: how many, how many equal, and those that differ, as Markdown."""
+    tables = [c for c in claims("drrn") if c.kind in ("measured", "quoted") and c.where in ("Table 2", "Table 3")]
+    originals = {_cell(c): c for c in tables}
     rows = []
-    for paper, source, table in (("rlcsc", "drrn", ""), ("dsrn", "drrn", "drrn"), ("drn", "drrn", "")):
-        originals = {
-            _cell(c): c for c in claims(source) if c.kind in ("measured", "quoted") and c.where in ("Table 2", "Table 3")
-        }
-        quoted = [c for c in claims(paper) if c.kind == "quoted" and _cell(c) in originals and table in ("", c.method)]
-        differ = [c for c in quoted if abs(originals[_cell(c)].number - c.number) > _half_unit(c, originals[_cell(c)])]
-        examples = "; ".join(f"{c.id}: {c.value}, there {originals[_cell(c)].value}" for c in differ[:6])
+    for paper, methods in (("rlcsc", ()), ("dsrn", ("drrn",)), ("drn", ())):  # DSRN has all but DRRN scored in another way
+        quoted = [c for c in claims(paper) if c.kind == "quoted" and (not methods or c.method in methods)]
+        pairs = [(c, originals[_cell(c)]) for c in quoted if _cell(c) in originals]
+        differ = [(c, original) for c, original in pairs if abs(original.number - c.number) > _half_unit(c, original)]
+        examples = "; ".join(f"{c.id}: {c.value}, there {original.value}" for c, original in differ[:6])
         rows.append(
-            {"paper": TITLES[paper], "quotes": TITLES[source], "numbers": len(quoted), "equal": len(quoted) - len(differ)}
+            {"paper": TITLES[paper], "quotes": TITLES["drrn"], "numbers": len(pairs), "equal": len(pairs) - len(differ)}
             | {"different": examples + (" …" if len(differ) > 6 else "")}
         )
-    return markdown_table(pd.DataFrame(rows))
+    return table(rows)
 
 
 def _cell(c: Claim) -> tuple[str, str, int | None, str]:

@@ -1,33 +1,21 @@
 """Text of the book that is computed, never typed: networks, speed, protocols, status."""
 
-import json
 import platform
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 
-import pandas as pd
-
-from srlib.datasets import DATASETS, is_available
+from pages import join, not_measured, read_report, table
+from srlib.datasets import DATASETS
+from srlib.figures.contents import dataset_table
 from srlib.figures.text import markdown_table
 from srlib.models import MODELS, PUBLISHED, macs_per_pixel, meta_model, params, params_total
 from srlib.papers import PAPERS, Claim, claims
 from srlib.papers.checks import recomputed
 from srlib.protocol import PROTOCOLS
 from srlib.records.provenance import commit
-from srlib.records.record import results_folder
 from srlib.training.devices import device_name
 
-PACKAGES = (
-    "torch",
-    "numpy",
-    "scipy",
-    "scikit-image",
-    "pandas",
-    "matplotlib",
-    "papermill",
-    "jupyter-book",
-    "sphinx",
-    "jupyterlab",
-)
+PACKAGES = ("torch", "numpy", "scipy", "scikit-image", "pandas", "matplotlib", "papermill")
+PACKAGES += ("jupyter-book", "sphinx", "jupyterlab")
 
 # One of each kind, with a few of the ablations.
 NETWORKS = (
@@ -71,19 +59,17 @@ def models(family: str = "") -> str:
                 "MACs a pixel": f"{macs_per_pixel(MODELS[name], scale):,.0f}",
             }
         )
-    return "\n\n".join([markdown_table(pd.DataFrame(rows)), "\n".join(notes)]).strip()
+    return join(table(rows), "\n".join(notes))
 
 
-BENCHMARK = "benchmarks/inference.json"
 WAYS = {"plain": "plain PyTorch", "srlib": "**srlib**", "onnxruntime": "ONNX Runtime"}
 
 
 def speed() -> str:
     """The benchmark of inference as Markdown: seconds, GFLOP/s, memory (MiB), and the papers' own times."""
-    path = results_folder() / BENCHMARK
-    if not path.exists():
-        return "Not measured yet: `python benchmarks/inference.py`."
-    report = json.loads(path.read_text())
+    report = read_report("inference")
+    if not report:
+        return not_measured("inference")
     commits = ", ".join(dict.fromkeys(f"`{row.get('commit', report['commit'])[:12]}`" for row in report["rows"]))
     text = [
         "## The machine",
@@ -91,39 +77,32 @@ def speed() -> str:
         "GFLOP are those of the convolutions, a multiplication with its addition counted as two.",
     ]
     for size in sorted({row["size"] for row in report["rows"]}):
-        rows = []
-        for row in (r for r in report["rows"] if r["size"] == size):
-            rows.append(
-                {
-                    "network": f"`{row['model']}`",
-                    "computed by": WAYS[row["way"]],
-                    "seconds": f"{row['seconds']:.3g} ({row['fastest']:.3g} to {row['slowest']:.3g})",
-                    "faster than plain": f"{row['times_plain']:.2f} ×",
-                    "GFLOP/s": f"{row['gflops']:.0f}",
-                    "page faults": f"{row['page_faults']:,}",
-                    "peak memory": f"{row['peak_mib']:,} MiB",
-                    "largest difference": f"{row['difference']:.1e}",
-                }
-            )
-        turns = next(r["turns"] for r in report["rows"] if r["size"] == size)
-        text += [
-            f"## {size} × {size} pixels",
-            f"Median of {turns} turns; differences in grey levels.",
-            markdown_table(pd.DataFrame(rows)),
+        measured = [row for row in report["rows"] if row["size"] == size]
+        rows = [
+            {
+                "network": f"`{row['model']}`",
+                "computed by": WAYS[row["way"]],
+                "seconds": f"{row['seconds']:.3g} ({row['fastest']:.3g} to {row['slowest']:.3g})",
+                "faster than plain": f"{row['times_plain']:.2f} ×",
+                "GFLOP/s": f"{row['gflops']:.0f}",
+                "page faults": f"{row['page_faults']:,}",
+                "peak memory": f"{row['peak_mib']:,} MiB",
+                "largest difference": f"{row['difference']:.1e}",
+            }
+            for row in measured
         ]
+        turns = f"Median of {measured[0]['turns']} turns; differences in grey levels."
+        text += [f"## {size} × {size} pixels", turns, table(rows)]
     ours = {r["model"]: r for r in report["rows"] if r["size"] == 288 and r["way"] == "srlib"}
     rows = [
-        {
-            "network": f"`{c.experiment}`",
-            "printed": f"{c.value} s, {c.note}",
-            "here, on the CPU": f"{ours[c.experiment]['seconds']:.2f} s",
-        }
+        {"network": f"`{c.experiment}`", "printed": f"{c.value} s, {c.note}"}
+        | {"here, on the CPU": f"{ours[c.experiment]['seconds']:.2f} s"}
         for c in printed_sizes("seconds")
         if c.experiment in ours
     ]
     if rows:
-        text += ["## The papers' own times", "For 288 × 288 pixels.", markdown_table(pd.DataFrame(rows))]
-    return "\n\n".join(text)
+        text += ["## The papers' own times", "For 288 × 288 pixels.", table(rows)]
+    return join(*text)
 
 
 def protocols() -> str:
@@ -141,36 +120,19 @@ def protocols() -> str:
         }
         for p in PROTOCOLS.values()
     ]
-    return markdown_table(pd.DataFrame(rows))
+    return table(rows)
 
 
 def status() -> str:
     """The machine on which this book was built, its software and its data, as Markdown."""
-    versions = []
-    for name in PACKAGES:
-        try:
-            versions.append({"package": name, "version": version(name)})
-        except PackageNotFoundError:
-            versions.append({"package": name, "version": "not installed"})
-    data = [
-        {
-            "dataset": d.name,
-            "images": d.count,
-            "role": d.role,
-            "here": "yes" if is_available(d.name) else "no",
-            "source": d.source,
-        }
-        for d in DATASETS.values()
-    ]
+    data = dataset_table().assign(source=[dataset.source for dataset in DATASETS.values()])
     machine = f"Python {platform.python_version()} on {platform.system()} {platform.machine()}, {device_name('cpu')}"
-    return "\n\n".join(
-        [
-            "## Build",
-            f"Commit `{commit()}`; {machine}.",
-            "## Software",
-            markdown_table(pd.DataFrame(versions)),
-            "## Data on the building machine",
-            markdown_table(pd.DataFrame(data)),
-            "What our numbers come from, record by record: {doc}`records`.",
-        ]
+    return join(
+        "## Build",
+        f"Commit `{commit()}`; {machine}.",
+        "## Software",
+        table({"package": name, "version": version(name)} for name in PACKAGES),
+        "## Data on the building machine",
+        markdown_table(data[["dataset", "images", "role", "here", "source"]]),
+        "What our numbers come from, record by record: {doc}`records`.",
     )

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 from torch import nn
 
-from srlib.figures.text import escape_markdown, markdown_table
+from pages import table
+from srlib.figures.text import escape_markdown
 from srlib.ledger.comparisons import (
     CONTRADICTED,
     SUPPORTED,
@@ -28,6 +29,7 @@ from srlib.papers import claim, claims, get_experiment, width_of
 from srlib.papers.orderings import ALIKE, ORDERS
 from srlib.records.record import Record, find_records
 from srlib.records.scores import Runs
+from srlib.training.recipe import Experiment
 
 FAST, FIRST, ADAM = "fast", "first", "adam"
 BLACK = 16  # of 255: luma in studio range has nothing below it
@@ -81,7 +83,7 @@ def dark() -> str:
     Recipe `first` starts the shift of the input's normalisation at 0, `fast` at 3.
     """
     lines = [
-        {"experiment": experiment, "depth": _depth(experiment)} | _both(recipes)
+        {"experiment": experiment} | _both(get_experiment(experiment), recipes)
         for (experiment, _, _), recipes in _by_recipe(_normalises_input).items()
         if recipes.keys() & {FIRST, FAST}
     ]
@@ -89,7 +91,7 @@ def dark() -> str:
         return "No narrow DRRN has been trained yet."
     # The highest limit first; networks without a record of `first` last.
     lines.sort(key=lambda line: (-np.nan_to_num(line["first"], nan=-1), line["depth"], line["experiment"]))
-    table = pd.DataFrame(
+    rows = (
         {
             "network": f"`{line['experiment']}`",
             "layers": line["depth"],
@@ -102,7 +104,8 @@ def dark() -> str:
         }
         for line in lines
     )
-    return f"{_lost(lines)}\n\n{markdown_table(table)}\n\n{_gained(lines)}"
+    frame = pd.DataFrame(lines)
+    return f"{_lost(frame)}\n\n{table(rows)}\n\n{_gained(frame[frame.gain.notna()].sort_values('gain', kind='stable'))}"
 
 
 def _normalises_input(record: Record) -> bool:
@@ -111,14 +114,9 @@ def _normalises_input(record: Record) -> bool:
     return bool(width_of(info["experiment"])) and (info["model"] == "drrn" or info["arguments"].get("bn", False))
 
 
-@lru_cache(None)
-def _depth(experiment: str) -> int:
-    return meta_model(get_experiment(experiment).make).depth
-
-
-def _both(recipes: dict[str, list[Record]]) -> dict[str, float]:
-    """Iterations; for each of the two recipes the limits (luma), PSNR (dB) and number of seeds; and the gain (dB)."""
-    line: dict[str, float] = {"iterations": next(iter(recipes.values()))[0].info["iterations_done"]}
+def _both(experiment: Experiment, recipes: dict[str, list[Record]]) -> dict[str, float]:
+    """Depth and iterations; for each of the two recipes the limits (luma), PSNR (dB) and number of seeds; and the gain (dB)."""
+    line = {"depth": meta_model(experiment.make).depth, "iterations": next(iter(recipes.values()))[0].info["iterations_done"]}
     for name in (FIRST, FAST):
         records = recipes.get(name, [])
         limits = [_limits(r.folder, r.info["weights_sha256"]) for r in records if (r.folder / "weights.safetensors").exists()]
@@ -147,50 +145,40 @@ def _luma(limit: float) -> str:
     return NONE if math.isnan(limit) else f"{limit:.3f} ({255 * limit:.0f} of 255)"
 
 
-def _lost(lines: Sequence[dict]) -> str:
+def _lost(networks: pd.DataFrame) -> str:
     """The limits of luma before training, and the number of networks that lose pixels after it, in words."""
     text = [f"Black is {BLACK} of 255, so a network whose limit is at most that loses nothing."]
     for name in (FIRST, FAST):
-        with_limit = [line for line in lines if not math.isnan(line[name])]
-        if not with_limit:
+        known = networks[networks[name].notna()]
+        if known.empty:
             text.append(f"No network of recipe `{name}` is at hand.")
             continue
-        start = _mean(line[f"{name}_start"] for line in with_limit)
-        text.append(f"With `{name}` training starts at a limit of {_luma(start)}; at its end")
-        blind = sorted((line for line in with_limit if 255 * line[name] > BLACK), key=lambda line: line[name])
-        limits = [f"all below {_luma(line[name])} in `{line['experiment']}`" for line in blind]
-        if not blind:
-            text[-1] += f" none of {_networks(len(with_limit))} loses pixels."
-        elif len(blind) == 1:
-            text[-1] += f" 1 of {_networks(len(with_limit))} loses pixels: {limits[0]}."
+        blind = known[255 * known[name] > BLACK].sort_values(name)
+        limits = [f"all below {_luma(row[name])} in `{row['experiment']}`" for _, row in blind.iterrows()]
+        lost = f"{len(limits) or 'none'} of {len(known)} networks "
+        if len(limits) > 1:
+            lost += f"lose pixels, from {limits[0]} to {limits[-1]}."
         else:
-            text[-1] += f" {len(blind)} of {_networks(len(with_limit))} lose pixels, from {limits[0]} to {limits[-1]}."
+            lost += ": ".join(["loses pixels", *limits]) + "."
+        text.append(f"With `{name}` training starts at a limit of {_luma(known[f'{name}_start'].mean())}; at its end {lost}")
     return " ".join(text)
 
 
-def _networks(count: int) -> str:
-    return f"{count} network" if count == 1 else f"{count} networks"
-
-
-def _gained(lines: Sequence[dict]) -> str:
-    """The largest, the smallest and the mean gains (dB), in words."""
-    lines = [line for line in lines if not math.isnan(line["gain"])]
-    if not lines:
+def _gained(networks: pd.DataFrame) -> str:
+    """The largest, the smallest and the mean gains (dB), in words; `networks` are in the order of their gains."""
+    if networks.empty:
         return "No network has been trained with both recipes at one budget yet, so there is no gain to name."
-    ordered = sorted(lines, key=lambda line: line["gain"])
-    least, most = ordered[0], ordered[-1]
-    if len(lines) == 1:
-        return f"One network has been trained with both recipes: the gain is {most['gain']:+.2f} dB."
-    blind = [line["gain"] for line in lines if 255 * line["first"] > BLACK]
-    seeing = [line["gain"] for line in lines if 255 * line["first"] <= BLACK]
+    least, most = networks.iloc[0], networks.iloc[-1]
+    blind = networks.gain[255 * networks["first"] > BLACK]
+    seeing = networks.gain[255 * networks["first"] <= BLACK]
     text = (
-        f"Of {len(lines)} networks with both recipes, `{most['experiment']}` gains most, {most['gain']:+.2f} dB, and "
-        f"`{least['experiment']}` least, {least['gain']:+.2f} dB."
+        f"Of {len(networks)} networks with both recipes, `{most.experiment}` gains most, {most.gain:+.2f} dB, and "
+        f"`{least.experiment}` least, {least.gain:+.2f} dB."
     )
-    if blind and seeing:
+    if len(blind) and len(seeing):
         text += (
-            f" Those that lost pixels ({len(blind)}) gain {np.mean(blind):+.2f} dB in the mean, those that lost none "
-            f"({len(seeing)}) {np.mean(seeing):+.2f} dB."
+            f" Those that lost pixels ({len(blind)}) gain {blind.mean():+.2f} dB in the mean, those that lost none "
+            f"({len(seeing)}) {seeing.mean():+.2f} dB."
         )
     return text
 
@@ -224,19 +212,17 @@ def trials(paper: str = "") -> str:
         "pixels. Means are over the seeds named, differences over the seeds that both recipes have; *other seeds* marks a "
         "difference between recipes that share none."
     )
-    return f"{text}\n\n{markdown_table(pd.DataFrame(rows))}\n\n{note}"
+    return f"{text}\n\n{table(rows)}\n\n{note}"
 
 
 def _ahead(leads: Sequence[float]) -> str:
     """The number of networks on which `fast` ends above `adam`, from the differences (dB), in words."""
-    if not leads:
-        return ""
-    if len(leads) == 1:
-        return f" On the one network tried, `fast` minus `adam` is {leads[0]:+.2f} dB on the validation pool."
-    return (
-        f" On the validation pool `fast` ends above `adam` on {sum(lead > 0 for lead in leads)} of {_networks(len(leads))}: "
-        f"the differences are {min(leads):+.2f} to {max(leads):+.2f} dB."
-    )
+    if len(leads) > 1:
+        return (
+            f" On the validation pool `fast` ends above `adam` on {sum(lead > 0 for lead in leads)} of {len(leads)} networks: "
+            f"the differences are {min(leads):+.2f} to {max(leads):+.2f} dB."
+        )
+    return f" On the one network tried, `fast` minus `adam` is {leads[0]:+.2f} dB on the validation pool." if leads else ""
 
 
 def _seed(record: Record) -> int:
@@ -322,7 +308,7 @@ def changed(paper: str = "drrn") -> str:
         text += f" By the same pairs of networks, at the same width and budget, with recipe `fast` these are: {tally}."
     if turned := sum(old != CONTRADICTED == new for old, new in outcomes):
         text += f" {turned} more {'are' if turned > 1 else 'is'} contradicted with `fast` alone."
-    return f"{text}\n\n{markdown_table(pd.DataFrame(rows))}" if rows else text
+    return f"{text}\n\n{table(rows)}" if rows else text
 
 
 def _columns(recipe: str, compared: Sequence[Difference], verdict: str, alike: bool) -> dict[str, str]:

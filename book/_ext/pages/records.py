@@ -5,9 +5,7 @@ import re
 from itertools import groupby
 from pathlib import Path
 
-import pandas as pd
-
-from srlib.figures.text import markdown_table
+from pages import join, table
 from srlib.papers import TITLES, get_experiment
 from srlib.records.plan import FLAGSHIPS, cycles
 from srlib.records.provenance import ROOT
@@ -52,18 +50,14 @@ def _folder_of(weights_sha256: str) -> str:
 
 def records() -> str:
     """All records by paper and experiment, as Markdown: facts, files to download, commands to copy."""
-    text, papers = [], groupby(find_records(), lambda record: record.folder.parts[-3])
-    for paper, paper_records in papers:
+    text = []
+    for paper, paper_records in groupby(find_records(), lambda record: record.folder.parts[-3]):
         text.append(f"## {TITLES.get(paper, paper.capitalize())}")
         for experiment, group in groupby(paper_records, lambda record: record.folder.parts[-2]):
             group = list(group)
             commands = "\n".join(dict.fromkeys(map(command, group)))
-            text += [
-                f"({anchor(experiment)})=\n### `{experiment}`",
-                markdown_table(pd.DataFrame([_facts(record) for record in group])),
-                f"```bash\n{commands}\n```",
-            ]
-    return "\n\n".join(text) or "There is no record yet."
+            text += [f"({anchor(experiment)})=\n### `{experiment}`", table(map(_facts, group)), f"```bash\n{commands}\n```"]
+    return join(*text) or "There is no record yet."
 
 
 def flagships() -> str:
@@ -71,9 +65,7 @@ def flagships() -> str:
     rows = []
     for flagship in FLAGSHIPS:
         finished = cycles(flagship.experiment, (None,))
-        row = {"network": f"`{flagship.experiment}`", "cycles": len(finished)} | dict.fromkeys(
-            ("share of the published training", "hours", "Set5 (dB)"), "–"
-        )
+        row = {"network": f"`{flagship.experiment}`", "cycles": len(finished)}
         if finished:
             latest, experiment = finished[-1], get_experiment(flagship.experiment)
             scores = [(s, latest.mean("Set5", s, "psnr", experiment.protocols[0])) for s in latest.info["recipe"]["scales"]]
@@ -81,7 +73,7 @@ def flagships() -> str:
             row["hours"] = f"{sum(record.info['seconds'] for record in finished) / 3600:.1f}, {latest.info['device']}"
             row["Set5 (dB)"] = ", ".join(f"×{s}: {psnr:.2f}" for s, psnr in scores if psnr is not None) or "–"
         rows.append(row)
-    return markdown_table(pd.DataFrame(rows))
+    return table(rows)
 
 
 def _facts(record: Record) -> dict[str, str]:

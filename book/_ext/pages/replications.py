@@ -1,11 +1,10 @@
 """Text of the book about others' replications: their scores beside the printed ones, and the margins over VDSR."""
 
 import numpy as np
-import pandas as pd
 
-from srlib.figures.text import markdown_table
+from pages import join, table
 from srlib.papers import PAPERS, TITLES, Claim, claims
-from srlib.papers.replications import SCORING, TRAINED, UNROUNDED, Replication, replications
+from srlib.papers.published import Replication, replications
 from srlib.protocol import SCALES
 from srlib.records.record import find_record
 
@@ -22,11 +21,12 @@ def others(paper: str) -> str:
             f"We found no public replication of {TITLES[paper]} that states its scores. "
             "We looked in public repositories, in their discussions and in web pages."
         )
-    text = [
+    rows = [_row(replication) for replication in published if replication.kind == "trained"]
+    return join(
         "PSNR on Set5, in dB, as its source states it. In brackets the number that the papers print, and the difference.",
-        markdown_table(pd.DataFrame([_row(r) for r in published if r.kind == TRAINED])),
-    ]
-    return "\n\n".join([*text, *(_scoring(published) if paper == "baselines" else _depths(published))])
+        table(rows),
+        _scoring(published) if paper == "baselines" else _depths(published),
+    )
 
 
 def margin(paper: str) -> str:
@@ -45,27 +45,21 @@ def margin(paper: str) -> str:
 def margins() -> str:
     """The papers' margins over VDSR (dB), as printed and over the VDSR of `pytorch-vdsr`, as a Markdown table."""
     rows = []
-    for paper in PAPERS:
-        for network in HEADLINES[paper]:
-            ours, quoted = _printed(paper, network), _printed(paper, "vdsr")
-            over, again, alike = _margins(ours, quoted)
-            rows.append(
-                {"paper": TITLES[paper], "network": f"`{network}`", f"Set5 ×{AT} (dB)": ours.value}
-                | {"over the VDSR that it quotes": f"{over:.2f}", f"over that of {VDSR}": f"{again:.2f}"}
-                | {"over that one, scored alike": f"about {alike:.2f}"}
-            )
-    return markdown_table(pd.DataFrame(rows))
+    for paper, network in ((p, network) for p in PAPERS for network in HEADLINES[p]):
+        ours = _printed(paper, network)
+        over, again, alike = _margins(ours, _printed(paper, "vdsr"))
+        rows.append(
+            {"paper": TITLES[paper], "network": f"`{network}`", f"Set5 ×{AT} (dB)": ours.value}
+            | {"over the VDSR that it quotes": f"{over:.2f}", f"over that of {VDSR}": f"{again:.2f}"}
+            | {"over that one, scored alike": f"about {alike:.2f}"}
+        )
+    return table(rows)
 
 
 def _row(replication: Replication) -> dict[str, str]:
-    cells = {f"×{scale}": _cell(replication, scale) for scale in SCALES}
-    note = replication.note + (" Scored without rounding." if replication.scoring == UNROUNDED else "")
-    return {
-        "replication": f"[{replication.method}]({replication.source})",
-        "network": f"`{replication.network}`",
-        **cells,
-        "what differs": note,
-    }
+    network = {"replication": f"[{replication.method}]({replication.source})", "network": f"`{replication.network}`"}
+    note = replication.note + (" Scored without rounding." if replication.scoring == "unrounded" else "")
+    return network | {f"×{scale}": _cell(replication, scale) for scale in SCALES} | {"what differs": note}
 
 
 def _cell(replication: Replication, scale: int) -> str:
@@ -76,7 +70,7 @@ def _cell(replication: Replication, scale: int) -> str:
     return f"{replication.scores[scale]:.2f}{beside}"
 
 
-def _depths(published: tuple[Replication, ...]) -> list[str]:
+def _depths(published: tuple[Replication, ...]) -> str:
     """The gain by depth (dB) where one source trained two of the paper's networks, in words."""
     text = []
     for method in dict.fromkeys(r.method for r in published):
@@ -88,24 +82,24 @@ def _depths(published: tuple[Replication, ...]) -> list[str]:
                 f"{method} trained both depths: from `{pair[0].network}` to `{pair[1].network}` it gains {', '.join(theirs)} "
                 f"dB at ×2, ×3 and ×4. The paper gains {', '.join(paper)} dB."
             )
-    return text
+    return join(*text)
 
 
-def _scoring(published: tuple[Replication, ...]) -> list[str]:
+def _scoring(published: tuple[Replication, ...]) -> str:
     """The part of the lead (dB) of `pytorch-vdsr` over VDSR's paper that comes of scoring, in words."""
     theirs, released = _vdsr(), _released()
-    bicubic = next(r for r in published if r.kind == SCORING and r.network == "bicubic")
-    trainings = [r for r in published if r.network == "vdsr" and r.kind == TRAINED]
+    bicubic = next(r for r in published if r.kind == "scoring" and r.network == "bicubic")
+    trainings = [r for r in published if r.network == "vdsr" and r.kind == "trained"]
     below = [r for r in trainings if all(r.difference(scale) < 0 for scale in r.scores)]
     more = ", ".join(_signed(theirs.difference(scale)) for scale in SCALES)
     unexplained = ", ".join(_signed(theirs.scores[scale] - released.scores[scale]) for scale in SCALES)
-    return [
+    return (
         f"{len(below)} of the {len(trainings)} trainings of VDSR score less than VDSR's paper at every scale that they state. "
         f"{VDSR} scores more, by {more} dB. A part of this is scoring, for its script rounds luma nowhere: "
         f"[bicubic]({bicubic.source}) has {_list(bicubic)} there. The VDSR that the paper's authors released has "
         f"{_list(released)} when we score it so. What remains is {unexplained} dB. It rests on that repository's own table; "
         "two readers measured less with its weights."
-    ]
+    )
 
 
 def _margins(ours: Claim, quoted: Claim) -> tuple[float, float, float]:
@@ -121,7 +115,7 @@ def _vdsr() -> Replication:
 
 
 def _released() -> Replication:
-    return next(r for r in replications("baselines") if r.kind == SCORING and r.network == "vdsr")
+    return next(r for r in replications("baselines") if (r.kind, r.network) == ("scoring", "vdsr"))
 
 
 def _printed(paper: str, network: str) -> Claim:

@@ -74,12 +74,9 @@ def ways(page: str, seconds: float) -> list[Way]:
     narrow_way = Way(_train("narrow", narrow), command, f"{cpu} on a CPU", f"{basis} {scoring}")
     command += f" -p budget 1 -p experiments {','.join(FULL_SIZE[page])} -p device cuda"
     data = " and ".join(dict.fromkeys(e.data for e in full_size))
-    work = f"{_count(_operations(full_size, 1.0))} operations"
-    return [
-        as_shown,
-        narrow_way,
-        Way(_train("full-size", full_size), command, work, f"{_measured(full_size)} Trained on {data}."),
-    ]
+    work = f"{_count(total_operations(full_size))} operations"
+    own = Way(_train("full-size", full_size), command, work, f"{_measured(full_size)} Trained on {data}.")
+    return [as_shown, narrow_way, own]
 
 
 def box(page: str, seconds: float) -> str:
@@ -102,9 +99,9 @@ def duration(seconds: float) -> str:
     return f"{seconds / 86400:,.0f} days"
 
 
-def _operations(experiments: Iterable[Experiment], budget: float) -> float:
-    """Number of floating-point operations of training with the `fast` recipes."""
-    return sum(operations(e, recipe := e.recipe("fast"), budget * recipe.iterations) for e in experiments)
+def total_operations(experiments: Iterable[Experiment], budget: float = 1.0, recipe: str = "fast") -> float:
+    """Number of floating-point operations of training some experiments, each by its recipe of that name."""
+    return sum(operations(e, e.recipe(recipe), budget * e.recipe(recipe).iterations) for e in experiments)
 
 
 def _spent(info: dict[str, Any]) -> float:
@@ -131,11 +128,11 @@ def _like_records(experiments: list[Experiment], budget: float) -> tuple[str, st
     if not infos:
         return duration(math.nan), "No such network has been trained yet."
     # on a thread each, validation and saving included, on machines with other work
-    recorded, seconds = sum(map(_spent, infos)), sum(i["seconds"] for i in infos)
-    work = _operations(experiments, budget)
-    trainings_text = f"{len(infos)} committed trainings" if len(infos) > 1 else "committed training"
-    basis = f"Estimated from {_count(work)} operations at the rate of our {trainings_text} for this paper."
-    return f"about {duration(work * seconds / recorded)}", basis
+    seconds_an_operation = sum(i["seconds"] for i in infos) / sum(map(_spent, infos))
+    work = total_operations(experiments, budget)
+    known = f"{len(infos)} committed trainings" if len(infos) > 1 else "committed training"
+    basis = f"Estimated from {_count(work)} operations at the rate of our {known} for this paper."
+    return f"about {duration(work * seconds_an_operation)}", basis
 
 
 def _measured(experiments: list[Experiment]) -> str:
@@ -145,7 +142,7 @@ def _measured(experiments: list[Experiment]) -> str:
     if not infos:
         return "None of these networks has been trained here yet, so no time is known."
     info = max(infos, key=_spent)
-    fraction = _spent(info) / _operations([get_experiment(info["experiment"])], 1.0)
+    fraction = _spent(info) / total_operations([get_experiment(info["experiment"])])
     return (
         f"The longest run of one of them so far: `{info['experiment']}`, {100 * fraction:.2g} % of its `fast` recipe in "
         f"{duration(info['seconds'])} on {info['device']}."

@@ -1,35 +1,28 @@
 """Text of the book about training, computed and never typed: recipes, the CPU profile, costs, speed."""
 
-import base64
-import json
-from functools import lru_cache, partial
-from io import StringIO
 from typing import Any
 
 import matplotlib.pyplot as plt
-import pandas as pd
-from matplotlib.figure import Figure
 
+from pages import join, not_measured, read_report, svg, table
+from pages.ledger import hours_spent
+from pages.rerun import total_operations
 from srlib.figures.style import COLOURS, download, plotted, use_style
-from srlib.figures.text import markdown_table
-from srlib.models import make_model, meta_model, params_total
+from srlib.models import meta_model, params_total
 from srlib.papers import EXPERIMENTS, PAPERS, TITLES, get_experiment
 from srlib.papers.variants import STANDIN_SUFFIX
 from srlib.records.plan import CPU_GROUPS, GROUPS, NARROW, Group, Run
-from srlib.records.record import Record, find_record, results_folder, trainings
-from srlib.training.recipe import Experiment, Recipe, operations
-
-BENCHMARK = "benchmarks/training.json"
-RECIPES = "benchmarks/recipes.json"
+from srlib.records.record import Record, find_record, trainings
+from srlib.training.recipe import Experiment, Recipe
 
 
 def recipes() -> str:
     """Each paper's own recipe beside ours, as a Markdown table."""
-    rows = []
-    for name in ("drrn_b1u9", "dsrn_t7_x2", "rlcsc_k25", "drn_x3"):
-        for recipe in EXPERIMENTS[name].recipes:
-            rows.append({"experiment": f"`{name}`", "recipe": recipe.name} | _words(recipe))
-    return markdown_table(pd.DataFrame(rows))
+    return table(
+        {"experiment": f"`{name}`", "recipe": recipe.name} | _words(recipe)
+        for name in ("drrn_b1u9", "dsrn_t7_x2", "rlcsc_k25", "drn_x3")
+        for recipe in EXPERIMENTS[name].recipes
+    )
 
 
 def _words(recipe: Recipe) -> dict[str, str]:
@@ -52,7 +45,6 @@ def _words(recipe: Recipe) -> dict[str, str]:
     }
 
 
-EXAMPLES = {"drrn": "drrn_b1u9", "dsrn": "dsrn_t7_x3", "rlcsc": "rlcsc_k25", "drn": "drn_x3"}
 SETTINGS = {
     "optimiser": "optimiser",
     "lr": "largest rate (of Muon: spectral norm of an update)",
@@ -81,22 +73,18 @@ SETTINGS = {
 }
 
 
-def settings(paper: str, filters: int = 16) -> str:
-    """The settings in which one paper's published, fast, core and narrow recipes differ, as a Markdown table."""
-    name = EXAMPLES[paper]
-    full_size, narrow = get_experiment(name), get_experiment(f"{name}_w{filters}")
-    columns = {recipe.name: (full_size, recipe) for recipe in full_size.recipes} | {
-        "fast, narrow": (narrow, narrow.recipe("fast"))
-    }
+def settings() -> str:
+    """The settings in which DRRN's published, fast, core and narrow recipes differ, as a Markdown table."""
+    full_size, narrow = get_experiment("drrn_b1u9"), get_experiment("drrn_b1u9_w16")
+    columns = {recipe.name: (full_size, recipe) for recipe in full_size.recipes}
+    columns["fast, narrow"] = narrow, narrow.recipe("fast")
     rows = [
         {"": "network"} | {title: f"`{experiment.name}`" for title, (experiment, _) in columns.items()},
         {"": "training images"} | {title: experiment.data for title, (experiment, _) in columns.items()},
+        *({"": words} | {t: _plain(getattr(r, key)) for t, (_, r) in columns.items()} for key, words in SETTINGS.items()),
+        {"": "patches seen at budget 1"} | {title: f"{r.iterations * r.batch:,}" for title, (_, r) in columns.items()},
     ]
-    for key, words in SETTINGS.items():
-        values = {title: _plain(getattr(recipe, key)) for title, (_, recipe) in columns.items()}
-        rows.append({"": words} | values)
-    rows.append({"": "patches seen at budget 1"} | {title: f"{r.iterations * r.batch:,}" for title, (_, r) in columns.items()})
-    return markdown_table(pd.DataFrame([row for row in rows if len(set(list(row.values())[1:])) > 1]))
+    return table(row for row in rows if len(set(list(row.values())[1:])) > 1)
 
 
 def _plain(value: object) -> str:
@@ -111,13 +99,14 @@ def _plain(value: object) -> str:
 
 def cpu_profile() -> str:
     """PSNR (dB) of the networks of the CPU profile and their gain over bicubic, as Markdown."""
-    rows = []
+    rows, devices, bicubic = [], {}, find_record("bicubic")
     for name in NARROW:
         record = find_record(name)
         if record is None:
             rows.append({"experiment": f"`{name}`", "trained": "not run"})
             continue
         info, experiment = record.info, EXPERIMENTS[name]
+        devices[info["device"]] = None
         protocol = "lapsrn" if "lapsrn" in experiment.protocols else "drrn"
         row = {
             "experiment": f"`{name}`",
@@ -128,105 +117,87 @@ def cpu_profile() -> str:
             "protocol": f"`{protocol}`",
         }
         for dataset in ("Set5", "Set14", "BSD100"):
-            ours, bicubic = record.mean(dataset, 3, "psnr", protocol), find_record("bicubic")
+            ours = record.mean(dataset, 3, "psnr", protocol)
             base = bicubic and bicubic.mean(dataset, 3, "psnr", protocol)
             row[f"{dataset} ×3 (dB)"] = "–" if ours is None else f"{ours:.2f}" + (f" ({ours - base:+.2f})" if base else "")
         rows.append(row)
-    devices = dict.fromkeys(record.info["device"] for name in NARROW if (record := find_record(name)))
-    text = markdown_table(pd.DataFrame(rows).fillna("–"))
     machines = ", ".join(devices) or "nothing yet"
-    return f"{text}\n\nIn brackets the gain over bicubic under the same protocol. Trained on {machines}."
+    return f"{table(rows)}\n\nIn brackets the gain over bicubic under the same protocol. Trained on {machines}."
 
 
 def cost() -> str:
     """Operations (PFLOP), storage (MB) and hours of the campaign's groups and of the papers' schedules, as Markdown."""
-    text = [
+    campaign = []
+    for group in (*GROUPS, *CPU_GROUPS):
+        experiments = [get_experiment(name) for name in group.experiments]
+        campaign.append(_cost_row(group.purpose, experiments, "fast", group.budget, len(group.seeds)) | _spent(group))
+    schedules = []
+    for paper in PAPERS:
+        own = [e for e in EXPERIMENTS.values() if e.paper == paper and e.name not in NARROW]
+        schedules.append(_cost_row(TITLES[paper], [e for e in own if not e.name.endswith(STANDIN_SUFFIX)], "published"))
+    gpu, cpu = hours_spent()
+    return join(
         "## Our campaign",
         "The `fast` recipe, at each group's budget. Hours are those of the committed trainings, measured.",
-    ]
-    rows = [_cost_row(group.purpose, _fast_runs(group)) | _spent(group) for group in (*GROUPS, *CPU_GROUPS)]
-    text.append(markdown_table(pd.DataFrame(rows)))
-    text += ["## The papers' own schedules, once each", "The `published` recipes at budget 1: what nobody has to repeat."]
-    rows = []
-    for paper in PAPERS:
-        experiments = [
-            e for e in EXPERIMENTS.values() if e.paper == paper and not e.name.endswith(STANDIN_SUFFIX) and e.name not in NARROW
-        ]
-        rows.append(_cost_row(TITLES[paper], [(e, e.recipe("published"), 1.0) for e in experiments]))
-    text.append(markdown_table(pd.DataFrame(rows)))
-    infos = [record.info for record in trainings()]
-    gpu, all_seconds = sum(i.get("gpu_seconds", 0) for i in infos), sum(i["seconds"] for i in infos)
-    text.append(
-        f"Spent on the {len(infos)} committed trainings: {gpu / 3600:.1f} GPU-hours and {(all_seconds - gpu) / 3600:.1f} hours "
-        "on CPUs, a thread each, mostly beside other work. The {doc}`records <records>` name each one's device and seconds."
+        table(campaign),
+        "## The papers' own schedules, once each",
+        "The `published` recipes at budget 1: what nobody has to repeat.",
+        table(schedules),
+        f"Spent on the {len(trainings())} committed trainings: {gpu:.1f} GPU-hours and {cpu:.1f} hours on CPUs, a thread "
+        "each, mostly beside other work. The {doc}`records <records>` name each one's device and seconds.",
     )
-    return "\n\n".join(text)
 
 
-def _fast_runs(group: Group) -> list[tuple[Experiment, Recipe, float]]:
-    experiments = [get_experiment(name) for name in group.experiments]
-    return [(e, e.recipe("fast"), group.budget) for _ in group.seeds for e in experiments]
-
-
-def _cost_row(title: str, runs: list[tuple[Experiment, Recipe, float]]) -> dict[str, str]:
-    work = sum(operations(e, recipe, budget * recipe.iterations) for e, recipe, budget in runs)
-    storage = sum(2 * _params_total(e.model, tuple(e.arguments.items())) for e, _, _ in runs)
+def _cost_row(title: str, experiments: list[Experiment], recipe: str, budget: float = 1.0, seeds: int = 1) -> dict[str, str]:
+    """Number, operations and storage of the runs of some experiments, as cells."""
+    work = seeds * total_operations(experiments, budget, recipe)
+    storage = seeds * sum(2 * params_total(meta_model(experiment.make)) for experiment in experiments)
     count = f"{work / 1e15:,.0f}" if work > 1e15 else f"{work / 1e15:.2f}"
-    return {"fills": title, "runs": str(len(runs)), "PFLOP": count, "weights kept": f"{storage / 1e6:,.1f} MB"}
+    runs = str(seeds * len(experiments))
+    return {"fills": title, "runs": runs, "PFLOP": count, "weights kept": f"{storage / 1e6:,.1f} MB"}
 
 
 def _spent(group: Group) -> dict[str, str]:
     """Number of finished runs of a group, and their hours."""
     folders = [Run(group, name, seed).folder() for name in group.experiments for seed in group.seeds]
     infos = [Record(folder).info for folder in folders if (folder / "record.json").exists()]
-    infos = [info for info in infos if info.get("finished")]
-    hours = sum(info["seconds"] for info in infos) / 3600
-    return {"finished": str(len(infos)), "hours measured": f"{hours:.1f}" if infos else "–"}
-
-
-@lru_cache(None)
-def _params_total(model: str, arguments: tuple[tuple[str, Any], ...]) -> int:
-    return params_total(meta_model(partial(make_model, model, dict(arguments))))
+    seconds = [info["seconds"] for info in infos if info.get("finished")]
+    return {"finished": str(len(seconds)), "hours measured": f"{sum(seconds) / 3600:.1f}" if seconds else "–"}
 
 
 def training_speed() -> str:
     """The benchmark of training as Markdown: images a second against a plain loop, memory (MB)."""
-    path = results_folder() / BENCHMARK
-    if not path.exists():
-        return "Not measured yet: `python benchmarks/training.py`."
-    report = json.loads(path.read_text())
+    report = read_report("training")
+    if not report:
+        return not_measured("training")
     rows = []
     for row in report["rows"]:
         cells = {"network": f"`{row['model']}`", "batch": row["batch"], "computed by": row["way"]}
         if "error" in row:
-            rows.append(cells | {"images/s": row["error"]})
-            continue
-        rows.append(
-            cells
-            | {
+            cells["images/s"] = row["error"]
+        else:
+            cells |= {
                 "images/s": f"{row['images_per_second']:,.4g} ({row['slowest']:,.4g} to {row['fastest']:,.4g})",
                 "faster than plain": f"{row['times_plain']:.2f} ×",
                 "processor time": f"{1 / row['times_plain_processor']:.2f} of plain",
                 "more memory": f"{row['memory_mb']:,.0f} MB",
             }
-        )
-    text = [
-        f"`python benchmarks/training.py` on {report['device']}, commit `{report['commit'][:12]}`, {report['date'][:10]}, "
-        f"torch {report['environment']['torch']}, load at the start {report['load']:.1f}. *Plain* is the loop that such papers "
-        "come with: eager, fp32, patches cut beforehand, a loader, the loss read at each step. Medians of turns.",
-        markdown_table(pd.DataFrame(rows).fillna("–")),
-    ]
-    if table := report.get("table_4"):
-        text += ["## Memory of training: RL-CSC's Table 4", _memory(table)]
-    return "\n\n".join(text)
+        rows.append(cells)
+    memory = report.get("table_4")
+    return join(
+        f"{_measured_by('training', report)} *Plain* is the loop that such papers come with: eager, fp32, patches cut "
+        "beforehand, a loader, the loss read at each step. Medians of turns.",
+        table(rows),
+        f"## Memory of training: RL-CSC's Table 4\n\n{_memory(memory)}" if memory else "",
+    )
 
 
 def recipe_curves() -> str:
     """The benchmark of recipes as Markdown: PSNR against seconds of training, the fast recipe and the one before it."""
-    report = _recipes_report()
-    curves = report.get("curves", [])
+    report = read_report("recipes")
+    curves = report.get("curves")
     if not curves:
-        return "Not measured yet: `python benchmarks/recipes.py`."
+        return not_measured("recipes")
     rows = [
         {
             "network": f"`{row['model']}`",
@@ -238,59 +209,47 @@ def recipe_curves() -> str:
         }
         for row in curves
     ]
-    pairs = [(new, old) for new, old in zip(curves[::2], curves[1::2], strict=True)]
-    alt = "Curves of PSNR against seconds of training. " + " ".join(_in_words(*pair) for pair in pairs)
+    in_words = " ".join(_in_words(new, old) for new, old in zip(curves[::2], curves[1::2], strict=True))
     caption = (
         "PSNR on ten held-out crops against seconds of training, validation apart. Solid: the fast recipe, in the precision "
         "that this processor prefers. Dashed: the fast recipe before it, with Adam, in fp32. Each cosine ends with the time."
     )
-    return "\n\n".join(
-        [
-            f"{_measured_by(report)} Both recipes of a network start from the same seed and are trained for equal seconds, by "
-            "turns in one process; their iterations were fixed beforehand by their speed. One run each, so a small difference "
-            "at the end may be the seed's.",
-            _svg_figure(_recipes_figure(curves), "recipes", alt, caption),
-            " ".join(_in_words(*pair) for pair in pairs),
-            markdown_table(pd.DataFrame(rows)),
-        ]
+    return join(
+        f"{_measured_by('recipes', report)} Both recipes of a network start from the same seed and are trained for equal "
+        "seconds, by turns in one process; their iterations were fixed beforehand by their speed. One run each, so a small "
+        "difference at the end may be the seed's.",
+        _figure(curves, f"Curves of PSNR against seconds of training. {in_words}", caption),
+        in_words,
+        table(rows),
     )
 
 
 def precisions() -> str:
     """The benchmark of recipes as Markdown: images a second of the same step in bf16 and in fp32."""
-    report = _recipes_report()
+    report = read_report("recipes")
     if not report.get("throughput"):
-        return "Not measured yet: `python benchmarks/recipes.py`."
+        return not_measured("recipes")
     rows: dict[str, dict[str, str]] = {}
-    rates: dict[str, dict[str, float]] = {}
     for row in report["throughput"]:
-        cells = rows.setdefault(
-            row["model"],
-            {"network": f"`{row['model']}`", "recipe": f"`{row['recipe']}`", "batch, patch": f"{row['batch']}, {row['patch']}"},
-        )
-        if "error" in row:
-            cells[f"{row['precision']}, images/s"] = row["error"]
-            continue
-        rates.setdefault(row["model"], {})[row["precision"]] = row["images_per_second"]
-        cells[f"{row['precision']}, images/s"] = f"{row['images_per_second']:,.3g}"
-    for model, rate in rates.items():
-        if {"bf16", "fp32"} <= rate.keys():
-            rows[model]["bf16 faster"] = f"{rate['bf16'] / rate['fp32']:.2f} ×"
-    text = f"{_measured_by(report)} Medians of {report['settings']['turns']} turns, bf16 and fp32 one after the other."
+        network = {"network": f"`{row['model']}`", "recipe": f"`{row['recipe']}`"}
+        cells = rows.setdefault(row["model"], network | {"batch, patch": f"{row['batch']}, {row['patch']}"})
+        cells[f"{row['precision']}, images/s"] = row.get("error") or f"{row['images_per_second']:,.3g}"
+    rates = {(row["model"], row["precision"]): row.get("images_per_second") for row in report["throughput"]}
+    for model, cells in rows.items():
+        bf16, fp32 = (rates.get((model, precision)) for precision in ("bf16", "fp32"))
+        if bf16 and fp32:
+            cells["bf16 faster"] = f"{bf16 / fp32:.2f} ×"
+    turns = report["settings"]["turns"]
+    text = f"{_measured_by('recipes', report)} Medians of {turns} turns, bf16 and fp32 one after the other."
     if not report["bf16_in_hardware"]:
         text += " This processor does not multiply in bf16, so fp32 alone was measured."
-    return f"{text}\n\n{markdown_table(pd.DataFrame(rows.values()).fillna('–'))}"
+    return f"{text}\n\n{table(rows.values())}"
 
 
-def _recipes_report() -> dict[str, Any]:
-    path = results_folder() / RECIPES
-    return json.loads(path.read_text()) if path.exists() else {}
-
-
-def _measured_by(report: dict[str, Any]) -> str:
+def _measured_by(benchmark: str, report: dict[str, Any]) -> str:
     return (
-        f"`python benchmarks/recipes.py` on {report['device']}, commit `{report['commit'][:12]}`, {report['date'][:10]}, torch "
-        f"{report['environment']['torch']}, load at the start {report['load']:.1f}."
+        f"`python benchmarks/{benchmark}.py` on {report['device']}, commit `{report['commit'][:12]}`, {report['date'][:10]}, "
+        f"torch {report['environment']['torch']}, load at the start {report['load']:.1f}."
     )
 
 
@@ -305,7 +264,8 @@ def _in_words(new: dict[str, Any], old: dict[str, Any]) -> str:
     return f"{text}." if passed is None else f"{text}; {new['recipe']} is at {ends[1]:.2f} dB or above by {passed:.0f} s."
 
 
-def _recipes_figure(curves: list[dict[str, Any]]) -> Figure:
+def _figure(curves: list[dict[str, Any]], alt: str, caption: str) -> str:
+    """The curves as Markdown: an SVG in the page itself, numbered like all other figures, and the link to its numbers."""
     models = list(dict.fromkeys(row["model"] for row in curves))
     with plt.rc_context():
         use_style()
@@ -323,27 +283,14 @@ def _recipes_figure(curves: list[dict[str, Any]]) -> Figure:
                 )
             axes.set(title=model, xlabel="seconds of training", ylabel="PSNR on held-out images (dB)")
             axes.legend(fontsize="small", loc="lower right")
-    return figure
+        image = svg(figure)
+    link = download(plotted(figure), "recipes.csv", "Data of this figure (CSV)")
+    return f'```{{figure}} {image}\n:name: fig-recipes\n:alt: {alt}\n\n{caption}\n```\n\n<p class="srlib-data">{link}</p>'
 
 
-def _svg_figure(figure: Figure, name: str, alt: str, caption: str) -> str:
-    """A figure and the link to its numbers as Markdown; the figure is an SVG in the page itself, numbered like all others."""
-    text = StringIO()
-    with plt.rc_context():
-        use_style()
-        figure.savefig(text, format="svg", metadata={"Date": None})
-    plt.close(figure)
-    image = base64.b64encode(text.getvalue().encode()).decode()
-    link = download(plotted(figure), f"{name}.csv", "Data of this figure (CSV)")
-    return (
-        f"```{{figure}} data:image/svg+xml;base64,{image}\n:name: fig-{name}\n:alt: {alt}\n\n{caption}\n```\n\n"
-        f'<p class="srlib-data">{link}</p>'
-    )
-
-
-def _memory(table: dict[str, Any]) -> str:
+def _memory(report: dict[str, Any]) -> str:
     rows = []
-    for row in table["rows"]:
+    for row in report["rows"]:
         key = "step_mb" if "step_mb" in row else "mb"
         rows.append(
             {
@@ -357,14 +304,13 @@ def _memory(table: dict[str, Any]) -> str:
                 "printed, times the first": f"{row['paper_times_first']:.2f}" if row["paper_times_first"] else "> 1.3",
             }
         )
-    text = [markdown_table(pd.DataFrame(rows))]
-    if any("step_mb" in row for row in table["rows"]):
-        text.append(
-            "*Ours* is the most that tensors take in a real iteration, counted on the CPU with 2 and 4 images and scaled to "
-            "the batch; what the forward pass keeps for the backward pass stands beside it."
-        )
-    text.append(
-        "The paper compares DRRN in Caffe with RL-CSC in PyTorch, so neither its megabytes nor its ratios are about the "
-        "networks alone."
+    ours = (
+        "*Ours* is the most that tensors take in a real iteration, counted on the CPU with 2 and 4 images and scaled to "
+        "the batch; what the forward pass keeps for the backward pass stands beside it."
     )
-    return "\n\n".join(text)
+    return join(
+        table(rows),
+        ours if any("step_mb" in row for row in report["rows"]) else "",
+        "The paper compares DRRN in Caffe with RL-CSC in PyTorch, so neither its megabytes nor its ratios are about the "
+        "networks alone.",
+    )

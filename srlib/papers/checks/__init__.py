@@ -2,16 +2,19 @@
 
 A module for each paper. Sizes are counted on our networks, settings are those of our `published` recipes, differences are
 those of other printed numbers; so an error in a recipe, a network or a transcription gives a number that does not agree.
+The contradictions are in `contradictions.csv`, and here the computations that show them.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 
+from srlib.papers import published
 from srlib.papers.checks import drn, drrn, dsrn, rlcsc
 from srlib.papers.published import Claim, Contradiction
 
-_MODULES = {"drrn": drrn, "dsrn": dsrn, "rlcsc": rlcsc, "drn": drn}
-NUMBERS: dict[str, Callable[[], float]] = {key: f for module in _MODULES.values() for key, f in module.NUMBERS.items()}
+MODULES = {"drrn": drrn, "dsrn": dsrn, "rlcsc": rlcsc, "drn": drn}
+NUMBERS: dict[str, Callable[[], float]] = {key: f for module in MODULES.values() for key, f in module.NUMBERS.items()}
 
 
 @cache
@@ -20,9 +23,10 @@ def recomputed(identifier: str) -> float | None:
     return float(NUMBERS[identifier]()) if identifier in NUMBERS else None
 
 
+@cache
 def contradictions(paper: str) -> tuple[Contradiction, ...]:
-    """All contradictions of one paper."""
-    return _MODULES[paper].CONTRADICTIONS
+    """All contradictions of one paper, with the computations that show them."""
+    return tuple(replace(c, holds=MODULES[paper].HOLDS.get(c.id)) for c in published.contradictions(paper))
 
 
 @cache

@@ -1,6 +1,6 @@
 """Counts on networks, recipes and printed numbers, as functions that compute the number when it is used."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 
 import torch
@@ -15,15 +15,20 @@ from srlib.training.patches import PatchSource
 Number = Callable[[], float]
 
 
-def convolutions(model: nn.Module) -> int:
-    """Number of convolutions in one forward pass: the depth of a network whose layers form one path."""
-    calls = []
-    hooks = [m.register_forward_hook(lambda *_: calls.append(1)) for m in model.modules() if isinstance(m, CONVOLUTIONS)]
+def calls(model: nn.Module, modules: Iterable[nn.Module]) -> int:
+    """Number of calls of some of a network's modules in one forward pass."""
+    called = []
+    hooks = [module.register_forward_hook(lambda *_: called.append(1)) for module in modules]
     with torch.no_grad():
         model.eval()(torch.zeros(1, 1, 2, 2, device=next(model.parameters()).device))
     for hook in hooks:
         hook.remove()
-    return len(calls)
+    return len(called)
+
+
+def convolutions(model: nn.Module) -> int:
+    """Number of convolutions in one forward pass: the depth of a network whose layers form one path."""
+    return calls(model, (module for module in model.modules() if isinstance(module, CONVOLUTIONS)))
 
 
 @cache
