@@ -147,11 +147,22 @@ def runs(gpu: bool = True) -> Iterator[Run]:
 
 
 def queue(device: str = "auto", all_runs: bool = False, root: Path | None = None) -> list[dict[str, Any]]:
-    """The runs to train next, most valuable first, in the order of `runs`; `device` is 'cpu', 'cuda' or 'auto'.
+    """The runs to train next, most valuable first.
 
-    With `all_runs` also those that are done or whose data are not at hand. `root` has records beside the committed ones.
-    Each is a dict with `group, fills` (the group's purpose), `experiment, paper, recipe, budget, seed, iterations, done`
-    (fraction), `state` ('done', 'started', 'next', 'diverged' or the missing data), `arguments` of `train`, and `command`.
+    Parameters
+    ----------
+    device : str
+        'cpu', 'cuda' or 'auto': on a CPU the runs for a CPU come first.
+    all_runs : bool
+        Whether to list finished runs, and runs whose data are not at hand, too.
+    root : path, optional
+        Folder of further records beside the committed ones.
+
+    Returns
+    -------
+    list of dict
+        `group, fills` (the group's purpose), `experiment, paper, recipe, budget, seed, iterations, done` (fraction), `state`
+        ('done', 'started', 'next', 'diverged' or the missing data), `arguments` of `train`, `command`.
     """
     device = choose_device(device)
     available, rows = cache(is_available), []
@@ -236,10 +247,23 @@ def cycles(experiment: str, roots: tuple[Path | None, ...]) -> list[Record]:
 
 
 def next_cycle(root: Path, minutes: float, device: str = "cpu", in_training: Set[str] = frozenset()) -> Cycle | None:
-    """The cycle to train next: one that has begun below `root`, else one of the network that has had the fewest, in `minutes`.
+    """The cycle to train next: one that has begun, else one of the network that has had the fewest.
 
-    The committed records count, too. `device`, 'cpu' or 'cuda', decides the recipe. Experiments `in_training` are left out.
-    It is `None` if no flagship can be trained.
+    Parameters
+    ----------
+    root : path
+        Folder in which cycles are trained; the committed records count, too.
+    minutes : float
+        Length of a new cycle.
+    device : str
+        'cpu' or 'cuda'; it decides the recipe.
+    in_training : set of str
+        Experiments that other jobs are training, to leave out.
+
+    Returns
+    -------
+    Cycle or None
+        `None` if no flagship can be trained.
     """
     roots, recipe = (None, root), RECIPES[device]
     free = [f for f in FLAGSHIPS if f.experiment not in in_training and is_available(get_experiment(f.experiment).data)]
