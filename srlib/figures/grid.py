@@ -104,7 +104,7 @@ def _label_place(B: int, U: int, source: str, logarithmic: bool) -> dict[str, An
         return {"xytext": (2, 5), "ha": "left", "va": "bottom", "rotation": 45}
     if U == 3:
         return place | {"xytext": (-9, 0) if B < 3 else (2, 18), "ha": "right"}
-    return below if B == 3 else above
+    return below if B == 3 or (B == 1 and source == "record") else above  # above B = 1 stand the printed numbers
 
 
 def depth_contours(axes: Axes, depths: Sequence[int]) -> None:
