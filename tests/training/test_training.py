@@ -1,6 +1,7 @@
 """The training loop: schedule, resuming bit for bit, stopping, damage, bad options."""
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -119,6 +120,32 @@ def test_ctrl_c_ends_the_step_saves_and_resumes_bit_for_bit(train, tmp_path):
         train("stopped")
     train("stopped")
     assert ending(tmp_path / "stopped") == ending(tmp_path / "whole")
+
+
+@pytest.mark.slow
+def test_a_killed_process_resumes_bit_for_bit(tmp_path):
+    """Identity: SIGKILL at three random moments, each followed by the same command, equals a run never killed."""
+    program = (
+        "import sys; from srlib.papers import get_experiment; from srlib.training import loop; loop.SAVE_EVERY = 0;"
+        "tiny = get_experiment('drrn_b1u2_w4');"
+        "loop.train(tiny, sys.argv[1], budget=0.02, data='SampleTrain', device='cpu', progress=False)"
+    )
+    command = [sys.executable, "-c", program]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    subprocess.run([*command, str(tmp_path / "whole")], check=True, env=environment)
+    checkpoint, done = tmp_path / "killed" / "checkpoint.safetensors", [0]
+    for _ in range(3):
+        process = subprocess.Popen([*command, str(tmp_path / "killed")], env=environment)
+        while not checkpoint.exists() or load_tensors(checkpoint)[1]["iteration"] == done[-1]:
+            time.sleep(0.01)
+            assert process.poll() is None
+        time.sleep(random.uniform(0, 0.4))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        done.append(load_tensors(checkpoint)[1]["iteration"])
+    assert 0 < done[1] <= done[2] <= done[3] < 400
+    subprocess.run([*command, str(tmp_path / "killed")], check=True, env=environment)
+    assert ending(tmp_path / "killed") == ending(tmp_path / "whole")
 
 
 def test_minutes_end_a_run_cleanly(train):
