@@ -102,7 +102,9 @@ from srlib.images import imresize
 from srlib.inference.enlarge import super_resolve
 from srlib.records.record import load_model
 
-small = imresize(outputs.scene.hr, 1 / scale)[:60, :60]  # or Image.open("your.png")
+small = imresize(outputs.scene.hr, 1 / scale)[
+    :60, :60
+]  # or Image.open("your.png")
 models = {"Bicubic": None} | {
     name: load_model(name, scale) for name in networks[:1]
 }

@@ -116,7 +116,9 @@ fresh = rerun(experiments, "drn_ablation", **options) if train else None
 if fresh:
     display(table(fresh.table(), "This run"))
 else:
-    display(Markdown("Nothing is trained: records and printed numbers are shown."))
+    display(
+        Markdown("Nothing is trained: records and printed numbers are shown.")
+    )
 
 # %% [markdown]
 # ## Result: Table 2
@@ -152,7 +154,9 @@ show(loss_figure(losses), "fig-drn-loss", **FIGURES["fig-drn-loss"])
 
 # %%
 display(
-    Markdown(orders("drn", ("Table 2", "Section 2.5", "Section 3.3", "Figure ??")))
+    Markdown(
+        orders("drn", ("Table 2", "Section 2.5", "Section 3.3", "Figure ??"))
+    )
 )
 
 # %% [markdown]

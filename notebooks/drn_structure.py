@@ -126,7 +126,10 @@ drawing = Drawing(
     overview, "", kernel_texts(overview) | texts, notes=channel_notes(overview)
 )
 show(
-    figure(drawing), "fig-drn-network", pd.DataFrame(), **FIGURES["fig-drn-network"]
+    figure(drawing),
+    "fig-drn-network",
+    pd.DataFrame(),
+    **FIGURES["fig-drn-network"],
 )
 
 # %% [markdown]
@@ -151,7 +154,9 @@ texts = {
     first: "first $D_i$",
     second: "last $d$",
 }
-notes = channel_notes(block) | {i: f"{block.operations[i].channels}" for i in texts}
+notes = channel_notes(block) | {
+    i: f"{block.operations[i].channels}" for i in texts
+}
 drawing = Drawing(block, "", kernel_texts(block) | texts, notes=notes)
 show(figure(drawing), "fig-drn-block", pd.DataFrame(), **FIGURES["fig-drn-block"])
 
@@ -224,7 +229,10 @@ def full_width(model: DRN) -> DRN:
 # %%
 with torch.device("meta"):  # shapes without memory
     readings = {
-        "as here: half width, fusion a group, two stages": (DRN(4), DRN(4, C=256)),
+        "as here: half width, fusion a group, two stages": (
+            DRN(4),
+            DRN(4, C=256),
+        ),
         "fusion at the end of each block": (
             DRN(4, fusion="block"),
             DRN(4, C=256, fusion="block"),
@@ -246,9 +254,13 @@ table(
 # %%
 percent_fewer = printed("drn.f2.parameters")  # in Section 3.3
 fewer = -counts.set_index("structure")["DRN+ against EDSR"]
-equal = [name for name, percent in fewer.items() if round(percent) == percent_fewer]
+equal = [
+    name for name, percent in fewer.items() if round(percent) == percent_fewer
+]
 text = f"Section 3.3 says {percent_fewer:.0f} % fewer. "
-text += f"**{len(equal)} of {len(fewer)} readings** give that: {'; '.join(equal)}. "
+text += (
+    f"**{len(equal)} of {len(fewer)} readings** give that: {'; '.join(equal)}. "
+)
 text += f"With the reading of this book it is **{fewer.iloc[0]:.1f} %**."
 display(Markdown(text))
 

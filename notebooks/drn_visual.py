@@ -86,12 +86,14 @@ METHODS = {
     "MSRN": "",
     "DRN": "drn_x{scale}",
     "DRN+": "drn_plus_x{scale}",
-    "DRN (other data)": "drn_x{scale}_standin",  # 491 smaller images in place of DIV2K
+    "DRN (other data)": "drn_x{scale}_standin",  # 491 smaller images
     "DRN (narrow)": "drn_x3_c32_g2_k3",  # 32 filters, trained on a CPU
 }
 METHODS |= {name: name for name in others}
 views = [
-    view(grow_to_square(region, 160), METHODS, "rgb_floaty", choose_device(device))
+    view(
+        grow_to_square(region, 160), METHODS, "rgb_floaty", choose_device(device)
+    )
     for region in REGIONS["drn"]
 ]
 

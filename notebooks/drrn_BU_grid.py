@@ -140,7 +140,9 @@ fresh = rerun(names, "drrn_BU_grid", **options) if train else None
 if fresh:
     display(table(fresh.table(), "This run"))
 else:
-    display(Markdown("Nothing is trained: records and printed numbers are shown."))
+    display(
+        Markdown("Nothing is trained: records and printed numbers are shown.")
+    )
 
 # %% [markdown]
 # ## Result: Figure 6
@@ -204,9 +206,7 @@ CLAIMS = {
 
 def pair_name(difference):
     """The two structures as the paper writes them."""
-    return (
-        f"{structure_name(difference.better)} − {structure_name(difference.worse)}"
-    )
+    return f"{structure_name(difference.better)} − {structure_name(difference.worse)}"
 
 
 # %%
@@ -231,7 +231,10 @@ display(Markdown(orders("drrn", ("Figure 6",))))
 # ## What we learned
 
 # %%
-comparable = [CLAIMS["comparable at like depth"], CLAIMS["comparable at 52 layers"]]
+comparable = [
+    CLAIMS["comparable at like depth"],
+    CLAIMS["comparable at 52 layers"],
+]
 display(Markdown(grid_summary(points, panels, comparable)))
 
 # %% [markdown]

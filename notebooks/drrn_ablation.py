@@ -151,7 +151,9 @@ fresh = rerun(experiments, "drrn_ablation", **options) if train else None
 if fresh:
     display(table(fresh.table(), "This run"))
 else:
-    display(Markdown("Nothing is trained: records and printed numbers are shown."))
+    display(
+        Markdown("Nothing is trained: records and printed numbers are shown.")
+    )
 
 # %% [markdown]
 # ## Result: Figure 8
@@ -184,7 +186,9 @@ colours = {
     "C": COLOURS["rlcsc"],
     "DRRN": COLOURS["drrn"],
 }
-components_figure = sweep_figure(points, "depth d (convolutions)", depths, colours)
+components_figure = sweep_figure(
+    points, "depth d (convolutions)", depths, colours
+)
 show(
     components_figure,
     "fig-drrn-components",

@@ -262,7 +262,8 @@ formulae = {
     ),
 }
 differences = {
-    name: float((y - model(x)).abs().max()) for name, (model, y) in formulae.items()
+    name: float((y - model(x)).abs().max())
+    for name, (model, y) in formulae.items()
 }
 
 # %%
@@ -394,7 +395,10 @@ for b, u in sorted(paper_structures | {(B, U), (19, 0)}):
     }
     rows.append(
         row
-        | {"additions": graph[2], "as stated": "yes" if graph == formula else "no"}
+        | {
+            "additions": graph[2],
+            "as stated": "yes" if graph == formula else "no",
+        }
     )
 depths = pd.DataFrame(rows)
 table(depths, "Depth by Eq. 7 and counted; weight tensors and additions counted")

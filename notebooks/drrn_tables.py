@@ -76,7 +76,9 @@ fresh = rerun(experiments, "drrn_tables", **options) if train else None
 if fresh:
     display(table(fresh.table(), "This run"))
 else:
-    display(Markdown("Nothing is trained: records and printed numbers are shown."))
+    display(
+        Markdown("Nothing is trained: records and printed numbers are shown.")
+    )
 
 # %% [markdown]
 # ## Result: Table 2

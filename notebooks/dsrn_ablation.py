@@ -102,7 +102,9 @@ fresh = rerun(experiments, "dsrn_ablation", **options) if train else None
 if fresh:
     display(table(fresh.table(), "This run"))
 else:
-    display(Markdown("Nothing is trained: records and printed numbers are shown."))
+    display(
+        Markdown("Nothing is trained: records and printed numbers are shown.")
+    )
 
 # %% [markdown]
 # ## Result: Table 2
@@ -134,7 +136,9 @@ table_2 = cells(rows, "Table 2")
 
 # %%
 authors = [row for row in table_2 if row.kind == "measured"]
-caption = "DSRN, Table 2, own networks: PSNR of RGB (dB) on DIV2K's validation set"
+caption = (
+    "DSRN, Table 2, own networks: PSNR of RGB (dB) on DIV2K's validation set"
+)
 results_table(authors, caption, **columns, best_along="column")
 
 # %%

@@ -181,7 +181,13 @@ states = {}
 for name, network in networks.items():
     label = f"{NETWORKS[name]} ({records[name].folder.parts[-2]}), ×{scale}"
     states[name] = show_states(
-        network, patch.lr, patch.ilr, scale, window=window, hr=patch.hr, label=label
+        network,
+        patch.lr,
+        patch.ilr,
+        scale,
+        window=window,
+        hr=patch.hr,
+        label=label,
     )
 
 # %%
@@ -192,7 +198,9 @@ if "dsrn" in states:
 # %%
 if "dsrn" in states:
     numbers = energy_table(states["dsrn"], patch.luma[window])
-    display(table(numbers, "The steps in numbers, inside the patch (grey levels)"))
+    display(
+        table(numbers, "The steps in numbers, inside the patch (grey levels)")
+    )
 
 # %% [markdown]
 # ## Result: is the average better than the last step?
@@ -244,7 +252,9 @@ display(Markdown("\n".join(lines)))
 # %%
 if psnr:
     show(
-        step_psnr_figure(psnr, scale), "fig-dsrn-steps", **FIGURES["fig-dsrn-steps"]
+        step_psnr_figure(psnr, scale),
+        "fig-dsrn-steps",
+        **FIGURES["fig-dsrn-steps"],
     )
 
 # %%
@@ -258,7 +268,9 @@ if "dsrn" in psnr:
 if "dsrn" in psnr:
     recorded = dsrn_record.mean(test_set.name, scale, "psnr", "drrn")
     every_image = len(psnr["dsrn"].columns) == len(test_set)
-    display(Markdown(average_text(psnr["dsrn"], recorded if every_image else None)))
+    display(
+        Markdown(average_text(psnr["dsrn"], recorded if every_image else None))
+    )
 
 # %% [markdown]
 # The fair test is two trainings, alike in all but this: one for the average, one for the last state.

@@ -80,7 +80,8 @@ for T in UNROLLINGS:
         "weights": f"{params(network):,}",
     }
     sizes.append(
-        row | {"multiplications a pixel": f"{macs_per_pixel(constructor, 2):,.0f}"}
+        row
+        | {"multiplications a pixel": f"{macs_per_pixel(constructor, 2):,.0f}"}
     )
 table(pd.DataFrame(sizes), "What T costs")
 
@@ -101,7 +102,9 @@ fresh = rerun(experiments, "dsrn_unroll", **options) if train else None
 if fresh:
     display(table(fresh.table(), "This run"))
 else:
-    display(Markdown("Nothing is trained: records and printed numbers are shown."))
+    display(
+        Markdown("Nothing is trained: records and printed numbers are shown.")
+    )
 
 # %% [markdown]
 # ## Result: Figure 3

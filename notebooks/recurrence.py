@@ -217,7 +217,11 @@ networks = {
     "ResNet, own weights": (resnet(own_resnet), own_resnet, (x,)),
     "DRCN": (drcn(drcn_16), drcn_16, (x, x)),
     f"DRRN_B1U{T}": (drrn(drrn_b1), drrn_b1, (x, x)),
-    f"DRRN_B1U{T}, skip as input": (drrn(drrn_b1, as_input=True), drrn_b1, (x, x)),
+    f"DRRN_B1U{T}, skip as input": (
+        drrn(drrn_b1, as_input=True),
+        drrn_b1,
+        (x, x),
+    ),
     "DRRN_B3U3 (third block)": (drrn(drrn_b3u3), drrn_b3u3, (x, x)),
     "single state (Table 2)": (single_state(one_state), one_state, (x, x)),
     "DSRN": (dsrn(two_states), two_states, (lr, ilr)),
@@ -296,7 +300,10 @@ show(
 # %%
 figure = draw_folded_and_unrolled({"": graphs["DSRN"]}, min(T, 3), height=4.2)
 show(
-    figure, "fig-recurrence-dual", pd.DataFrame(), **FIGURES["fig-recurrence-dual"]
+    figure,
+    "fig-recurrence-dual",
+    pd.DataFrame(),
+    **FIGURES["fig-recurrence-dual"],
 )
 
 # %%
@@ -327,7 +334,9 @@ prediction_of_mean = two_states.f_output(
 )
 gap = (mean_of_predictions - prediction_of_mean).abs().max()
 largest = mean_of_predictions.abs().max()
-display(Markdown(f"Largest difference **{gap:.1e}**, largest value {largest:.2f}."))
+display(
+    Markdown(f"Largest difference **{gap:.1e}**, largest value {largest:.2f}.")
+)
 
 # %% [markdown]
 # The same holds for any loss on $\hat y$ alone, Eq. 6 for one: it is the loss of *one* prediction, from the mean state.
@@ -350,7 +359,9 @@ counts = count_by_length(
     }
 )
 show(
-    depth_figure(counts), "fig-recurrence-depth", **FIGURES["fig-recurrence-depth"]
+    depth_figure(counts),
+    "fig-recurrence-depth",
+    **FIGURES["fig-recurrence-depth"],
 )
 
 # %%

@@ -104,7 +104,9 @@ fresh = rerun(experiments, "rlcsc_recursion", **options) if train else None
 if fresh:
     display(table(fresh.table(), "This run"))
 else:
-    display(Markdown("Nothing is trained: records and printed numbers are shown."))
+    display(
+        Markdown("Nothing is trained: records and printed numbers are shown.")
+    )
 
 # %% [markdown]
 # ## Result: Figure 7, final values
@@ -156,7 +158,9 @@ display(Markdown(orders("rlcsc", ("Figure 7", "Figure 8", "Section 5.4"))))
 
 # %%
 display(
-    Markdown(summary(row for row in rows if row.where in ("Figure 7", "Figure 8")))
+    Markdown(
+        summary(row for row in rows if row.where in ("Figure 7", "Figure 8"))
+    )
 )
 
 # %% [markdown]

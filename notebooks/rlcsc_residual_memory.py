@@ -64,7 +64,9 @@ fresh = rerun(experiments, "rlcsc_residual_memory", **options) if train else Non
 if fresh:
     display(table(fresh.table(), "This run"))
 else:
-    display(Markdown("Nothing is trained: records and printed numbers are shown."))
+    display(
+        Markdown("Nothing is trained: records and printed numbers are shown.")
+    )
 
 # %% [markdown]
 # ## Result: Table 3

@@ -204,7 +204,9 @@ z_min = fista(y, D, lam, 2000)[-1]  # the minimum of Eq. 1, to rounding
 
 # %%
 show(
-    code_figure(z_true[0], z_min[0]), "fig-known-code", **FIGURES["fig-known-code"]
+    code_figure(z_true[0], z_min[0]),
+    "fig-known-code",
+    **FIGURES["fig-known-code"],
 )
 
 # %% [markdown]
@@ -230,7 +232,9 @@ def learn(k):
     """A LISTA of k recursions, trained on signals drawn from the same dictionary."""
     net = LISTA(D.float(), lam, k)
     optimiser = torch.optim.Adam(net.parameters(), 0.004)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, training_steps)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(
+        optimiser, training_steps
+    )
     for step in range(training_steps):
         batch = torch.arange(step * 128, (step + 1) * 128) % len(training_y)
         loss = (net(training_y[batch]) - training_z[batch]).square().sum(1).mean()
@@ -323,9 +327,9 @@ v, u = torch.meshgrid(*[torch.arange(s) - s // 2] * 2, indexing="ij")
 bar = torch.exp(-(u**2) / 0.8 - v**2 / 6)
 diagonal = torch.exp(-((u - v) ** 2) / 1.6 - (u + v) ** 2 / 12)
 ring = torch.exp(-(((u**2 + v**2).sqrt() - 2.2) ** 2) / 0.6)
-filters = torch.stack([kernel / kernel.norm() for kernel in (bar, diagonal, ring)])[
-    :, None
-]  # (m, c, s, s)
+filters = torch.stack(
+    [kernel / kernel.norm() for kernel in (bar, diagonal, ring)]
+)[:, None]  # (m, c, s, s)
 
 # %%
 maps_true = torch.zeros(1, 3, side - s + 1, side - s + 1)
@@ -391,7 +395,8 @@ solvers = {
 }
 gaps = {
     name: [
-        (objective(image, filters, z, lam_maps) - minimum_maps).item() for z in maps
+        (objective(image, filters, z, lam_maps) - minimum_maps).item()
+        for z in maps
     ]
     for name, maps in solvers.items()
 }
@@ -408,9 +413,7 @@ correlation = (
 energy_lost = (
     1 - (crop(correlation).square().sum() / correlation.square().sum()).item()
 )
-text = (
-    f"The convolutional recursion and ISTA differ by at most **{difference:.0e}**. "
-)
+text = f"The convolutional recursion and ISTA differ by at most **{difference:.0e}**. "
 text += f"Cropping S loses {100 * energy_lost:.0f} % of the energy of $D^T D$, and with it the way to the minimum. "
 text += "RL-CSC does not crop, it learns S, and apart from $W_1$: as in LISTA, nothing ties the two to one dictionary any more."
 display(Markdown(text))
@@ -481,7 +484,10 @@ display(Markdown(text))
 
 # %%
 show(
-    multipath_figure(), "fig-multipath", pd.DataFrame(), **FIGURES["fig-multipath"]
+    multipath_figure(),
+    "fig-multipath",
+    pd.DataFrame(),
+    **FIGURES["fig-multipath"],
 )
 
 # %% [markdown]

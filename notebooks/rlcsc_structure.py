@@ -110,7 +110,9 @@ def paper_symbols(structure: Structure) -> dict[int, str]:
         i: structure.operations[i].weight.partition(".")[0]
         for i in structure.of_kind("convolution")
     }
-    symbols = {i: f"${'_'.join(name)}$" for i, name in attributes.items()}  # W_1, S
+    symbols = {
+        i: f"${'_'.join(name)}$" for i, name in attributes.items()
+    }  # W_1, S
     return {0: "$I_y$", len(structure.operations) - 1: "$I_x$"} | symbols
 
 
@@ -173,7 +175,9 @@ class Threshold(nn.Module):
 
 
 # %%
-lista = LISTA(torch.ones(4, 6), lam=0.1, K=stages, h=Threshold())  # any dictionary
+lista = LISTA(
+    torch.ones(4, 6), lam=0.1, K=stages, h=Threshold()
+)  # any dictionary
 coding = trace(lista, torch.zeros(1, 4)).collapsed("h")
 coding = coding.part(
     range(1, len(coding.operations) - 1)
