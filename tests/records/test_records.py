@@ -11,9 +11,10 @@ from srlib.__main__ import main
 from srlib.datasets import open_images
 from srlib.errors import InputError
 from srlib.papers import get_experiment
+from srlib.protocol import COLUMNS
 from srlib.records.merge import merge
 from srlib.records.provenance import ROOT
-from srlib.records.record import Record, find_record, find_records, record_folder
+from srlib.records.record import Record, find_record, find_records, join_scores, record_folder, write_scores
 from srlib.records.run import add_scores, run_experiment
 from srlib.training.checkpoint import load_tensors, save_tensors
 
@@ -73,6 +74,16 @@ def test_scores_that_are_added_leave_the_others_as_they_were(record, tmp_path, p
     pd.testing.assert_frame_equal(sample[columns], before.scores[columns])
     assert sample.ssim.between(0, 1).all()
     assert scores.ifc.isna().all()
+
+
+def test_joined_scores_keep_the_first_and_a_mean_wants_every_image(tmp_path):
+    """By hand: 30 stands before 31; what only the second table has is added; IFC of one image of two has no mean."""
+    nan = float("nan")
+    ours = pd.DataFrame([["Set5", 3, "a", "drrn", 30.0, nan, 3.5], ["Set5", 3, "b", "drrn", 32.0, nan, nan]], columns=COLUMNS)
+    others = pd.DataFrame([["Set5", 3, "a", "drrn", 31.0, 0.9, nan], ["Set5", 3, "b", "drrn", nan, 0.7, nan]], columns=COLUMNS)
+    write_scores(tmp_path, join_scores(ours, others))
+    means = {metric: value for (*_, metric), value in Record(tmp_path).means.items()}
+    assert means == {"psnr": 31.0, "ssim": pytest.approx(0.8)}
 
 
 def test_a_finished_run_is_not_run_again_nor_overwritten(record):
