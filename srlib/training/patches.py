@@ -104,8 +104,10 @@ class Sampler:
         Pairs an iteration.
     transforms : tuple of int
         Symmetries of the square, drawn uniformly.
-    seed, cycle : int
-        Seed of the orders and transforms of all passes; number of ancestors of this training, each of which draws others.
+    seed : int
+        Seed of the orders and transforms of all passes.
+    cycle : int
+        Number of ancestors of this training: each draws other orders.
     """
 
     def __init__(self, patches: Patches, batch: int, transforms: tuple[int, ...], seed: int, cycle: int = 0) -> None:

@@ -13,8 +13,12 @@ class Progress:
 
     Parameters
     ----------
-    title, done, total, batch
-        Name of the experiment, iterations so far and of the run, and images an iteration.
+    title : str
+        Name of the experiment.
+    done, total : int
+        Iterations so far, and of the run.
+    batch : int
+        Images an iteration.
     visible : bool
         Whether bar or lines are shown at all.
     """

@@ -25,8 +25,12 @@ class Step:
         State before the iteration; it is changed in place.
     patches : Patches
         On the state's device.
-    recipe, total, seed
-        Settings of the training, its number of iterations, and the seed of the order of the patches and their transforms.
+    recipe : Recipe
+        Settings of the training.
+    total : int
+        Iterations of the run.
+    seed : int
+        Seed of the order of the patches and their transforms.
     precision : str
         Precision of the convolutions; weights, normalisation statistics, loss and averages stay in fp32.
     graph : bool

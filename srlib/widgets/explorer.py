@@ -256,8 +256,8 @@ class Explorer:
         dataset = "" if self.dataset.value == UPLOAD else self.dataset.value
         place = self.top.value, self.left.value, self.side.value, self.side.value
         region = Region(self.name, dataset, self.scale.value, *place, "it was chosen by hand")
-        options = self.protocol.value, self.self_ensemble.value, self.itself.value, self.states.value
-        request = Request(self.pixels, region, methods, *options, self.device)
+        options = {"self_ensemble": self.self_ensemble.value, "itself": self.itself.value, "states": self.states.value}
+        request = Request(self.pixels, region, methods, self.protocol.value, device=self.device, **options)
         self.cancelled.clear()
         self.run.disabled, self.cancel.disabled = True, False
         self.results.outputs = ()

@@ -23,8 +23,10 @@ def one_thread() -> Iterator[None]:
     """torch on one thread."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def rows(text: str) -> list[dict[str, str]]:
