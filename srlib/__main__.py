@@ -10,13 +10,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from srlib import __version__
-from srlib.cli import commands
+from srlib.cli import commands, pictures, scoring
 from srlib.cli.memory import steady_memory
 from srlib.datasets import DATASETS
 from srlib.errors import InputError
 from srlib.ledger.rows import KINDS, VERDICTS
 from srlib.papers import PAPERS
 from srlib.protocol import METRICS, PROTOCOLS, SCALES
+
+WEIGHTS = ".safetensors, .pth, .pt or .npz"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -28,11 +30,17 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"srlib: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as stop:
-        print(f"srlib: {stop or 'stopped'}", file=sys.stderr)
+        print(f"srlib: {str(stop) or 'stopped'}", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader of our output has ended
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except MemoryError:
+        print("srlib: There is not enough memory for this: give smaller pictures, or a smaller --tile.", file=sys.stderr)
+        return 2
+    except OSError as error:  # of the machine: a disk that is full, a folder that may not be read
+        print(f"srlib: The system refused it ({error}): make room, or choose another place.", file=sys.stderr)
+        return 2
 
 
 def _numbers(text: str) -> tuple[int, ...]:
@@ -60,31 +68,35 @@ def _parser() -> argparse.ArgumentParser:
     add("name", nargs="+", help=f"one of {', '.join(DATASETS)}")
     add("--mirror", help="base URL of a server that holds <dataset>/<file> (default: SRLIB_MIRROR, or the source)")
 
-    add = command("evaluate", commands.evaluate_command)
-    add("model", help="bicubic, vdsr (with --weights), or an experiment: see `list`")
-    add("--data", help="dataset or folder (default: Set5, or Sample where it is not at hand)")
+    add = command("evaluate", scoring.evaluate_command)
+    add("model", nargs="?", help="bicubic, vdsr (with --weights), or an experiment: see `list`")
+    add("--results", type=Path, nargs="+", metavar="FOLDER", help="score the finished pictures in it, of any method, instead")
+    add("--data", help="dataset or folder of originals (default: Set5, or Sample where it is not at hand)")
     add("--scale", type=int, choices=SCALES, default=3)
     add("--protocol", default="drrn", help=f"one of {', '.join(PROTOCOLS)} (default: drrn)")
     add("--metrics", default=",".join(METRICS), help="some of psnr,ssim,ifc (IFC takes most of the time)")
-    add("--weights", type=Path, help=".safetensors, or VDSR's release as .npz")
+    add("--weights", type=Path, help=WEIGHTS)
+    add("--lr", type=Path, metavar="FOLDER", help="take these LR pictures, not the protocol's own")
+    add("--name", metavar="PATTERN", help="of the files of --results or --lr, such as '{name}_x{scale}_mine'")
+    add("--save", type=Path, metavar="FOLDER", help="write the pictures behind the numbers, as they are scored")
     add("--csv", type=Path, help="write the rows to this file, or to the output with -")
     add("--json", action="store_true")
 
-    add = command("upscale", commands.upscale_command)
+    add = command("upscale", pictures.upscale_command)
     add("paths", type=Path, nargs="+", metavar="IN... OUT", help="a picture and a file; more, or a folder, and a folder")
     add("--model", required=True, help="as for evaluate")
     add("--scale", type=int, choices=SCALES, required=True)
-    add("--weights", type=Path, help=".safetensors, or VDSR's release as .npz")
+    add("--weights", type=Path, help=WEIGHTS)
     add("--tile", type=int, help="side of a tile in output pixels (default: as memory allows; the result is the same)")
     add("--self-ensemble", action="store_true", help="average over the eight turned and mirrored pictures")
 
-    add = command("export", commands.export_command)
+    add = command("export", pictures.export_command)
     add("model", help="as for evaluate")
     add("output", type=Path, help="an .onnx file")
     add("--scale", type=int, choices=SCALES, default=3)
-    add("--weights", type=Path, help=".safetensors, or VDSR's release as .npz")
+    add("--weights", type=Path, help=WEIGHTS)
 
-    add = command("degrade", commands.degrade_command)
+    add = command("degrade", pictures.degrade_command)
     add("input", type=Path)
     add("output", type=Path, help="an image file, or .npy for the exact values")
     add("--scale", type=int, choices=SCALES, required=True)
@@ -107,7 +119,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--out", type=Path, help="folder of records (default: results/)")
     add("--score", nargs="*", help="datasets to score when done (default: Set5)")
 
-    add = command("score", commands.score_command)
+    add = command("score", scoring.score_command)
     add("folder", nargs="+", type=Path, help="a record, such as results/drrn/drrn_b1u9/seed0")
     add("--data", nargs="+", help="datasets or folders (default: Set5)")
     add("--protocol", nargs="+", help="default: those of the experiment")
@@ -146,5 +158,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
+    for stream in (sys.stdout, sys.stderr):  # a terminal may know fewer letters than a name has
+        stream.reconfigure(errors="backslashreplace")
     with steady_memory():  # in the process of a command, not in one that imports the library
         sys.exit(main())

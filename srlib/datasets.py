@@ -11,8 +11,10 @@ import json
 import os
 import tempfile
 import zipfile
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +23,7 @@ from tqdm import tqdm
 
 from srlib.errors import InputError
 from srlib.images import SUFFIXES, read_image
+from srlib.matching import images_in
 
 DIV2K_URL = "https://data.vision.ee.ethz.ch/cvl/DIV2K/"
 MANIFEST = "manifest.json"  # in the folder of an unpacked archive: file name to SHA-256
@@ -103,10 +106,22 @@ class ImageSet:
     def __iter__(self) -> Iterator[tuple[str, np.ndarray]]:
         return ((self.name_of(k), self.read(k)) for k in range(len(self)))
 
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Names of the images in tables, each once: the stems of their files.
+
+        The registry's datasets have them without the source's suffix. Of two files with one stem, and of one called `mean`, as
+        the last row of a table, it is the full name.
+        """
+        stems = [path.stem for path in self.paths]
+        if self.name in DATASETS:
+            return tuple(stem.removesuffix("_GT").removesuffix("_SRF_4_HR") for stem in stems)
+        taken = Counter(stems) + Counter(["mean"])
+        return tuple(stem if taken[stem] == 1 else path.name for stem, path in zip(stems, self.paths, strict=True))
+
     def name_of(self, index: int) -> str:
-        """Name of an image in tables: the stem of its file, for the registry's datasets without the source's suffix."""
-        stem = self.paths[index].stem
-        return stem.removesuffix("_GT").removesuffix("_SRF_4_HR") if self.name in DATASETS else stem
+        """Name of an image in tables: one of `names`."""
+        return self.names[index]
 
     def read(self, index: int) -> np.ndarray:
         """An image, `uint8`, `(H, W)` or `(H, W, 3)`; an `InputError` if its bytes are not the registry's."""
@@ -144,11 +159,12 @@ def open_images(name_or_folder: str | Path) -> ImageSet:
     InputError
         If files are missing (the message says how to get them), or a folder holds no image.
     """
-    name, folder = str(name_or_folder), Path(name_or_folder)
-    if name not in DATASETS and folder.is_dir():
-        paths = tuple(sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.name[0] != "."))
-        if not paths:
-            raise InputError(f"{folder} holds no image ({', '.join(SUFFIXES)}): give a folder of images.")
+    name = str(name_or_folder)
+    if name not in DATASETS:
+        if not Path(name).exists():
+            known = ", ".join(DATASETS)
+            raise InputError(f"{name!r} is neither a dataset nor a folder that exists: choose {known}, or give a folder.")
+        paths = tuple(images_in(name))
         return ImageSet(name, paths, ("",) * len(paths))
 
     dataset = get_dataset(name)

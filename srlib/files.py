@@ -2,26 +2,54 @@
 
 import fcntl
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
+from uuid import uuid4
 
 from srlib.errors import InputError
 
 
-def check_output(path: str | Path) -> Path:
-    """The target of an output path, links resolved; an `InputError` if it is a folder, a device, or below a file."""
-    target = Path(os.path.realpath(path))
-    if target.exists() and not target.is_file():
-        raise InputError(f"{path} is not a file: give the name of a file to write.")
-    parent = next(folder for folder in target.parents if folder.exists())
+def check_output(path: str | Path, inputs: Iterable[str | Path] = ()) -> Path:
+    """The target of an output path, links resolved.
+
+    Parameters
+    ----------
+    path : path
+        Where a file is to be written.
+    inputs : iterable of path
+        Files that are read, and so must stay.
+
+    Raises
+    ------
+    InputError
+        If the path is a folder, a device, below a file, too long, or one of the inputs, through links, too.
+    """
+    try:
+        target = Path(os.path.realpath(path))
+        if target.exists() and not target.is_file():
+            raise InputError(f"{path} is not a file: give the name of a file to write.")
+        parent = next(folder for folder in target.parents if folder.exists())
+        replaced = target.exists() and [file for file in inputs if Path(file).exists() and target.samefile(file)]
+    except OSError as error:  # a name that is too long, or a folder that may not be read
+        raise InputError(f"{path} cannot be written ({error.strerror}): give another name.") from None
     if not parent.is_dir():
         raise InputError(f"{path} cannot be written: {parent} is not a folder.")
+    if replaced:
+        raise InputError(f"{path} is read here, and would be replaced: write elsewhere.")
     return target
 
 
-def write_atomically(path: str | Path, content: bytes | str) -> None:
+def write_atomically(path: str | Path, content: bytes | str | Callable[[BinaryIO], object]) -> None:
     """Write a file under a temporary name, flush it to the disk and rename it: readers see the full old or new content.
+
+    Parameters
+    ----------
+    path : path
+        Its folder is made.
+    content : bytes, str or callable
+        The content, or a function that writes it to the open file. Text is UTF-8.
 
     Raises
     ------
@@ -29,18 +57,22 @@ def write_atomically(path: str | Path, content: bytes | str) -> None:
         If the file cannot be written; an older file stays as it was.
     """
     target = check_output(path)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    temporary = target.with_name(f".{uuid4().hex}.tmp")  # short, where the name itself is as long as a name may be
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
+            if callable(content):
+                content(file)
+            else:  # names of files may hold bytes that are no text
+                file.write(content.encode(errors="backslashreplace") if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(target)
     except OSError as error:
-        raise InputError(f"{path} cannot be written ({error}).") from None
+        raise InputError(f"{path} cannot be written ({error.strerror or error}): make room, or write elsewhere.") from None
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # never over the error that matters
+            temporary.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -57,7 +89,7 @@ def lock(folder: str | Path) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("a")
     except OSError as error:
-        raise InputError(f"{folder} cannot be written ({error}).") from None
+        raise InputError(f"{folder} cannot be written ({error.strerror}).") from None
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -5,16 +5,23 @@ Every published score in this field began as a MATLAB array, so the functions he
 `(H, W)` or colour `(H, W, 3)`: `uint8` in 0..255, or `float64` in 0..1 unless a docstring says otherwise.
 """
 
+import warnings
+from collections.abc import Callable
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import scipy.sparse
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from srlib.errors import InputError
 
-SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff")
+# Formats that are read: of 8 bits, or of a depth that PIL shows. It cuts deep JPEG 2000 and AVIF, and runs EPS as a program.
+FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "DIB", "GIF", "WEBP", "PPM", "TGA", "PCX", "QOI")
+SUFFIXES = (".bmp", ".dib", ".gif", ".jpeg", ".jpg", ".mpo", ".pbm", ".pcx", ".pgm", ".png", ".pnm", ".ppm", ".qoi", ".tga")
+SUFFIXES += (".tif", ".tiff", ".webp")
+FLOAT_RANGE = -0.5, 1.5  # of an image in 0..1 after interpolation or a network: beyond it, the range was another
 ERROR_TOP = 60  # grey levels at the end of the colour scale of all error maps
 
 # BT.601 studio range. MATLAB scales the coefficients first; the products must be summed in this order to round ties alike.
@@ -25,32 +32,81 @@ YCBCR_OFFSET = np.array([16.0, 128.0, 128.0])
 
 
 def read_image(path: str | Path) -> np.ndarray:
-    """The pixels of an 8-bit grey or RGB image file.
+    """The pixels of an 8-bit grey or RGB image file, upright.
 
     Returns
     -------
     numpy.ndarray
-        `uint8`, `(H, W)` for a grey file and `(H, W, 3)` for a colour one, 0..255.
+        `uint8`, `(H, W)` for a grey file and `(H, W, 3)` for a colour one, 0..255. An orientation in EXIF is applied. A palette
+        becomes RGB, and alpha that hides nothing is dropped: both keep every pixel.
 
     Raises
     ------
     InputError
-        If the file is missing, damaged, or anything but 8-bit grey or RGB: scores are defined on nothing else, and a silent
-        conversion would change them.
+        If the file is missing, damaged, or anything else, such as 16-bit, transparent or of several pages: scores are defined
+        on 8-bit grey and RGB only, and a silent conversion would change them.
     """
     try:
-        with Image.open(path) as image:
-            kinds = {"L": "", "RGB": "", "P": "a palette", "RGBA": "a transparent", "LA": "a transparent", "1": "a 1-bit"}
-            kind = kinds.get(image.mode, f"a {image.mode}") or ("a transparent" if "transparency" in image.info else "")
-            if image.mode.startswith("I") or any(";16" in str(tile[3]) for tile in image.tile):
-                kind = "a 16-bit"  # PIL would drop the lower eight bits of 16-bit RGB without a word
+        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=FORMATS) as image:  # of decoders
+            frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)  # MPO: previews, or another camera's view
+            deep = any(";16" in str(tile[3]) or (tile[0][:3] == "ppm" and tile[3][-1] > 255) for tile in image.tile)
+            kind = {"1": "1-bit", "CMYK": "CMYK"}.get(image.mode, f"{image.mode}-mode")
+            if frames > 1:
+                kind = f"{frames}-page"
+            elif image.mode.startswith("I") or deep:
+                kind = "16-bit"  # PIL would drop the lower eight bits of 16-bit RGB without a word
+            elif image.mode in ("L", "RGB", "P", "LA", "RGBA"):
+                image.load()
+                kind = ""
+                with suppress(Exception):  # a picture is no worse for EXIF that cannot be read
+                    ImageOps.exif_transpose(image, in_place=True)
+                if image.has_transparency_data:
+                    image = image.convert("LA" if image.mode[0] == "L" else "RGBA")
+                    kind = "" if image.getextrema()[-1][0] == 255 else "transparent"
             if kind:
-                raise InputError(f"{path} is {kind} image, but 8-bit grey or RGB is wanted: convert it and try again.")
-            return np.asarray(image)
+                raise InputError(f"{path} is a {kind} image, but 8-bit grey or RGB is wanted: convert it and try again.")
+            return np.asarray(image.convert("L" if image.mode[0] == "L" else "RGB"))
+    except InputError:
+        raise
     except FileNotFoundError:
         raise InputError(f"{path} does not exist: give the path of an image file.") from None
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError) as error:
+    except IsADirectoryError:
+        raise InputError(f"{path} is a folder: give the path of an image file.") from None
+    except Exception as error:  # decoders fail on damaged files in every way there is
         raise InputError(f"{path} cannot be read as an image ({error}): the file may be damaged; replace it.") from None
+
+
+def check_pixels(image: np.ndarray, name: str, floats: bool = True) -> None:
+    """Refuse an array that is no 8-bit image, or where `floats` allows them, no float image in about 0..1.
+
+    Parameters
+    ----------
+    image : numpy.ndarray
+        `(H, W)` or `(H, W, 3)`, `uint8` or any float.
+    name : str
+        Its name in the message.
+    floats : bool
+        Whether floats are taken.
+
+    Raises
+    ------
+    InputError
+        For another type, dtype, shape or range, and for NaN and infinity.
+    """
+    wanted = "a numpy array (H, W) or (H, W, 3) of uint8" + (", or of floats in 0..1," if floats else "")
+    if not isinstance(image, np.ndarray):
+        raise InputError(f"{name} is a {type(image).__name__}, but {wanted} is wanted: convert it first.")
+    if image.ndim not in (2, 3) or image.shape[2:] not in ((), (3,)) or not image.size:
+        raise InputError(f"{name} is {image.dtype} of shape {image.shape}, but {wanted} is wanted: convert it first.")
+    if image.dtype == np.uint8:
+        return
+    if not floats or image.dtype.kind != "f":
+        raise InputError(f"{name} is {image.dtype} of shape {image.shape}, but {wanted} is wanted: convert it first.")
+    low, high = float(image.min()), float(image.max())
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise InputError(f"{name} holds NaN or infinite pixels: it cannot be scored.")
+    if low < FLOAT_RANGE[0] or high > FLOAT_RANGE[1]:
+        raise InputError(f"{name} has floats from {low:g} to {high:g}, but 0..1 is wanted: scale it, or give uint8.")
 
 
 def round_uint8(x: np.ndarray) -> np.ndarray:
@@ -139,12 +195,36 @@ def imresize(image: np.ndarray, scale: float, border: str = "symmetric") -> np.n
     """
     if border not in ("symmetric", "replicate"):
         raise InputError(f"border {border!r} is unknown: choose 'symmetric' or 'replicate'.")
-    finish = round_uint8 if image.dtype == np.uint8 else np.asarray
     rows, columns = (_resize_matrix(n, float(scale), border) for n in image.shape[:2])
-    x = image.astype(np.float64).reshape(image.shape[0], -1)
+    return _resize(image, rows, columns, round_uint8 if image.dtype == np.uint8 else np.asarray)
+
+
+def imresize_window(
+    read: Callable[[tuple[slice, slice]], np.ndarray], size: tuple[int, int], scale: float, window: tuple[slice, slice]
+) -> np.ndarray:
+    """The pixels of `imresize(image, scale)` inside a window, bit for bit, from those pixels of the image that they depend on.
+
+    Parameters
+    ----------
+    read : callable
+        `read(window)` gives the image, float, inside a window.
+    size : (int, int)
+        Height and width of the image.
+    scale : float
+        As for `imresize`.
+    window : (slice, slice)
+        Rows and columns of the result, each with a start and a stop.
+    """
+    weights = [_resize_matrix(n, float(scale), "symmetric")[s] for n, s in zip(size, window, strict=True)]
+    needed = tuple(slice(w.indices.min(), w.indices.max() + 1) for w in weights)
+    return _resize(read(needed), *(w[:, s] for w, s in zip(weights, needed, strict=True)), np.asarray)
+
+
+def _resize(image: np.ndarray, rows: scipy.sparse.csr_matrix, columns: scipy.sparse.csr_matrix, finish: Callable) -> np.ndarray:
+    x = image.astype(np.float64, copy=False).reshape(image.shape[0], -1)
     x = finish(rows @ x)  # (H', W C)
     x = np.swapaxes(x.reshape(rows.shape[0], *image.shape[1:]), 0, 1)  # (W, H', C)
-    x = finish(columns @ x.reshape(image.shape[1], -1).astype(np.float64))  # (W', H' C)
+    x = finish(columns @ x.reshape(image.shape[1], -1).astype(np.float64, copy=False))  # (W', H' C)
     x = x.reshape(columns.shape[0], rows.shape[0], *image.shape[2:])
     return np.ascontiguousarray(np.swapaxes(x, 0, 1))
 

@@ -15,9 +15,11 @@ chains them for any method.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -27,7 +29,7 @@ from tqdm import tqdm
 if TYPE_CHECKING:
     from srlib.datasets import ImageSet
 from srlib.errors import InputError
-from srlib.images import imresize, modcrop, rgb_to_luma, round_uint8, shave, to_float
+from srlib.images import check_pixels, imresize, modcrop, read_image, rgb_to_luma, round_uint8, shave, to_float
 from srlib.metrics import ifc, psnr, ssim
 
 SCALES = (2, 3, 4)
@@ -79,25 +81,48 @@ class Protocol:
             2, 3 or 4.
         """
         check_scale(scale)
-        if hr.dtype != np.uint8 or hr.ndim not in (2, 3) or (hr.ndim == 3 and hr.shape[2] != 3):
-            raise InputError(f"An 8-bit grey or RGB image is wanted, but got {hr.dtype} of shape {hr.shape}.")
+        return modcrop(self._converted(hr, "The original"), scale)
+
+    def _converted(self, image: np.ndarray, name: str) -> np.ndarray:
+        """The luma or RGB image, `uint8`, of a file."""
+        check_pixels(image, name, floats=False)
         if self.colour == "luma":
-            hr = round_uint8(rgb_to_luma(hr))
-        elif hr.ndim == 2 and self.grey_as_rgb:
-            hr = np.repeat(hr[..., None], 3, axis=2)
-        return modcrop(hr, scale)
+            return round_uint8(rgb_to_luma(image))
+        return np.repeat(image[..., None], 3, axis=2) if image.ndim == 2 and self.grey_as_rgb else image
 
     def degrade(self, hr: np.ndarray, scale: int) -> np.ndarray:
         """The LR image: `uint8` if the protocol stores it in 8 bits, else `float64` in about 0..1, not rounded."""
         reference = self.reference(hr, scale)
         return imresize(reference if self.lr_uint8 else to_float(reference), 1 / scale, self.border)
 
+    def take_lr(self, lr: np.ndarray, hr: np.ndarray, scale: int) -> np.ndarray:
+        """An LR image from elsewhere, `uint8`, in the place of `degrade`'s: of its colour, dtype and range.
+
+        Raises
+        ------
+        InputError
+            If its size times the scale is not that of the cropped original, or one of the two is grey and the other is not.
+        """
+        reference = self.reference(hr, scale)
+        check_pixels(lr, "The LR image", floats=False)
+        lr = _grey_if(hr.ndim == 2, lr)
+        if lr.ndim != hr.ndim:
+            kinds = ("grey", "RGB") if lr.ndim == 2 else ("RGB", "grey")
+            raise InputError(f"The LR image is {kinds[0]}, but the original is {kinds[1]}: give two of one kind.")
+        if (size := tuple(scale * n for n in lr.shape[:2])) != reference.shape[:2]:
+            wanted = f"{reference.shape[1]} x {reference.shape[0]}"
+            raise InputError(
+                f"The LR image gives {size[1]} x {size[0]} pixels at scale {scale}, but the cropped original has {wanted}."
+            )
+        lr = self._converted(lr, "The LR image")
+        return lr if self.lr_uint8 else to_float(lr)
+
     def interpolate(self, lr: np.ndarray, scale: int) -> np.ndarray:
         """The bicubic image (ILR), of the dtype and range of the LR image; also the input of the ILR networks."""
         ilr = imresize(lr, scale, self.border)
         return np.clip(ilr, 16 / 255, 235 / 255) if self.clip_ilr else ilr
 
-    def score(self, hr: np.ndarray, sr: np.ndarray, scale: int, metrics: tuple[str, ...] = METRICS) -> Score:
+    def score(self, hr: np.ndarray, sr: np.ndarray, scale: int, metrics: Sequence[str] = METRICS) -> Score:
         """Scores of a super-resolved image.
 
         Parameters
@@ -105,32 +130,52 @@ class Protocol:
         hr : numpy.ndarray
             The original `uint8` image, grey or RGB, uncropped.
         sr : numpy.ndarray
-            The result, `float` in 0..1 or `uint8`; luma `(H, W)` or RGB `(H, W, 3)` as `interpolate` returns it.
+            The result, `float` in 0..1 or `uint8`: RGB `(H, W, 3)`, or `(H, W)`, which is grey where the original is, and luma
+            of a colour original where the protocol compares luma. Of a grey original, three equal channels are taken as grey.
         scale : int
             2, 3 or 4; as many pixels (and `extra_shave`) are removed from every side.
-        metrics : tuple of str
+        metrics : sequence of str
             Some of 'psnr', 'ssim', 'ifc'; IFC takes most of the time.
 
         Raises
         ------
         InputError
-            If the result has another shape than the cropped original, or pixels that are not finite.
+            If a metric is unknown, or the result has another size than the cropped original, another dtype or range, other
+            colours, or pixels that are not finite.
         """
-        x, y = (self._comparable(image, scale) for image in (self.reference(hr, scale), sr))
-        if x.shape != y.shape:
-            raise InputError(f"The result is {sr.shape}, but the cropped original {self.reference(hr, scale).shape}.")
+        metrics = check_metrics(metrics)
+        reference = self.reference(hr, scale)
+        check_pixels(sr, "The result")
+        if sr.shape[:2] != reference.shape[:2]:
+            sizes = [f"{image.shape[1]} x {image.shape[0]}" for image in (sr, reference)]
+            raise InputError(
+                f"The result has {sizes[0]} pixels, but the original, cropped to a multiple of {scale}, {sizes[1]}."
+            )
+        sr = _grey_if(hr.ndim == 2, sr)
+        if sr.ndim == 2 and hr.ndim == 2 and self.grey_as_rgb:
+            sr = np.repeat(sr[..., None], 3, axis=2)
+        if sr.ndim == 2 and reference.ndim == 3:
+            raise InputError(
+                f"The result is grey, but the original has colour, which {self.name!r} compares: give an RGB result."
+            )
+        if sr.ndim == 3 and hr.ndim == 2 and not self.grey_as_rgb:
+            raise InputError(
+                f"The result has colour, but the original is grey, which {self.name!r} compares: give a grey result."
+            )
+        x, y = (self._comparable(image, scale) for image in (reference, sr))
         channels = [(x[..., c], y[..., c]) for c in range(x.shape[2])] if x.ndim == 3 else [(x, y)]
-        return Score(
+        score = Score(
             psnr(x, y) if "psnr" in metrics else np.nan,
             float(np.mean([ssim(a, b, self.ssim_border) for a, b in channels])) if "ssim" in metrics else np.nan,
-            ifc(rgb_to_luma(x), rgb_to_luma(y)) if "ifc" in metrics else np.nan,
+            ifc(rgb_to_luma(x), rgb_to_luma(y)) if "ifc" in metrics and self.ifc_variant is None else np.nan,
         )
+        if "ifc" in metrics and self.ifc_variant is not None:
+            score = score._replace(ifc=self.ifc_variant.score(hr, sr, scale, ("ifc",)).ifc)
+        return score
 
     def _comparable(self, image: np.ndarray, scale: int) -> np.ndarray:
         """The compared values of an image: rounded, converted and shaved; on 0..255 except for 'Y/255'."""
-        if not np.isfinite(image).all():
-            raise InputError("The result holds NaN or infinite pixels: it cannot be scored.")
-        image = image if image.dtype == np.uint8 else round_uint8(255 * image)
+        image = image if image.dtype == np.uint8 else round_uint8(255 * image.astype(np.float64, copy=False))
         if self.score_on != "rgb":
             image = rgb_to_luma(image)
         if self.score_on == "Y8":
@@ -139,7 +184,16 @@ class Protocol:
             image = image / 255
         return shave(image, scale + self.extra_shave)
 
-    def evaluate(self, hr: np.ndarray, scale: int, method: Upscaler | None = None, metrics: tuple[str, ...] = METRICS) -> Score:
+    def evaluate(
+        self,
+        hr: np.ndarray,
+        scale: int,
+        method: Upscaler | None = None,
+        metrics: Sequence[str] = METRICS,
+        *,
+        lr: np.ndarray | None = None,
+        keep: Callable[[np.ndarray], object] | None = None,
+    ) -> Score:
         """Scores of a method on one image: `hr` is degraded, the method run on the LR image, and the result scored.
 
         Parameters
@@ -150,17 +204,39 @@ class Protocol:
             2, 3 or 4.
         method : callable, optional
             `method(lr, ilr, scale) -> sr`; bicubic if omitted.
-        metrics : tuple of str
+        metrics : sequence of str
             As for `score`.
+        lr : numpy.ndarray, optional
+            `uint8`, an LR image from elsewhere in the place of `degrade`'s. The scores are then not the protocol's own.
+        keep : callable, optional
+            Called with the result in 8 bits, as it is scored.
         """
+        metrics, others = check_metrics(metrics), tuple(m for m in metrics if m != "ifc")
         if self.ifc_variant is not None and "ifc" in metrics:
-            others = tuple(m for m in metrics if m != "ifc")
-            score = self.evaluate(hr, scale, method, others) if others else Score(np.nan, np.nan, np.nan)
-            return score._replace(ifc=self.ifc_variant.evaluate(hr, scale, method, ("ifc",)).ifc)
-        lr = self.degrade(hr, scale)
+            score = Score(np.nan, np.nan, np.nan)
+            if others or keep:
+                score = self.evaluate(hr, scale, method, others, lr=lr, keep=keep)
+            return score._replace(ifc=self.ifc_variant.evaluate(hr, scale, method, ("ifc",), lr=lr).ifc)
+        lr = self.degrade(hr, scale) if lr is None else self.take_lr(lr, hr, scale)
         ilr = self.interpolate(lr, scale)
         sr = ilr if method is None else method(lr, ilr, scale)
-        return self.score(hr, sr, scale, metrics)
+        score = self.score(hr, sr, scale, metrics)
+        if keep:
+            keep(sr if sr.dtype == np.uint8 else round_uint8(255 * sr))
+        return score
+
+
+def check_metrics(metrics: Sequence[str]) -> tuple[str, ...]:
+    """The metrics as a tuple; an `InputError` if one is unknown."""
+    metrics = (metrics,) if isinstance(metrics, str) else tuple(metrics)
+    if unknown := [metric for metric in metrics if metric not in METRICS]:
+        raise InputError(f"Metric {unknown[0]!r} is unknown: choose some of {','.join(METRICS)}.")
+    return metrics
+
+
+def _grey_if(wanted: bool, image: np.ndarray) -> np.ndarray:
+    """The image in one channel, if that is wanted and its three are equal."""
+    return image[..., 0] if wanted and image.ndim == 3 and (image == image[..., :1]).all() else image
 
 
 _DRRN = Protocol("drrn", "DRRN and RL-CSC: IFC, and the papers' own rows", "luma", "symmetric")
@@ -218,10 +294,15 @@ def score_images(
     scale: int,
     protocol: Protocol,
     method: Upscaler | None = None,
-    metrics: tuple[str, ...] = METRICS,
+    metrics: Sequence[str] = METRICS,
     progress: bool = True,
+    *,
+    results: Mapping[str, Path] | None = None,
+    lr: Mapping[str, Path] | None = None,
+    keep: Callable[[str, np.ndarray], object] | None = None,
+    failures: list[str] | None = None,
 ) -> pd.DataFrame:
-    """Scores of a method on every image of a dataset.
+    """Scores of a method, or of finished results, on every image of a dataset.
 
     Parameters
     ----------
@@ -233,10 +314,18 @@ def score_images(
         One of `PROTOCOLS`.
     method : callable, optional
         `method(lr, ilr, scale) -> sr`; bicubic if omitted, several images at once.
-    metrics : tuple of str
+    metrics : sequence of str
         Some of 'psnr', 'ssim', 'ifc'; the other columns are NaN.
     progress : bool
         Show a progress bar.
+    results : mapping, optional
+        Name of an image to the file of a finished result, scored in place of a method's; images without one are left out.
+    lr : mapping, optional
+        Name of an image to the file of an LR image, in place of the protocol's own; images without one are left out.
+    keep : callable, optional
+        Called with the name and the result, 8 bits as it is scored, of every image.
+    failures : list, optional
+        Takes a message for each image or metric that could not be scored, and the others are. Without it the first is raised.
 
     Returns
     -------
@@ -248,15 +337,43 @@ def score_images(
     InputError
         If an image or the method's output cannot be scored; the message names the file.
     """
+    metrics = check_metrics(metrics)
+    given = results if results is not None else lr
+    indices = [k for k, name in enumerate(images.names) if given is None or name in given]
 
-    def row(index: int) -> list[Any]:
-        name, image = images.name_of(index), images.read(index)
+    def score(index: int, metrics: tuple[str, ...]) -> Score:
+        name = images.name_of(index)
+        path = images.paths[index] if given is None else given[name]
         try:
-            return [images.name, scale, name, protocol.name, *protocol.evaluate(image, scale, method, metrics)]
+            hr = images.read(index)
+            if results is not None:
+                return protocol.score(hr, read_image(path), scale, metrics)
+            options = {"lr": None if lr is None else read_image(path), "keep": keep and partial(keep, name)}
+            return protocol.evaluate(hr, scale, method, metrics, **options)
         except InputError as error:
-            raise InputError(f"{images.paths[index]}: {error}") from None
+            raise InputError(str(error) if str(path) in str(error) else f"{path}: {error}") from None
+
+    def row(index: int) -> tuple[list[Any], list[str]]:
+        head, reasons = [images.name, scale, images.name_of(index), protocol.name], []
+        try:
+            return [*head, *score(index, metrics)], []
+        except InputError:
+            if failures is None:
+                raise
+        numbers = dict.fromkeys(METRICS, np.nan)  # each metric by itself: a picture may be too small for one of them
+        for metric in metrics:
+            try:
+                numbers[metric] = getattr(score(index, (metric,)), metric)
+            except InputError as error:
+                reasons.append(str(error))
+        return ([*head, *numbers.values()] if len(reasons) < len(metrics) else []), list(dict.fromkeys(reasons))
 
     with ThreadPoolExecutor(1 if method else os.cpu_count()) as pool:
         title = f"{images.name} x{scale} {protocol.name}"
-        rows = list(tqdm(pool.map(row, range(len(images))), total=len(images), desc=title, leave=False, disable=not progress))
+        bar = tqdm(pool.map(row, indices), total=len(indices), desc=title, leave=False, disable=not progress)
+        rows = []
+        for scores, reasons in bar:
+            rows += [scores] if scores else []
+            if reasons:
+                failures += reasons
     return pd.DataFrame(rows, columns=COLUMNS)

@@ -168,5 +168,5 @@ def test_any_folder_is_a_dataset_and_an_empty_one_an_error(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="holds no image"):
         open_images(tmp_path / "empty")
-    with pytest.raises(InputError, match="'Set6' is unknown: choose one of Set5"):
+    with pytest.raises(InputError, match="'Set6' is neither a dataset nor a folder that exists: choose Set5"):
         open_images("Set6")

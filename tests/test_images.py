@@ -67,19 +67,48 @@ def test_modcrop_keeps_the_top_left_and_shave_removes_every_side():
         modcrop(x[:3], 4)
 
 
-def test_grey_is_read_and_all_else_is_refused_by_name(tmp_path, monkeypatch):
+def test_grey_and_rgb_are_read_and_all_else_is_refused_by_name(tmp_path, monkeypatch, photo):
     """The sentence names the file, what it is and what is wanted; PIL would cut 16-bit colour to 8 without a word."""
     monkeypatch.chdir(tmp_path)
-    for mode in ("L", "P", "RGBA", "I;16", "LA", "1"):
-        Image.new(mode, (20, 10)).save(f"{mode.replace(';', '')}.png")
-    assert read_image("L.png").shape == (10, 20)
-    png.from_array([range(24)] * 8, "RGB;16").save("deep.png")
-    kinds = {"P": "palette", "RGBA": "transparent", "LA": "transparent", "1": "1-bit", "I16": "16-bit", "deep": "16-bit"}
-    for name, kind in kinds.items():
-        with pytest.raises(InputError, match=rf"{name}.png is a {kind} image, but 8-bit grey or RGB is wanted"):
-            read_image(f"{name}.png")
+    for mode in ("L", "RGBA", "I;16", "LA", "1", "CMYK"):
+        Image.new(mode, (20, 10)).save(f"{mode.replace(';', '')}.tif")
+    assert read_image("L.tif").shape == (10, 20)
+    png.from_array([range(24)] * 8, "RGB;16").save("deep.tif")
+    Image.new("L", (20, 10)).save("pages.tif", save_all=True, append_images=[Image.new("L", (20, 10))])
+    kinds = {"RGBA": "transparent", "LA": "transparent", "1": "1-bit", "I16": "16-bit", "deep": "16-bit", "pages": "2-page"}
+    for name, kind in (kinds | {"CMYK": "CMYK"}).items():
+        with pytest.raises(InputError, match=rf"{name}.tif is a {kind} image, but 8-bit grey or RGB is wanted"):
+            read_image(f"{name}.tif")
+    Image.new("L", (20, 10)).save("L.png")
     (tmp_path / "torn.png").write_bytes((tmp_path / "L.png").read_bytes()[:40])
     with pytest.raises(InputError, match=r"torn.png cannot be read"):
         read_image("torn.png")
     with pytest.raises(InputError, match=r"none.png does not exist"):
         read_image("none.png")
+
+
+def test_a_palette_and_alpha_that_hides_nothing_lose_nothing(tmp_path, photo):
+    """Every pixel is the one that was saved."""
+    image = Image.fromarray(photo[:20, :30])
+    indexed = image.quantize(64)
+    indexed.save(tmp_path / "p.png")
+    image.convert("RGBA").save(tmp_path / "a.png")
+    image.convert("L").convert("LA").save(tmp_path / "la.png")
+    np.testing.assert_array_equal(read_image(tmp_path / "p.png"), np.asarray(indexed.convert("RGB")))
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), photo[:20, :30])
+    np.testing.assert_array_equal(read_image(tmp_path / "la.png"), np.asarray(image.convert("L")))
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif", "webp"])
+def test_images_are_read_upright(tmp_path, photo, suffix):
+    """The eight orientations of EXIF, each against PIL's own turn; damaged EXIF is none."""
+    image = Image.fromarray(photo[:20, :31])
+    for orientation in range(1, 9):
+        exif = Image.Exif()
+        exif[274] = orientation
+        image.save(tmp_path / f"x.{suffix}", exif=exif, **({"lossless": True} if suffix == "webp" else {}))
+        turns = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}  # numbers of PIL's transpositions
+        expected = image if orientation == 1 else image.transpose(turns[orientation])
+        np.testing.assert_array_equal(read_image(tmp_path / f"x.{suffix}"), np.asarray(expected))
+    image.save(tmp_path / "torn.png", exif=b"Exif\0\0MM\0*\0\0\0\x08\xff")
+    np.testing.assert_array_equal(read_image(tmp_path / "torn.png"), photo[:20, :31])

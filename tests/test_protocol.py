@@ -71,10 +71,10 @@ def test_a_result_of_another_size_or_kind_is_an_error(photo):
     nan = protocol.reference(photo, 3) / 255
     nan[5, 5] = np.nan
     for function, arguments, said in (
-        (protocol.score, (photo, np.zeros((30, 30)), 3), r"The result is \(30, 30\), but"),
+        (protocol.score, (photo, np.zeros((30, 30)), 3), r"The result has 30 x 30 pixels, but"),
         (protocol.score, (photo, nan, 3), "NaN or infinite pixels"),
         (protocol.degrade, (photo, 5), "Scale 5 is not defined"),
-        (protocol.degrade, (photo / 255, 3), "8-bit grey or RGB image is wanted, but got float64"),
+        (protocol.degrade, (photo / 255, 3), "The original is float64 of shape .* uint8 is wanted"),
         (get_protocol, ("drn",), "'drn' is unknown: choose one of drrn, vdsr"),
     ):
         with pytest.raises(InputError, match=said):

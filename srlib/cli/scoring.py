@@ -1,0 +1,191 @@
+"""The commands that score: `evaluate` and `score`, and what they share."""
+
+import argparse
+import json
+import math
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from PIL import Image
+
+from srlib.datasets import ImageSet, data_folder, first_available, open_images
+from srlib.errors import InputError
+from srlib.files import check_output, write_atomically
+from srlib.inference.enlarge import as_method
+from srlib.matching import LR, match
+from srlib.metrics import IFC_MIN_SIDE, SSIM_WINDOW
+from srlib.papers import get_experiment
+from srlib.protocol import METRICS, Upscaler, check_metrics, get_protocol, score_images
+from srlib.records.record import Record, load_model
+from srlib.records.run import add_scores
+
+
+def evaluate_command(options: argparse.Namespace) -> int:
+    """Score a model, or finished results of any method, on a dataset or a folder."""
+    _check_evaluate(options)
+    name = options.data or default_data()
+    protocol, metrics = get_protocol(options.protocol), parse_metrics(options.metrics)
+    images, scale = open_images(name), options.scale
+    arguments: dict[str, Any] = {"metrics": metrics, "progress": sys.stderr.isatty(), "failures": []}
+    read = [*images.paths, *([options.weights] if options.weights else [])]
+    tables, header = [], {"data": images.name, "scale": scale, "protocol": protocol.name}
+    if options.results:
+        for folder in options.results:
+            results = _matched(images, folder, options, arguments["failures"])
+            read += results.values()
+            table = score_images(images, scale, protocol, results=results, **arguments)
+            tables.append(({"results": str(folder)} | header, table))
+    else:
+        method = method_of(options)
+        if options.lr:
+            arguments["lr"] = _matched(images, options.lr, options, arguments["failures"], LR)
+            read += arguments["lr"].values()
+            header["lr"] = str(options.lr)
+            print(f"srlib: the LR images are of {options.lr}: these scores are not {protocol.name}'s own", file=sys.stderr)
+        if options.save:
+            targets = {image: options.save / f"{image}.png" for image in images.names}
+            for target in targets.values():
+                check_output(target, inputs=read)
+            arguments["keep"] = lambda image, sr: write_atomically(
+                targets[image], partial(Image.fromarray(sr).save, format="PNG")
+            )
+        tables = [({"model": options.model} | header, score_images(images, scale, protocol, method, **arguments))]
+    if options.csv and str(options.csv) != "-":
+        check_output(options.csv, inputs=read)
+    return _report(tables, options, arguments["failures"])
+
+
+def _check_evaluate(options: argparse.Namespace) -> None:
+    """Refuse options that exclude each other, and an output that cannot be written, before anything is computed."""
+    if bool(options.model) == bool(options.results):
+        raise InputError("Give a model, or finished results with --results FOLDER: one of the two.")
+    for option in ("weights", "lr", "save"):
+        if options.results and getattr(options, option):
+            raise InputError(f"--{option} is of a model, but --results scores what is finished: leave one of them out.")
+    if options.name and not (options.results or options.lr):
+        raise InputError("--name says how results or LR pictures are called: give --results or --lr, too.")
+    if options.csv and str(options.csv) != "-":
+        check_output(options.csv)
+
+
+def _matched(
+    images: ImageSet, folder: Path, options: argparse.Namespace, failures: list[str], without: frozenset[str] | None = None
+) -> dict[str, Path]:
+    """The files of a folder by the image that they belong to; images without one are failures, other files a note."""
+    words = {} if without is None else {"without": without}
+    matches = match(images.names, folder, options.scale, options.name or "", **words)
+    failures += matches.faults.values()
+    if matches.others:
+        others = ", ".join(file.name for file in matches.others)
+        print(f"srlib: {folder} has files of no image at scale {options.scale}, left out: {others}", file=sys.stderr)
+    return matches.files
+
+
+def _report(tables: list[tuple[dict[str, Any], pd.DataFrame]], options: argparse.Namespace, failures: list[str]) -> int:
+    """Print or write the tables, with a row of means each; then what could not be scored."""
+    parts, documents = [], []
+    for header, scores in tables:
+        table = scores[["image", *METRICS]]
+        if not scores.empty:
+            for metric in parse_metrics(options.metrics):
+                if (count := int(table[metric].count())) < len(table):
+                    print(f"srlib: {metric} is the mean of {count} of {len(table)} images", file=sys.stderr)
+            table.loc[len(table)] = {"image": "mean"} | table[[*METRICS]].mean().to_dict()
+            rows = [{key: json_value(value) for key, value in row.items()} for row in table.to_dict("records")]
+            documents.append(header | {"images": rows[:-1], "mean": rows[-1]})
+        extra = {key: header[key] for key in ("results", "lr") if key in header and (key == "lr" or len(tables) > 1)}
+        parts.append(table.assign(**extra)[[*extra, *table.columns]])
+    table = pd.concat(parts, ignore_index=True)
+    csv = table.to_csv(index=False, lineterminator="\n")
+    if not table.empty:
+        if options.csv and str(options.csv) != "-":
+            write_atomically(options.csv, csv)
+        elif options.csv:
+            print(csv, end="")
+        if options.json:
+            documents = [document | ({"failures": failures} if failures else {}) for document in documents]
+            print(json.dumps(documents[0] if len(tables) == 1 else documents, indent=1))
+        elif not options.csv:
+            print(table.to_string(index=False, float_format="{:.4f}".format))
+    return report_failures(failures)
+
+
+def report_failures(failures: Sequence[object]) -> int:
+    """Print what failed, a line each; exit status 2 if there is any."""
+    sys.stdout.flush()
+    for failure in failures:
+        print(f"srlib: {failure}", file=sys.stderr)
+    return 2 if failures else 0
+
+
+def json_value(value: Any) -> Any:
+    """A number as JSON can hold it: `null` for NaN and the text `Infinity`, which `float` reads."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return value
+
+
+def default_data() -> str:
+    """The name of the default test set: Set5, or else Sample, with a note on standard error."""
+    name = first_available("Set5")
+    if name == "Sample":
+        print(f"srlib: Set5 is not in {data_folder()}, so the Sample images stand in for it", file=sys.stderr)
+    return name
+
+
+def parse_metrics(text: str) -> tuple[str, ...]:
+    """The metrics in an option such as `psnr,ssim`."""
+    return check_metrics(text.split(","))
+
+
+def method_of(options: argparse.Namespace, **settings: Any) -> Upscaler | None:
+    """The method that a command names, None for bicubic."""
+    if options.model == "bicubic":
+        if options.weights:
+            raise InputError("Bicubic interpolation has no weights: leave --weights out, or name a network.")
+        return None
+    return as_method(load_model(options.model, options.scale, options.weights), **settings)
+
+
+def score_command(options: argparse.Namespace) -> None:
+    """Score finished trainings on datasets and add the scores to their records."""
+    metrics = parse_metrics(options.metrics)
+    for folder in options.folder:
+        record = Record(folder)
+        experiment = get_experiment(record.info["experiment"])
+        if not record.info.get("finished"):
+            raise InputError(f"{folder} is not finished: its scores would be those of an unfinished run; go on training first.")
+        for name in options.protocol or ():
+            get_protocol(name)
+        scales = tuple(record.info["recipe"]["scales"])
+        for name in options.data or [default_data()]:
+            images = scorable(name, scales, metrics)
+            score_record(record, images, scales, tuple(options.protocol or experiment.protocols), metrics)
+
+
+def score_record(
+    record: Record, images: ImageSet, scales: tuple[int, ...], protocols: tuple[str, ...], metrics: tuple[str, ...] = METRICS
+) -> None:
+    """Score a record on a set of images, and print the mean PSNR."""
+    record = add_scores(record, images, scales, protocols, metrics)
+    for scale in scales:
+        for protocol in protocols:
+            scores = record.scores
+            psnr = scores[(scores.dataset == images.name) & (scores.scale == scale) & (scores.protocol == protocol)].psnr
+            if psnr.notna().any():
+                print(f"{images.name} x{scale}: {psnr.mean():.2f} dB under `{protocol}`")
+
+
+def scorable(name: str, scales: tuple[int, ...], metrics: tuple[str, ...] = METRICS) -> ImageSet:
+    """The images of a set; refused, before training, if one is too small to be scored after it."""
+    images = open_images(name)
+    minimum = IFC_MIN_SIDE if "ifc" in metrics else SSIM_WINDOW
+    for index, (_, image) in enumerate(images):
+        side = min(n - n % scale - 2 * scale for n in image.shape[:2] for scale in scales)
+        if side < minimum:
+            raise InputError(f"{images.paths[index]} is too small to be scored: its sides must exceed {minimum} pixels.")
+    return images
