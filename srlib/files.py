@@ -94,5 +94,5 @@ def lock(folder: str | Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise InputError(f"{folder} is being trained by another process: wait for it, or give another folder.") from None
+            raise InputError(f"{folder} is in use by another process, which trains or scores: wait for it, or give another folder.") from None
         yield

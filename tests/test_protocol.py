@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from srlib.errors import InputError
-from srlib.images import imresize, modcrop, rgb_to_luma, round_uint8
+from srlib.images import imresize, modcrop, rgb_to_luma, round_uint8, shave
 from srlib.inference.enlarge import as_method
+from srlib.metrics import ifc
 from srlib.models import VDSR
 from srlib.papers import PAPERS, claims
 from srlib.protocol import PROTOCOLS, get_protocol, score_images
@@ -79,3 +81,91 @@ def test_a_result_of_another_size_or_kind_is_an_error(photo):
     ):
         with pytest.raises(InputError, match=said):
             function(*arguments)
+
+
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_a_grey_result_is_the_same_saved_as_rgb(photo, name):
+    """Identity: the numbers of a grey original do not depend on how many equal channels its result is saved in."""
+    protocol, grey = PROTOCOLS[name], photo[..., 1]
+    sr = imresize(imresize(modcrop(grey, 3), 1 / 3), 3)
+    rgb = np.repeat(sr[..., None], 3, axis=2)
+    score = protocol.score(grey, sr, 3)
+    assert protocol.score(grey, rgb, 3) == score == protocol.score(grey, rgb / 255, 3)
+    assert score.psnr == pytest.approx(protocol.evaluate(grey, 3, metrics=("psnr",)).psnr, abs=0.6)
+    if protocol.grey_as_rgb:
+        assert score == protocol.score(np.repeat(grey[..., None], 3, axis=2), rgb, 3)
+
+
+def test_colours_that_do_not_go_together_are_refused(photo):
+    """A colour result of a grey original where it is luma, a grey one of a colour original where RGB is compared."""
+    sr = modcrop(photo, 3)
+    for name in ("drrn", "vdsr", "selfexsr"):
+        with pytest.raises(InputError, match="The result has colour, but the original is grey"):
+            PROTOCOLS[name].score(photo[..., 1], sr, 3)
+    for name in ("lapsrn", "rgb_floaty", "selfexsr", "div2k_rgb"):
+        with pytest.raises(InputError, match="The result is grey, but the original has colour"):
+            PROTOCOLS[name].score(photo, sr[..., 1], 3)
+    luma = round_uint8(rgb_to_luma(sr))
+    assert PROTOCOLS["drrn"].score(photo, luma, 3) == PROTOCOLS["drrn"].score(photo, sr, 3)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda x: 255 * x, "floats from .* but 0..1 is wanted"),
+        (lambda x: 2 * x - 1, "floats from -1 to"),
+        (lambda x: (255 * x).astype(int), "is int64 of shape"),
+        (lambda x: (65535 * x).astype(np.uint16), "is uint16 of shape"),
+        (lambda x: x > 0.5, "is bool of shape"),
+        (lambda x: x.transpose(2, 0, 1), "is float64 of shape"),
+        (lambda x: x[None], "is float64 of shape"),
+        (lambda x: Image.fromarray(round_uint8(255 * x)), "is a Image"),
+        (lambda x: x.tolist(), "is a list"),
+        (lambda x: None, "is a NoneType"),
+        (lambda x: x - 1j, "is complex128"),
+    ],
+)
+def test_a_result_in_another_range_or_type_is_refused(photo, change, said):
+    """A method that returns it is, too; half and single precision are floats as double is."""
+    protocol, sr = PROTOCOLS["rgb_floaty"], modcrop(photo, 3) / 255
+    sr[0, 0] = 0, 0, 1  # the ends of the range
+    with pytest.raises(InputError, match=said):
+        protocol.score(photo, change(sr), 3, ("psnr",))
+    with pytest.raises(InputError, match=said):
+        protocol.evaluate(photo, 3, lambda lr, ilr, scale: change(sr), ("psnr",))
+    assert protocol.score(photo, sr.astype(np.float32), 3, ("psnr",)) == protocol.score(photo, sr, 3, ("psnr",))
+
+
+def test_ifc_of_a_finished_result_is_on_the_variants_range(photo):
+    """LapSRN's IFC is of luma in 0..1, whoever made the result; the numbers of the two ranges differ."""
+    sr = PROTOCOLS["lapsrn"].interpolate(PROTOCOLS["lapsrn"].degrade(photo, 3), 3)
+    score = PROTOCOLS["lapsrn"].score(photo, sr, 3, ("ifc",))
+    x, y = (shave(rgb_to_luma(image) / 255, 3) for image in (modcrop(photo, 3), round_uint8(255 * sr)))
+    assert score.ifc == ifc(x, y)
+    assert abs(score.ifc - ifc(255 * x, 255 * y)) > 1e-4
+
+
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_a_given_lr_image_takes_the_place_of_the_protocols(photo, name):
+    """Identity: with its own LR image an 8-bit protocol scores as always; sizes and colours are checked."""
+    protocol = PROTOCOLS[name]
+    small = imresize(modcrop(photo, 3), 1 / 3, protocol.border)
+    score = protocol.evaluate(photo, 3, metrics=("psnr",), lr=small)
+    if protocol.lr_uint8:
+        assert score == protocol.evaluate(photo, 3, metrics=("psnr",))
+    else:
+        assert score.psnr == pytest.approx(protocol.evaluate(photo, 3, metrics=("psnr",)).psnr, abs=0.2)
+    with pytest.raises(
+        InputError, match="The LR image gives 168 x 150 pixels at scale 3, but the cropped original has 171 x 150"
+    ):
+        protocol.evaluate(photo, 3, lr=small[:, 1:])
+    with pytest.raises(InputError, match="The LR image is grey, but the original is RGB"):
+        protocol.evaluate(photo, 3, lr=small[..., 0])
+
+
+def test_unknown_metrics_are_refused(photo):
+    """Never left out in silence."""
+    for metrics in (("psnr", "lpips"), "lpips"):
+        with pytest.raises(InputError, match="'lpips' is unknown: choose some of psnr,ssim,ifc"):
+            PROTOCOLS["drrn"].evaluate(photo, 3, metrics=metrics)
+    assert PROTOCOLS["drrn"].evaluate(photo, 3, metrics="psnr") == PROTOCOLS["drrn"].evaluate(photo, 3, metrics=("psnr",))

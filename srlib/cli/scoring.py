@@ -171,7 +171,7 @@ def score_record(
     record: Record, images: ImageSet, scales: tuple[int, ...], protocols: tuple[str, ...], metrics: tuple[str, ...] = METRICS
 ) -> None:
     """Score a record on a set of images, and print the mean PSNR."""
-    record = add_scores(record, images, scales, protocols, metrics)
+    record = add_scores(record, images, scales, protocols, metrics, progress=sys.stderr.isatty())
     for scale in scales:
         for protocol in protocols:
             scores = record.scores

@@ -1,5 +1,6 @@
 """Merging records from another machine: each is checked, and never overwrites one with more training."""
 
+import json
 from pathlib import Path
 
 from srlib.errors import InputError
@@ -70,8 +71,16 @@ def _check(record: Record) -> None:
 
 
 def _add_scores(record: Record, target: Record) -> str:
-    joined = join_scores(target.scores, record.scores)
+    """Add the scores of the same run, but not of a folder that held other pictures where they were made."""
+    ours, theirs = (r.info.get("scored", {}) for r in (target, record))
+    other = [name for name, sha256 in theirs.items() if name in ours and ours[name] != sha256]
+    joined = join_scores(target.scores, record.scores[~record.scores.dataset.isin(other)])
     added = sum(int(joined[metric].count() - target.scores[metric].count()) for metric in METRICS)
     if added:
         write_scores(target.folder, joined)
-    return f"{target.folder}: the same run, {added} scores added"
+        if theirs:
+            write_atomically(
+                target.folder / "record.json", json.dumps(target.info | {"scored": theirs | ours}, indent=1) + "\n"
+            )
+    left = f"; those of {', '.join(other)} are of other pictures, left out" if other else ""
+    return f"{target.folder}: the same run, {added} scores added{left}"

@@ -3,70 +3,16 @@
 import json
 
 import numpy as np
-import pandas as pd
 import png
 import pytest
-from PIL import Image, ImageCms
+from odd_pictures import MODEL, PROFILE
+from PIL import Image
 
 from srlib.__main__ import main
 from srlib.images import imresize, read_image, round_uint8
 from srlib.inference.enlarge import super_resolve
-from srlib.models import DRRN
 from srlib.protocol import PROTOCOLS
 from srlib.records.record import find_records
-from srlib.training.checkpoint import save_tensors
-
-MODEL = DRRN(1, 1, 4)
-MODEL.reconstruction.weight.data *= 0.01  # near bicubic, as a trained network is
-PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-
-
-@pytest.fixture
-def run(capsys):
-    """A function that runs a command line, checks its status, and returns its output `out` and its messages `err`."""
-
-    def run_words(*words, status=0):
-        assert main([str(word) for word in words]) == status
-        return capsys.readouterr()
-
-    return run_words
-
-
-@pytest.fixture
-def folder(tmp_path, photo, monkeypatch):
-    """The folder `mine` of two images, one of them grey; relative paths lead to where it lies."""
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "mine").mkdir()
-    Image.fromarray(photo).save("mine/b.png")
-    Image.fromarray(photo[..., 1]).save("mine/a.png")
-    return tmp_path / "mine"
-
-
-@pytest.fixture
-def odd(tmp_path, photo, monkeypatch):
-    """The folder `odd` of ten odd pictures, and the weights `w.safetensors` of a small DRRN; relative paths lead to them."""
-    monkeypatch.chdir(tmp_path)
-    save_tensors("w.safetensors", MODEL.state_dict(), {"experiment": "drrn_b1u1_w4"})
-    folder = tmp_path / "odd"
-    folder.mkdir()
-    image = Image.fromarray(photo[:40, :50])
-    exif = Image.Exif()
-    exif[0x0112], exif[0x010F] = 6, "Camera"  # turned by 90 degrees
-    image.save(folder / "turned.jpg", exif=exif, icc_profile=PROFILE, quality=95)
-    for mode, name in (
-        ("RGB", "plain.bmp"),
-        ("L", "grey.png"),
-        ("1", "one_bit.png"),
-        ("P", "palette.png"),
-        ("P", "palette.gif"),
-    ):
-        image.convert(mode).save(folder / name)
-    image.putalpha(Image.linear_gradient("L").resize(image.size))
-    image.save(folder / "alpha.webp", lossless=True)
-    image.convert("LA").save(folder / "grey_alpha.png")
-    Image.fromarray(photo[:40, :50, 0].astype(np.uint16) * 257).save(folder / "deep.tif")
-    png.from_array(photo[:40, :50].reshape(40, -1).astype(int) * 257, "RGB;16").save(folder / "deep.png")
-    return folder
 
 
 def test_list_tells_what_there_is(run):
@@ -78,28 +24,6 @@ def test_list_tells_what_there_is(run):
     assert [p["name"] for p in listed["protocols"]] == list(PROTOCOLS)
     assert {"Set5", "DIV2K", "Manga109", "Sample"} <= {d["name"] for d in listed["datasets"]}
     assert "drrn_b17u1" in run("list").out
-
-
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_evaluate_writes_a_row_an_image_and_the_mean_last(folder, run, protocol):
-    """Identity: the file holds what Protocol.evaluate returns, to the last bit."""
-    run("evaluate", "bicubic", "--data", "mine", "--scale", 2, "--protocol", protocol, "--csv", "scores.csv")
-    table = pd.read_csv("scores.csv")
-    assert list(table.columns) == ["image", "psnr", "ssim", "ifc"]
-    assert list(table.image) == ["a", "b", "mean"]
-    expected = PROTOCOLS[protocol].evaluate(read_image(folder / "b.png"), 2)
-    np.testing.assert_allclose(table.iloc[1, 1:].astype(float), expected, rtol=1e-15)
-    np.testing.assert_allclose(table.iloc[2, 1:].astype(float), table.iloc[:2, 1:].mean().astype(float), rtol=1e-15)
-
-
-def test_evaluate_speaks_json_and_csv_and_skips_metrics(folder, run):
-    """What was not asked for is null; `--csv -` is for pipes."""
-    answer = json.loads(run("evaluate", "bicubic", "--data", folder, "--metrics", "psnr,ssim", "--json").out)
-    assert answer["protocol"] == "drrn"
-    assert answer["mean"]["ifc"] is None
-    assert answer["images"][0]["psnr"] > 20
-    csv = run("evaluate", "bicubic", "--data", folder, "--metrics", "psnr", "--csv", "-").out
-    assert csv.startswith("image,psnr,ssim,ifc\na,")
 
 
 def test_degrade_makes_what_the_protocol_makes(folder, run):
@@ -196,7 +120,7 @@ ENLARGE = "upscale --scale 3 --weights w.safetensors --model drrn_b1u1_w4"
         ("evaluate drrn_b1u9_w3 --data Sample", "no record of drrn_b1u9_w3"),
         ("evaluate vdsr --data Sample", "no record of vdsr"),
         ("evaluate vdsr --data Sample --weights none.npz", "none.npz does not exist"),
-        (f"{BICUBIC} Set6", "'Set6' is unknown"),
+        (f"{BICUBIC} Set6", "'Set6' is neither a dataset nor a folder that exists"),
         (f"{BICUBIC} Sample --protocol matlab", "'matlab' is unknown"),
         (f"{BICUBIC} Sample --metrics lpips", "'lpips' is unknown"),
         (f"{BICUBIC} Sample --csv odd", "odd is not a file"),
@@ -260,24 +184,6 @@ def test_training_without_its_data_uses_the_stand_in_and_says_so(results, monkey
     assert "SampleTrain stands in for it" in printed.err
     assert (results / "runs" / "drrn" / "drrn_b1u1_w4" / "seed0_fast_0.0002" / "record.json").exists()
     assert not find_records(results)
-
-
-@pytest.mark.parametrize(
-    ("mode", "size", "colour", "said"),
-    [
-        ("RGBA", (90, 90), 0, "transparent"),
-        ("RGB", (40, 90), (9, 99, 3), "at least 72 pixels a side"),
-        ("RGB", (90, 90), (9, 99, 3), "undefined for a flat image"),
-        ("RGB", (3, 90), 0, "leaves nothing to score"),
-    ],
-)
-def test_an_image_that_cannot_be_scored_is_named(tmp_path, run, mode, size, colour, said):
-    """The file is in the sentence; no table is written."""
-    Image.new(mode, size, colour).save(tmp_path / "odd.png")
-    message = run("evaluate", "bicubic", "--data", tmp_path, "--scale", 2, "--csv", tmp_path / "s.csv", status=2).err
-    assert "odd.png" in message
-    assert said in message
-    assert not (tmp_path / "s.csv").exists()
 
 
 def test_verify_passes_and_skips_with_reasons(run, monkeypatch, tmp_path, results):

@@ -172,7 +172,7 @@ def test_work_goes_through_the_queue_side_by_side_and_goes_on(small, tmp_path, c
     held = record_folder(get_experiment("drrn_b1u1_w4"), 0, budget=0.0005, root=tmp_path / "out")
     with lock(held):
         assert main(["work", "--minutes", "30", *out]) == 0
-    assert "is being trained by another process" in capsys.readouterr().out
+    assert "is in use by another process" in capsys.readouterr().out
     assert "10 of 10 iterations" in (tmp_path / "out" / "logs" / "job1.log").read_text()
     assert [r.info["experiment"] for r in find_records(tmp_path / "out")] == ["drrn_b1u2_w4"]
     assert main(["work", "--minutes", "30", "--jobs", "2", *out]) == 0
