@@ -7,6 +7,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from srlib import __version__
@@ -25,7 +26,9 @@ def main(arguments: list[str] | None = None) -> int:
     """The exit status of a command line, after its command has run."""
     options = _parser().parse_args(arguments)
     try:
-        return options.command(options) or 0
+        status = options.command(options) or 0
+        sys.stdout.flush()
+        return status
     except InputError as error:
         print(f"srlib: {error}", file=sys.stderr)
         return 2
@@ -33,14 +36,23 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"srlib: {str(stop) or 'stopped'}", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader of our output has ended
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return 0
-    except MemoryError:
-        print("srlib: There is not enough memory for this: give smaller pictures, or a smaller --tile.", file=sys.stderr)
-        return 2
     except OSError as error:  # of the machine: a disk that is full, a folder that may not be read
         print(f"srlib: The system refused it ({error}): make room, or choose another place.", file=sys.stderr)
+        _drop_output()
         return 2
+    except (MemoryError, RuntimeError) as error:
+        if not (isinstance(error, MemoryError) or "memory" in str(error)):  # torch's own is a RuntimeError
+            raise
+        print("srlib: There is not enough memory for this: give smaller pictures, or fewer at once.", file=sys.stderr)
+        return 2
+
+
+def _drop_output() -> None:
+    """Send what is left of the output nowhere, or Python would try again at its end, and complain."""
+    with suppress(OSError):  # a notebook's output is no file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _numbers(text: str) -> tuple[int, ...]:
@@ -83,12 +95,15 @@ def _parser() -> argparse.ArgumentParser:
     add("--json", action="store_true")
 
     add = command("upscale", pictures.upscale_command)
-    add("paths", type=Path, nargs="+", metavar="IN... OUT", help="a picture and a file; more, or a folder, and a folder")
+    add("paths", type=Path, nargs="+", metavar="IN... OUT", help="a picture and a file; more, or folders, and a folder")
     add("--model", required=True, help="as for evaluate")
     add("--scale", type=int, choices=SCALES, required=True)
     add("--weights", type=Path, help=WEIGHTS)
     add("--tile", type=int, help="side of a tile in output pixels (default: as memory allows; the result is the same)")
     add("--self-ensemble", action="store_true", help="average over the eight turned and mirrored pictures")
+    add("--lr", type=Path, metavar="FOLDER", help="enlarge a benchmark's LR pictures instead, named as its originals")
+    add("--format", choices=("png", "tif", "jpg", "bmp", "webp"), help="of the files in a folder (default: the picture's own)")
+    add("--skip-existing", action="store_true", help="leave out pictures whose output is there, whatever made it")
 
     add = command("export", pictures.export_command)
     add("model", help="as for evaluate")
@@ -97,10 +112,10 @@ def _parser() -> argparse.ArgumentParser:
     add("--weights", type=Path, help=WEIGHTS)
 
     add = command("degrade", pictures.degrade_command)
-    add("input", type=Path)
-    add("output", type=Path, help="an image file, or .npy for the exact values")
-    add("--scale", type=int, choices=SCALES, required=True)
-    add("--protocol", default="drrn")
+    add("paths", type=Path, nargs="+", metavar="IN... OUT", help="a picture and a file; more, or folders, and a folder")
+    add("--scale", type=int, nargs="+", choices=SCALES, required=True, help="several want a folder, for <name>x<scale>.png")
+    add("--protocol", default="drrn", help=f"one of {', '.join(PROTOCOLS)} (default: drrn)")
+    add("--format", choices=("png", "tif", "bmp", "npy"), help="of the files in a folder (default: png); npy is not rounded")
 
     add = command("train", commands.train_command)
     add("experiment", help="see `list`; narrow variants by name, such as drrn_b1u3_w16")
@@ -116,6 +131,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--minutes", type=float, help="stop cleanly after so long; run again to go on")
     add("--threads", type=int, choices=range(1, 257), metavar="N", help="processor threads (default: all cores)")
     add("--data", help="train on this dataset or folder instead")
+    add("--lr", type=Path, metavar="FOLDER", help="take these LR pictures, one for each of the data, not the protocol's own")
+    add("--name", metavar="PATTERN", help="of the files of --lr, such as '{name}_x{scale}'")
     add("--out", type=Path, help="folder of records (default: results/)")
     add("--score", nargs="*", help="datasets to score when done (default: Set5)")
 

@@ -28,15 +28,17 @@ def check_output(path: str | Path, inputs: Iterable[str | Path] = ()) -> Path:
     """
     try:
         target = Path(os.path.realpath(path))
-        if target.exists() and not target.is_file():
-            raise InputError(f"{path} is not a file: give the name of a file to write.")
+        is_other = target.exists() and not target.is_file()
         parent = next(folder for folder in target.parents if folder.exists())
-        replaced = target.exists() and [file for file in inputs if Path(file).exists() and target.samefile(file)]
-    except OSError as error:  # a name that is too long, or a folder that may not be read
-        raise InputError(f"{path} cannot be written ({error.strerror}): give another name.") from None
+        is_input = target.exists() and any(Path(file).exists() and target.samefile(file) for file in inputs)
+    except (OSError, ValueError) as error:  # a name that is too long, a folder that may not be read, a zero byte
+        reason = getattr(error, "strerror", "") or error
+        raise InputError(f"{path} cannot be written ({reason}): give another name.") from None
+    if is_other:
+        raise InputError(f"{path} is not a file: give the name of a file to write.")
     if not parent.is_dir():
         raise InputError(f"{path} cannot be written: {parent} is not a folder.")
-    if replaced:
+    if is_input:
         raise InputError(f"{path} is read here, and would be replaced: write elsewhere.")
     return target
 
@@ -94,5 +96,7 @@ def lock(folder: str | Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise InputError(f"{folder} is in use by another process, which trains or scores: wait for it, or give another folder.") from None
+            raise InputError(
+                f"{folder} is in use by another process, which trains or scores: wait for it, or give another folder."
+            ) from None
         yield

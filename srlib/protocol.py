@@ -239,6 +239,14 @@ def _grey_if(wanted: bool, image: np.ndarray) -> np.ndarray:
     return image[..., 0] if wanted and image.ndim == 3 and (image == image[..., :1]).all() else image
 
 
+def _refuse_full_range(reference: np.ndarray, sr: np.ndarray) -> None:
+    """Refuse a grey file of a colour original that was made grey in 0..255: as luma, 16..235, its score would be wrong."""
+    if sr.shape == reference.shape and np.abs(16 + sr * (219 / 255) - reference).mean() < np.abs(sr - reference * 1.0).mean():
+        raise InputError(
+            "The result is grey of 0..255, but luma (16..235) of a colour original is wanted: give the RGB result."
+        )
+
+
 _DRRN = Protocol("drrn", "DRRN and RL-CSC: IFC, and the papers' own rows", "luma", "symmetric")
 _LAPSRN_IFC = Protocol("lapsrn", "IFC of DSRN Table 1", "rgb", "symmetric", grey_as_rgb=True, score_on="Y/255")
 
@@ -347,7 +355,10 @@ def score_images(
         try:
             hr = images.read(index)
             if results is not None:
-                return protocol.score(hr, read_image(path), scale, metrics)
+                sr = read_image(path)
+                if hr.ndim > sr.ndim:
+                    _refuse_full_range(protocol.reference(hr, scale), sr)
+                return protocol.score(hr, sr, scale, metrics)
             options = {"lr": None if lr is None else read_image(path), "keep": keep and partial(keep, name)}
             return protocol.evaluate(hr, scale, method, metrics, **options)
         except InputError as error:

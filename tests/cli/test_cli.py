@@ -1,6 +1,10 @@
 """The command line as a user meets it: outputs, files, and one sentence for bad input."""
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import png
@@ -8,10 +12,12 @@ import pytest
 from odd_pictures import MODEL, PROFILE
 from PIL import Image
 
+from srlib import __version__
 from srlib.__main__ import main
 from srlib.images import imresize, read_image, round_uint8
 from srlib.inference.enlarge import super_resolve
 from srlib.protocol import PROTOCOLS
+from srlib.records.provenance import ROOT
 from srlib.records.record import find_records
 
 
@@ -208,3 +214,58 @@ def test_verify_holds_here(dataset, reference, run, monkeypatch, sets):
     checks = json.loads(run(*words).out)
     assert len(checks) == 4 * len(sets) + 1
     assert all(c["passed"] for c in checks)
+
+
+def command(*words, **options):
+    """A command in a process of its own, and what came of it."""
+    return subprocess.run([sys.executable, "-m", "srlib", *words], capture_output=True, text=True, timeout=120, **options)
+
+
+def test_a_terminal_of_few_letters_shows_names_by_their_codes(folder):
+    """A name in Chinese where the output is Latin-1, and one that is no UTF-8 at all."""
+    (folder / "a.png").rename(folder / "\u65e5.png")
+    (folder / "b.png").rename(folder / os.fsdecode(b"b\xff.png"))
+    words = ("evaluate", "bicubic", "--data", "mine", "--scale", "2", "--metrics", "psnr", "--csv", "-")
+    printed = command(*words, env=os.environ | {"PYTHONIOENCODING": "latin-1"})
+    assert (printed.returncode, printed.stderr) == (0, "")
+    assert [line.split(",")[0] for line in printed.stdout.splitlines()] == ["image", r"b\udcff", r"\u65e5", "mean"]
+
+
+def test_a_full_disk_behind_the_output_is_a_sentence():
+    """Status 2, and Python does not complain again at its end."""
+    with Path("/dev/full").open("w") as full:
+        words = [sys.executable, "-m", "srlib", "list"]
+        printed = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert printed.returncode == 2
+    assert printed.stderr.startswith("srlib: The system refused it ([Errno 28] No space left on device)")
+    assert printed.stderr.count("\n") == 1
+
+
+def test_a_clone_called_srlib_is_no_obstacle(tmp_path):
+    """In the folder that holds the clone, and inside the package itself, the command is the installed one."""
+    (tmp_path / "srlib").symlink_to(ROOT)
+    for place in (tmp_path, ROOT / "srlib"):
+        assert command("--version", cwd=place).stdout.strip() == __version__
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (KeyboardInterrupt(), "srlib: stopped\n"),
+        (MemoryError(), "srlib: There is not enough memory"),
+        (RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes"), "There is not enough memory"),
+        (PermissionError(13, "Permission denied", "x"), "srlib: The system refused it ([Errno 13] Permission denied: 'x')"),
+    ],
+)
+def test_what_the_machine_refuses_is_a_sentence(error, said, monkeypatch, capsys):
+    """Of any command; a fault of our own stays a traceback."""
+
+    def fail(*arguments):
+        raise error
+
+    monkeypatch.setattr("srlib.cli.commands.params_total", fail)
+    assert main(["list"]) == (130 if isinstance(error, KeyboardInterrupt) else 2)
+    assert said in capsys.readouterr().err
+    error = RuntimeError("a fault")
+    with pytest.raises(RuntimeError, match="a fault"):
+        main(["list"])

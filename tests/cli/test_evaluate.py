@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from srlib.datasets import open_images
-from srlib.images import imresize, modcrop, read_image, round_uint8
+from srlib.images import imresize, modcrop, read_image, rgb_to_luma, round_uint8
 from srlib.protocol import PROTOCOLS, score_images
 from srlib.records.record import Record, find_records
 from srlib.records.run import add_scores
@@ -74,6 +74,19 @@ def test_results_that_do_not_match_are_listed(bicubic, run):
 
 def run_psnr(name):
     return PROTOCOLS["drrn"].score(read_image(f"mine/{name}.png"), read_image(f"theirs/{name}_x3_SR.png"), 3, ("psnr",)).psnr
+
+
+def test_grey_of_a_colour_original_is_luma_or_refused(bicubic, run):
+    """Luma has the number of the RGB picture, to its rounding; grey as PIL makes it, of 0..255, would be 8 dB off."""
+    sr = read_image("theirs/b_x3_SR.png")
+    options = ("evaluate", "--results", "theirs", "--data", "mine", "--metrics", "psnr", "--csv", "-")
+    printed = run(*options).out
+    Image.fromarray(round_uint8(rgb_to_luma(sr))).save("theirs/b_x3_SR.png")
+    assert run(*options).out == printed
+    Image.fromarray(sr).convert("L").save("theirs/b_x3_SR.png")
+    refusal = run(*options, status=2)
+    assert "b_x3_SR.png: The result is grey of 0..255, but luma (16..235) of a colour original is wanted" in refusal.err
+    assert [line.split(",")[0] for line in refusal.out.splitlines()] == ["image", "a", "mean"]
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
