@@ -89,7 +89,7 @@ def images_in(folder: str | Path) -> list[Path]:
     if not folder.is_dir():
         raise InputError(f"{folder} does not exist: give a folder of images.")
     try:
-        files = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and p.name[0] != "." and p.is_file())
+        files = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and p.name[0] != "." and not p.is_dir())
     except OSError as error:
         raise InputError(f"{folder} cannot be read ({error.strerror}): give a folder of images.") from None
     if not files:

@@ -4,11 +4,12 @@ import argparse
 import json
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from PIL import Image
 
@@ -47,12 +48,7 @@ def evaluate_command(options: argparse.Namespace) -> int:
             header["lr"] = str(options.lr)
             print(f"srlib: the LR images are of {options.lr}: these scores are not {protocol.name}'s own", file=sys.stderr)
         if options.save:
-            targets = {image: options.save / f"{image}.png" for image in images.names}
-            for target in targets.values():
-                check_output(target, inputs=read)
-            arguments["keep"] = lambda image, sr: write_atomically(
-                targets[image], partial(Image.fromarray(sr).save, format="PNG")
-            )
+            arguments["keep"] = _saver(options.save, images, read, arguments["failures"])
         tables = [({"model": options.model} | header, score_images(images, scale, protocol, method, **arguments))]
     if options.csv and str(options.csv) != "-":
         check_output(options.csv, inputs=read)
@@ -70,6 +66,23 @@ def _check_evaluate(options: argparse.Namespace) -> None:
         raise InputError("--name says how results or LR pictures are called: give --results or --lr, too.")
     if options.csv and str(options.csv) != "-":
         check_output(options.csv)
+
+
+def _saver(folder: Path, images: ImageSet, read: Sequence[Path], failures: list[str]) -> Callable[[str, np.ndarray], None]:
+    """A function that writes a result to the folder; a disk that is full costs the picture, not its scores."""
+    targets = {name: check_output(folder / f"{name}.png", inputs=read) for name in images.names}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder} cannot be made ({error.strerror}): give another folder.") from None
+
+    def save(name: str, sr: np.ndarray) -> None:
+        try:
+            write_atomically(targets[name], partial(Image.fromarray(sr).save, format="PNG"))
+        except InputError as error:
+            failures.append(str(error))
+
+    return save
 
 
 def _matched(
@@ -117,7 +130,7 @@ def _report(tables: list[tuple[dict[str, Any], pd.DataFrame]], options: argparse
 def report_failures(failures: Sequence[object]) -> int:
     """Print what failed, a line each; exit status 2 if there is any."""
     sys.stdout.flush()
-    for failure in failures:
+    for failure in dict.fromkeys(map(str, failures)):
         print(f"srlib: {failure}", file=sys.stderr)
     return 2 if failures else 0
 

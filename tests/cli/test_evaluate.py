@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from srlib.datasets import open_images
+from srlib.errors import InputError
 from srlib.images import imresize, modcrop, read_image, rgb_to_luma, round_uint8
 from srlib.protocol import PROTOCOLS, score_images
 from srlib.records.record import Record, find_records
@@ -95,6 +96,29 @@ def test_saved_pictures_have_the_numbers_that_were_printed(folder, run, protocol
     options = ("--data", "mine", "--protocol", protocol, "--metrics", "psnr,ssim", "--csv", "-")
     printed = run("evaluate", "bicubic", *options, "--save", "saved").out
     assert run("evaluate", "--results", "saved", *options).out == printed
+
+
+def test_a_picture_that_cannot_be_saved_keeps_its_score(folder, run, monkeypatch):
+    """A disk that is full is named at the end, status 2; a folder that cannot be made, before anything is computed."""
+
+    def refuse(path, content):
+        raise InputError(f"{path} cannot be written (No space left on device).")
+
+    options = ("evaluate", "bicubic", "--data", "mine", "--metrics", "psnr", "--csv", "-", "--save")
+    assert "a.png is not a folder" in run(*options, "mine/a.png/x", status=2).err
+    with monkeypatch.context() as patch:
+        patch.setattr("srlib.cli.scoring.write_atomically", refuse)
+        printed = run(*options, "saved", status=2)
+    assert printed.err.count("cannot be written (No space left on device)") == 2
+    assert printed.out == run(*options, "saved").out
+
+
+def test_a_link_that_leads_nowhere_is_named(folder, run):
+    """It is a picture that is missing, not none."""
+    (folder / "c.png").symlink_to("nowhere")
+    printed = run("evaluate", "bicubic", "--data", "mine", "--metrics", "psnr", "--csv", "-", status=2)
+    assert "mine/c.png does not exist" in printed.err
+    assert len(printed.out.splitlines()) == 4
 
 
 def test_given_lr_pictures_are_marked(folder, run):
