@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from srlib import __version__
-from srlib.cli import commands, pictures, scoring
+from srlib.cli import commands, pictures, scoring, weights
 from srlib.cli.memory import steady_memory
 from srlib.datasets import DATASETS
 from srlib.errors import InputError
@@ -111,6 +111,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--scale", type=int, choices=SCALES, default=3)
     add("--weights", type=Path, help=WEIGHTS)
 
+    add = command("import-weights", weights.import_weights_command)
+    add("file", type=Path, help="weights of another program: .pth, .pt, .npz or .safetensors; nothing in it is run")
+    add("--model", required=True, help="the network that they are for: see `list`")
+    add("output", type=Path, help="a .safetensors file, which --weights takes")
+
     add = command("degrade", pictures.degrade_command)
     add("paths", type=Path, nargs="+", metavar="IN... OUT", help="a picture and a file; more, or folders, and a folder")
     add("--scale", type=int, nargs="+", choices=SCALES, required=True, help="several want a folder, for <name>x<scale>.png")
@@ -129,7 +134,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--precision", default="auto", help="fp32 or bf16, of the convolutions in training; scores are fp32")
     add("--deterministic", action="store_true", help="on a GPU, the same bits each time")
     add("--minutes", type=float, help="stop cleanly after so long; run again to go on")
-    add("--threads", type=int, choices=range(1, 257), metavar="N", help="processor threads (default: all cores)")
+    add("--threads", type=int, metavar="N", help="processor threads (default: all cores)")
     add("--data", help="train on this dataset or folder instead")
     add("--lr", type=Path, metavar="FOLDER", help="take these LR pictures, one for each of the data, not the protocol's own")
     add("--name", metavar="PATTERN", help="of the files of --lr, such as '{name}_x{scale}'")

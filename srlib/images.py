@@ -138,6 +138,8 @@ def rgb_to_luma(rgb: np.ndarray) -> np.ndarray:
     """
     if rgb.ndim == 2:
         return rgb.astype(np.float64)
+    if rgb.shape[2:] != (3,):
+        raise InputError(f"The image has shape {rgb.shape}, but (H, W) or (H, W, 3) is wanted: leave alpha out, channels last.")
     red, green, blue = (rgb[..., c].astype(np.float64) for c in range(3))
     return ((red * LUMA[0] + green * LUMA[1]) + blue * LUMA[2]) + 16
 
@@ -195,6 +197,11 @@ def imresize(image: np.ndarray, scale: float, border: str = "symmetric") -> np.n
     """
     if border not in ("symmetric", "replicate"):
         raise InputError(f"border {border!r} is unknown: choose 'symmetric' or 'replicate'.")
+    if not isinstance(image, np.ndarray) or image.ndim not in (2, 3) or (image.dtype != np.uint8 and image.dtype.kind != "f"):
+        kind = f"{image.dtype} of shape {image.shape}" if isinstance(image, np.ndarray) else f"a {type(image).__name__}"
+        raise InputError(f"The image is {kind}, but uint8 or floats of (H, W) or (H, W, C) are wanted: convert it first.")
+    if not 0 < scale < np.inf:
+        raise InputError(f"A scale of {scale} is no factor: give one above 0, such as 3, or 1/3 to reduce.")
     rows, columns = (_resize_matrix(n, float(scale), border) for n in image.shape[:2])
     return _resize(image, rows, columns, round_uint8 if image.dtype == np.uint8 else np.asarray)
 

@@ -93,14 +93,20 @@ def ifc(reference: np.ndarray, image: np.ndarray) -> float:
 
 
 def _pair(reference: np.ndarray, image: np.ndarray, metric: str, minimum: int) -> tuple[np.ndarray, np.ndarray]:
-    if reference.shape != image.shape:
-        raise InputError(f"{metric} compares images of one size, but got {reference.shape} and {image.shape}.")
-    if min(reference.shape[:2]) < minimum or (minimum > 1 and reference.ndim != 2):
-        raise InputError(f"{metric} needs a (H, W) image of at least {minimum} pixels a side, but got {reference.shape}.")
-    x, y = np.asarray(reference, np.float64), np.asarray(image, np.float64)
+    x, y = np.asarray(reference), np.asarray(image)
+    for z in (x, y):
+        if z.dtype.kind not in "fiu":
+            raise InputError(f"{metric} compares arrays of numbers, but got {z.dtype} of shape {z.shape}: convert it first.")
+    if x.shape != y.shape:
+        raise InputError(f"{metric} compares images of one size, but got {x.shape} and {y.shape}.")
+    if min(x.shape[:2], default=0) < minimum or (minimum > 1 and x.ndim != 2):
+        raise InputError(f"{metric} needs a (H, W) image of at least {minimum} pixels a side, but got {x.shape}.")
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
         raise InputError(f"{metric} needs finite pixels, but an image holds NaN or infinity.")
-    return x, y
+    low, high = float(x.min()), float(x.max())
+    if metric != "IFC" and (low < 0 or high > 255 or (x.dtype.kind == "f" and 0 < high <= 1)):
+        raise InputError(f"{metric} is of 0..255, but the reference has {low:g} to {high:g}: scale both, or use a protocol.")
+    return x.astype(np.float64), y.astype(np.float64)
 
 
 # One quadrant of each filter of `sp5Filters`, from the centre outwards; the rest follows by (anti)symmetry.

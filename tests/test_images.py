@@ -112,3 +112,18 @@ def test_images_are_read_upright(tmp_path, photo, suffix):
         np.testing.assert_array_equal(read_image(tmp_path / f"x.{suffix}"), np.asarray(expected))
     image.save(tmp_path / "torn.png", exif=b"Exif\0\0MM\0*\0\0\0\x08\xff")
     np.testing.assert_array_equal(read_image(tmp_path / "torn.png"), photo[:20, :31])
+
+
+def test_what_is_no_image_is_a_sentence(photo):
+    """Another type, dtype, shape or scale: never a number that looks right."""
+    for function, arguments, said in (
+        (imresize, (Image.fromarray(photo), 2), "The image is a Image, but uint8 or floats"),
+        (imresize, (photo.astype(np.uint16), 2), "The image is uint16 of shape"),
+        (imresize, (photo[None], 2), "of shape"),
+        (imresize, (photo, 0), "A scale of 0 is no factor"),
+        (imresize, (photo, float("nan")), "A scale of nan is no factor"),
+        (rgb_to_luma, (np.dstack([photo, photo[..., 0]]),), "leave alpha out, channels last"),
+        (rgb_to_luma, (photo.transpose(2, 0, 1),), "leave alpha out, channels last"),
+    ):
+        with pytest.raises(InputError, match=said):
+            function(*arguments)

@@ -6,6 +6,7 @@ import numpy as np
 import pyrtools
 import pytest
 import skimage.metrics
+from PIL import Image
 
 from srlib.errors import InputError
 from srlib.images import imresize, rgb_to_luma
@@ -67,3 +68,13 @@ def test_sizes_that_differ_or_are_too_small_and_nan_are_errors(metric, side):
         metric(x[: side - 1], x[: side - 1])
     with pytest.raises(InputError, match="NaN or infinity"):
         metric(x, np.where(x > 254, np.nan, x))
+
+
+@pytest.mark.parametrize("metric", [psnr, ssim])
+def test_another_range_is_refused(photo, metric):
+    """0..1 would be 48 dB too good, 16 bits 48 dB too bad; a PIL image is the array that it holds."""
+    grey = photo[..., 1]
+    for wrong in (grey / 255, grey.astype(np.uint16) * 257, grey / 127.5 - 1, grey > 99):
+        with pytest.raises(InputError, match=r"is of 0..255, but the reference has|compares arrays of numbers"):
+            metric(wrong, wrong)
+    assert metric(Image.fromarray(grey), grey.astype(int) // 2) == metric(grey, grey // 2)

@@ -33,7 +33,7 @@ def import_weights_command(options: argparse.Namespace) -> None:
         if how != "name":
             print(f"{theirs:<{width}} -> {ours}  {tuple(tensors[theirs].shape)}, by {how}")
     hows = [how for *_, how in found.pairs]
-    print(", ".join(f"{hows.count(how)} by {how}" for how in ("name", "shape", "order")), f"of {len(network)} tensors")
+    print(f"matched: {', '.join(f'{hows.count(how)} by {how}' for how in ('name', 'shape', 'order'))}")
     if found.repeated:
         print(f"the same again: {', '.join(found.repeated)}")
     if found.left or found.missing:

@@ -202,7 +202,7 @@ def test_validation_images_are_in_no_training_set(dataset):
 
 def test_a_second_training_in_a_folder_is_refused(train, tmp_path):
     """In one sentence; and when the first has ended, the next may."""
-    with lock(tmp_path / "run"), pytest.raises(InputError, match="by another process: wait for it, or give another folder"):
+    with lock(tmp_path / "run"), pytest.raises(InputError, match="in use by another process, which trains or scores: wait for it"):
         train("run")
     assert train("run")["finished"]
 
@@ -276,7 +276,7 @@ print(before, min(faults() for _ in range(4)))
         ({"fit": 2}, "fit chooses the budget, and 0.0006 was given, too"),
         ({"keep": (13,)}, "iteration 13 cannot be kept: the run has iterations 1 to 12"),
         ({"keep": (36,), "experiment": get_experiment("rlcsc_k15_w4")}, "epoch 36 cannot be kept: the run has epochs 1 to 35"),
-        ({"data": "T92"}, "'T92' is unknown"),
+        ({"data": "T92"}, "'T92' is neither a dataset nor a folder that exists"),
     ],
 )
 def test_bad_options_get_one_sentence(train, tmp_path, options, said):
