@@ -89,7 +89,7 @@ display(Markdown(describe(outputs)))
 from srlib.widgets.explorer import explore
 
 if live or "JPY_SESSION_NAME" in os.environ:  # set by the server of JupyterLab
-    display(explore(device))
+    display(explore(device=device))
 
 # %% [markdown]
 # ## The same from Python

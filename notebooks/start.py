@@ -110,7 +110,7 @@ compare(outputs, hr, scale=scale, protocol="drrn", title="Part of the cat")
 # Choose or upload a picture, choose networks, run them on a region, and see the outputs in the same viewer.
 
 # %%
-explore(device)
+explore(device=device)
 
 # %% [markdown]
 # ## Where to go on

@@ -59,7 +59,7 @@ def match(names: Iterable[str], folder: str | Path, scale: int, pattern: str = "
         bases = {ORIGINAL.sub("", _key(name)): name for name in names}
         if len(bases) < len(names):
             bases = {_key(name): name for name in names}
-        candidates = defaultdict(list, {name: [] for name in bases.values()})
+        candidates = defaultdict(list, {name: [] for name in names})
         for file in files:
             stem = _key(file.stem)
             fitting = [base for base in bases if stem.startswith(base) and _is_tail(stem[len(base) :], scale, without)]
@@ -70,11 +70,11 @@ def match(names: Iterable[str], folder: str | Path, scale: int, pattern: str = "
         if len(found) > 1:
             several = ", ".join(file.name for file in found)
             faults[name] = (
-                f"{name} has {len(found)} files in {folder} ({several}): give a --name such as '{{name}}_x{{scale}}'."
+                f"{name} has {len(found)} files in {folder} ({several}): give a pattern such as '{{name}}_x{{scale}}'."
             )
         elif not found:
             faults[name] = (
-                f"{name} has no file in {folder} for scale {scale}: see its names, or give a --name such as '{{name}}_x3'."
+                f"{name} has no file in {folder} for scale {scale}: see its names, or give a pattern such as '{{name}}_x3'."
             )
     chosen = {name: found[0] for name, found in candidates.items() if len(found) == 1}
     used = {file for found in candidates.values() for file in found}
@@ -84,11 +84,11 @@ def match(names: Iterable[str], folder: str | Path, scale: int, pattern: str = "
 def images_in(folder: str | Path) -> list[Path]:
     """The image files of a folder by name, without hidden ones and sub-folders; an `InputError` if there is none."""
     folder = Path(folder)
-    if folder.is_file():
-        raise InputError(f"{folder} is a file: give the folder that holds it.")
-    if not folder.is_dir():
-        raise InputError(f"{folder} does not exist: give a folder of images.")
     try:
+        if folder.is_file():
+            raise InputError(f"{folder} is a file: give the folder that holds it.")
+        if not folder.is_dir():
+            raise InputError(f"{folder} does not exist: give a folder of images.")
         files = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and p.name[0] != "." and not p.is_dir())
     except OSError as error:
         raise InputError(f"{folder} cannot be read ({error.strerror}): give a folder of images.") from None
@@ -126,5 +126,5 @@ def _fill(pattern: str, name: str, scale: int) -> str:
     except (KeyError, IndexError, ValueError, AttributeError):
         pass
     raise InputError(
-        f"--name {pattern!r} is no pattern: give one with {{name}} and, if wanted, {{scale}}, such as '{{name}}_x{{scale}}'."
+        f"{pattern!r} is no pattern of names: give one with {{name}} and, if wanted, {{scale}}, such as '{{name}}_x{{scale}}'."
     )

@@ -162,6 +162,8 @@ class Protocol:
             raise InputError(
                 f"The result has colour, but the original is grey, which {self.name!r} compares: give a grey result."
             )
+        if sr.ndim < hr.ndim and sr.dtype == np.uint8:
+            _refuse_full_range(reference, sr)
         x, y = (self._comparable(image, scale) for image in (reference, sr))
         channels = [(x[..., c], y[..., c]) for c in range(x.shape[2])] if x.ndim == 3 else [(x, y)]
         score = Score(
@@ -240,8 +242,8 @@ def _grey_if(wanted: bool, image: np.ndarray) -> np.ndarray:
 
 
 def _refuse_full_range(reference: np.ndarray, sr: np.ndarray) -> None:
-    """Refuse a grey file of a colour original that was made grey in 0..255: as luma, 16..235, its score would be wrong."""
-    if sr.shape == reference.shape and np.abs(16 + sr * (219 / 255) - reference).mean() < np.abs(sr - reference * 1.0).mean():
+    """Refuse the grey result of a colour original that was made grey in 0..255: as luma, 16..235, its score would be wrong."""
+    if np.abs(16 + sr * (219 / 255) - reference).mean() < np.abs(sr - reference * 1.0).mean():
         raise InputError(
             "The result is grey of 0..255, but luma (16..235) of a colour original is wanted: give the RGB result."
         )
@@ -289,7 +291,7 @@ PROTOCOLS: dict[str, Protocol] = {
 
 def get_protocol(name: str) -> Protocol:
     """The protocol called `name`, or an `InputError` that lists them."""
-    if name not in PROTOCOLS:
+    if not isinstance(name, str) or name not in PROTOCOLS:
         raise InputError(f"Protocol {name!r} is unknown: choose one of {', '.join(PROTOCOLS)}.")
     return PROTOCOLS[name]
 
@@ -355,10 +357,7 @@ def score_images(
         try:
             hr = images.read(index)
             if results is not None:
-                sr = read_image(path)
-                if hr.ndim > sr.ndim:
-                    _refuse_full_range(protocol.reference(hr, scale), sr)
-                return protocol.score(hr, sr, scale, metrics)
+                return protocol.score(hr, read_image(path), scale, metrics)
             options = {"lr": None if lr is None else read_image(path), "keep": keep and partial(keep, name)}
             return protocol.evaluate(hr, scale, method, metrics, **options)
         except InputError as error:

@@ -1,5 +1,7 @@
 """The explorer: choose or upload an image in JupyterLab, drag a region, run the networks on it and compare their outputs.
 
+Finished results of any method, in folders, are offered beside the networks.
+
 The controls are here, and `explorer_run` does the work. A run has a thread of its own, so that the page and its Cancel button
 stay responsive. A script (`explorer.js`) lets the region be dragged on the picture and writes its position into a hidden field;
 the sliders beside it set the same position by keyboard, and where scripts are not trusted.
@@ -10,7 +12,7 @@ import io
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError
 from html import escape
 from pathlib import Path
@@ -25,13 +27,16 @@ from srlib.datasets import DATASETS, is_available, open_images
 from srlib.errors import InputError
 from srlib.figures.regions import Region
 from srlib.figures.style import table
-from srlib.images import round_uint8
-from srlib.inference.pictures import open_picture
+from srlib.images import read_image
+from srlib.matching import images_in, match
+from srlib.papers import EXPERIMENTS
 from srlib.protocol import PROTOCOLS, SCALES
 from srlib.training.devices import choose_device, device_name
 from srlib.widgets.elements import with_script
 from srlib.widgets.explorer_choices import NAMES, available_methods, missing_methods, most_trained
 from srlib.widgets.explorer_run import MAX_SIDE, MIN_SIDE, Request, run_request
+from srlib.widgets.results import as_folders
+from srlib.widgets.viewer import HR
 
 UPLOAD = "your own file"
 STATUS_EVERY = 0.2  # seconds between two updates of the status line
@@ -39,11 +44,16 @@ SIDE_STEP = 12  # the side of a region is a multiple of it, and so of every scal
 PREVIEW_WIDTH = 320  # of the small picture, in dots
 
 
-def explore(device: str = "auto") -> w.VBox:
+def explore(results: str | Path | Mapping[str, str | Path] | None = None, *, name: str = "", device: str = "auto") -> w.VBox:
     """The explorer as a widget of JupyterLab and VS Code.
 
     Parameters
     ----------
+    results : path or mapping, optional
+        A folder of finished results, whose name is their label, or label to folder. Each is offered beside the networks, for
+        the images of the sets; their files are matched by name (`srlib.matching.match`).
+    name : str
+        Pattern of the results' names, such as `{name}_x{scale}_mine`; default: as tools write them.
     device : str
         Device of the networks: 'cpu', 'cuda' or 'auto'.
 
@@ -51,8 +61,18 @@ def explore(device: str = "auto") -> w.VBox:
     -------
     ipywidgets.VBox
         Controls above, results below.
+
+    Raises
+    ------
+    InputError
+        If a folder is none or holds no image, or a label is that of another method.
     """
-    return Explorer(choose_device(device)).box
+    folders = {} if results is None else as_folders(results)
+    for label, folder in folders.items():
+        images_in(folder)
+        if label in (HR, *NAMES, *NAMES.values(), *EXPERIMENTS):
+            raise InputError(f"The label {label!r} is that of another method: give the folder its own.")
+    return Explorer(choose_device(device), folders, name).box
 
 
 def _control(kind: type[w.Widget], description: str = "", **options: Any) -> w.Widget:
@@ -60,17 +80,17 @@ def _control(kind: type[w.Widget], description: str = "", **options: Any) -> w.W
     return kind(description=description, layout=w.Layout(width="auto"), style=style, **options)
 
 
-def read_upload(name: str, content: bytes) -> np.ndarray:
-    """The pixels of an uploaded file, upright: `uint8`, `(H, W)` or `(H, W, 3)`.
+def _box(chosen: bool, label: str) -> w.Checkbox:
+    return w.Checkbox(chosen, description=label, indent=False, layout=w.Layout(width="auto"))
 
-    Deeper pixels are rounded, and transparency is left out. An `InputError` names the file if it is no picture that
-    `srlib.inference.pictures` reads.
-    """
+
+def read_upload(name: str, content: bytes) -> np.ndarray:
+    """The pixels of an uploaded file as `read_image` reads them; an `InputError` names the file."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"upload{Path(name).suffix}"
+        path = Path(folder) / "upload"
         path.write_bytes(content)
         try:
-            return round_uint8(255 * open_picture(path).pixels)
+            return read_image(path)
         except InputError as error:
             raise InputError(str(error).replace(str(path), name)) from None
 
@@ -86,12 +106,14 @@ def _thumbnail(pixels: np.ndarray) -> str:
 class Explorer:
     """The widgets of one explorer, its chosen image and its run; `box` holds them all."""
 
-    def __init__(self, device: str) -> None:
-        self.device = device
+    def __init__(self, device: str, folders: Mapping[str, str | Path] | None = None, pattern: str = "") -> None:
+        self.device, self.folders, self.pattern = device, folders or {}, pattern
         self.cancelled = threading.Event()
         self.name, self.pixels, self.thumbnail = "", None, ""  # of the chosen image
         self.uploaded = "", None  # name and pixels
         self.boxes: dict[str, w.Checkbox] = {}  # of the methods
+        self.finished: dict[str, Path] = {}  # label to file of the results of the chosen image and scale
+        self.finished_boxes = {label: _box(True, label) for label in self.folders}
         sets = [name for name, dataset in DATASETS.items() if dataset.role.startswith("test") and is_available(name)]
         self.dataset = _control(w.Dropdown, "images", options=[*sets, "Sample", UPLOAD])
         self.image = _control(w.Dropdown, "image")
@@ -105,6 +127,7 @@ class Explorer:
         self.scale = _control(w.Dropdown, "scale", options=[(f"×{s}", s) for s in SCALES], value=3)
         self.methods = w.VBox(layout=w.Layout(max_height="250px", overflow="auto"))
         self.missing = _control(w.HTML)
+        self.without = _control(w.HTML)  # the results that the image does not have
         self.protocol = _control(w.Dropdown, "scores", options=list(PROTOCOLS))
         self.self_ensemble = _control(w.Checkbox, "self-ensemble (eight times the work)", indent=False)
         self.states = _control(w.Checkbox, "show the states of recursive networks", indent=False)
@@ -128,7 +151,7 @@ class Explorer:
         self.run.on_click(lambda _: self.react(self.start))
         self.cancel.on_click(lambda _: self.cancelled.set())
         self.list_methods()
-        self.list_images()
+        self.react(self.list_images)
         self.box = self.layout()
 
     def layout(self) -> w.VBox:
@@ -138,7 +161,7 @@ class Explorer:
         self.position.add_class("srlib-place")
         image = [self.dataset, self.image, self.upload, self.itself]
         region = [self.preview, self.position, self.top, self.left, self.side]
-        methods = [self.scale, w.HTML("<strong>methods</strong>"), self.methods, self.missing]
+        methods = [self.scale, w.HTML("<strong>methods</strong>"), self.methods, self.without, self.missing]
         options = [self.protocol, self.self_ensemble, self.states]
         run = [w.HBox([self.run, self.cancel]), self.progress, self.status]
         column = w.Layout(flex="1 1 300px", min_width="280px", max_width="420px")
@@ -180,7 +203,11 @@ class Explorer:
         if self.dataset.value == UPLOAD:
             self.name, self.pixels = self.uploaded
         else:
-            self.name, self.pixels = self.image.value, open_images(self.dataset.value).read(self.image.index)
+            try:
+                self.name, self.pixels = self.image.value, open_images(self.dataset.value).read(self.image.index)
+            except InputError:
+                self.preview.value = ""  # not the picture before
+                raise
         self.thumbnail = "" if self.pixels is None else _thumbnail(self.pixels)
         self.show_image()
 
@@ -193,11 +220,13 @@ class Explorer:
     def show_image(self) -> None:
         """Show the chosen image, with the region in its middle."""
         self.protocol.disabled = self.itself.value
+        self.list_finished()
         if self.pixels is None:
             self.preview.value = f"<p>{'Upload an image.' if self.dataset.value == UPLOAD else ''}</p>"
             return
         if min(self.size()) < MIN_SIDE:
             height, width = self.pixels.shape[:2]
+            self.preview.value = ""
             raise InputError(f"The image has {width} x {height} pixels: at least {MIN_SIDE} a side are wanted.")
         self.side.max = min(MAX_SIDE, *self.size()) // SIDE_STEP * SIDE_STEP
         self.fit_region()
@@ -206,7 +235,7 @@ class Explorer:
 
     def fit_region(self) -> None:
         """Limit the region to the image."""
-        if self.pixels is not None:
+        if self.pixels is not None and min(self.size()) >= MIN_SIDE:
             for slider, size in zip((self.top, self.left), self.size(), strict=True):
                 slider.max = size - self.side.value
             self.draw_region()
@@ -239,25 +268,46 @@ class Explorer:
         scale = self.scale.value
         selected = {*NAMES, *most_trained(scale)}
         self.boxes = {
-            name: w.Checkbox(name in selected, description=NAMES.get(name, name), indent=False, layout=w.Layout(width="auto"))
+            name: _box(name in selected, NAMES.get(name, name))
             for name in sorted(available_methods(scale), key=lambda name: name not in selected)
         }
-        self.methods.children = tuple(self.boxes.values())
         self.missing.value = missing_methods(scale)
         self.show_image()
+
+    def list_finished(self) -> None:
+        """List the results of the chosen image and scale above the methods; and those that it has not, with the reason."""
+        self.finished, without = {}, {}
+        for label, folder in self.folders.items():
+            if self.dataset.value == UPLOAD or self.itself.value:
+                without[label] = "finished results are shown for the images of a set, beside their original"
+                continue
+            name = self.image.value
+            try:
+                found = match(open_images(self.dataset.value).names, folder, self.scale.value, self.pattern)
+            except InputError as error:
+                without[label] = str(error)
+                continue
+            if name in found.files:
+                self.finished[label] = found.files[name]
+            else:
+                without[label] = found.faults.get(name, "")
+        self.methods.children = (*(self.finished_boxes[label] for label in self.finished), *self.boxes.values())
+        self.without.value = "".join(f"<div>{escape(f'{label}: {reason}')}</div>" for label, reason in without.items())
 
     def start(self) -> None:
         """Start a run of the request that the controls describe."""
         if self.pixels is None:
             raise InputError("There is no image yet: choose one of a set, or upload one.")
         methods = tuple(name for name, box in self.boxes.items() if box.value)
-        if not methods:
+        finished = {label: path for label, path in self.finished.items() if self.finished_boxes[label].value}
+        if not methods and not finished:
             raise InputError("No method is chosen: choose one or more.")
         dataset = "" if self.dataset.value == UPLOAD else self.dataset.value
         place = self.top.value, self.left.value, self.side.value, self.side.value
         region = Region(self.name, dataset, self.scale.value, *place, "it was chosen by hand")
         options = {"self_ensemble": self.self_ensemble.value, "itself": self.itself.value, "states": self.states.value}
-        request = Request(self.pixels, region, methods, self.protocol.value, device=self.device, **options)
+        options |= {"device": self.device, "finished": finished}
+        request = Request(self.pixels, region, methods, self.protocol.value, **options)
         self.cancelled.clear()
         self.run.disabled, self.cancel.disabled = True, False
         self.results.outputs = ()

@@ -5,10 +5,11 @@ at a cost that does not grow with the image. Scores are of the region alone.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,7 @@ from torch import nn
 from srlib.errors import InputError
 from srlib.figures.crops import Scene
 from srlib.figures.regions import Region, model_windows
-from srlib.images import imresize, round_uint8, to_float, ycbcr_to_rgb
+from srlib.images import imresize, read_image, round_uint8, to_float, ycbcr_to_rgb
 from srlib.inference.enlarge import as_method
 from srlib.inference.tiling import Window, scaled
 from srlib.models import CONVOLUTIONS, macs_per_pixel, params
@@ -48,6 +49,7 @@ class Request:
     itself: bool = False  # whether the image itself is enlarged: there is no HR image then, and no score
     states: bool = False
     device: str = "cpu"
+    finished: Mapping[str, Path] = field(default_factory=dict)  # label to the file of a finished result; none if `itself`
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,9 +59,9 @@ class MethodResult:
     method: TrainedMethod
     pixels: np.ndarray  # `(side, side, 3)`, `uint8`
     score: Score | None  # of the region
-    record_score: Score | None  # of the full image, from the record
-    seconds: float
-    megabytes: float  # beyond the memory in use before; NaN for bicubic interpolation
+    full_score: Score | None  # of the full image, from the record or the file of a finished result
+    seconds: float = np.nan
+    megabytes: float = np.nan  # beyond the memory in use before; NaN for bicubic interpolation
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,14 +83,14 @@ class Result:
         return compare(outputs, self.hr, title=f"{region.image}, ×{region.scale}")
 
     def table(self) -> pd.DataFrame:
-        """Scores of the region, scores of the full image from the record, seconds and MB, a row for each method.
+        """Scores of the region, scores of the full image where they are known, seconds and MB, a row for each method.
 
         A value that is unknown is NaN, and a column without any value is left out.
         """
         names = ["method", "note", "PSNR", "SSIM", "PSNR, whole image", "SSIM, whole image", "seconds", "MB"]
         rows = []
         for r in self.results:
-            scores = *(r.score or NO_SCORE)[:2], *(r.record_score or NO_SCORE)[:2]
+            scores = *(r.score or NO_SCORE)[:2], *(r.full_score or NO_SCORE)[:2]
             rows.append((r.method.label, r.method.note, *scores, r.seconds, r.megabytes))
         return pd.DataFrame(rows, columns=names).dropna(axis="columns", how="all")
 
@@ -101,10 +103,10 @@ class Result:
         else:
             lines.append(f"PSNR (dB) and SSIM are of this region, under the `{request.protocol}` protocol.")
             if request.region.dataset:
-                lines.append("Those of the whole image are the record's, where it has them.")
+                lines.append("Those of the whole image are of the record or the finished result, where there is one.")
         if request.states and not self.states:
             lines.append("No network here is recursive, so there are no states.")
-        return "\n".join(lines + [f"{name}: {reason}." for name, reason in self.missing.items()])
+        return "\n".join(lines + [f"{name}: {reason.rstrip('.')}." for name, reason in self.missing.items()])
 
 
 def run_request(request: Request, progress: Progress = lambda name, fraction: None) -> Result:
@@ -121,7 +123,7 @@ def run_request(request: Request, progress: Progress = lambda name, fraction: No
     Raises
     ------
     InputError
-        If the region does not lie in the image or is too small or too large, or a name is unknown.
+        If the region does not lie in the image or is too small or too large, a name is unknown, or there is no output at all.
     """
     _check(request)
     region = request.region
@@ -137,10 +139,17 @@ def run_request(request: Request, progress: Progress = lambda name, fraction: No
         done += multiplications
         progress(name, min(1.0, done / total))
 
-    results = tuple(_run(request, m, step) for m in methods)
+    results = [_run(request, m, step) for m in methods]
+    for label, path in request.finished.items():
+        try:
+            results.append(_read(request, label, path))
+        except InputError as error:
+            missing[label] = str(error)
+    if missing and not results:
+        raise InputError("; ".join(missing.values()))
     states = tuple(_states(request, m, step) for m in recursive)
     hr = None if request.itself else Scene(region, get_protocol(request.protocol), request.image).hr[region.window]
-    return Result(request, results, hr, missing, states)
+    return Result(request, tuple(results), hr, missing, states)
 
 
 def _check(request: Request) -> None:
@@ -198,14 +207,33 @@ def _run(request: Request, method: TrainedMethod, step: Progress) -> MethodResul
         with _every_layer(method.model, after_layer):
             # One tile: the inputs of a region fit in memory, and so the multiplications are known beforehand.
             sr = as_method(method.model, tile=10**6, self_ensemble=request.self_ensemble)(lr, ilr, request.region.scale)
-    seconds, sr, score = time.perf_counter() - began, sr[inner], None
+    seconds = time.perf_counter() - began
+    megabytes = max(memory) - memory_before if memory else np.nan
+    pixels, score = _shown(scene, sr[inner], inner)
+    return MethodResult(method, pixels, score, _record_score(request, method), seconds, megabytes)
+
+
+def _read(request: Request, label: str, path: Path) -> MethodResult:
+    """A finished result; an `InputError` if it cannot be read, or has another size than the original or other colours."""
+    sr, region = read_image(path), request.region
+    try:
+        full_score = get_protocol(request.protocol).score(request.image, sr, region.scale, ("psnr", "ssim"))
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    *_, inner, scene = _inputs(request, None)
+    pixels, score = _shown(scene, to_float(sr[region.window]), inner)
+    return MethodResult(TrainedMethod(label, None, None, "finished result"), pixels, score, full_score)
+
+
+def _shown(scene: Scene | None, sr: np.ndarray, inner: Window) -> tuple[np.ndarray, Score | None]:
+    """The pixels of an output in the region, `(side, side, 3)` `uint8`, and their score: none where there is no scene."""
+    score = None
     if scene is not None:
-        score = scene.protocol.score(scene.file[inner], sr, request.region.scale, ("psnr", "ssim"))
+        # A network without training may leave 0..1 so far that its range would be doubted.
+        score = scene.protocol.score(scene.file[inner], np.clip(sr, 0, 1), scene.region.scale, ("psnr", "ssim"))
         if sr.ndim == 2 and scene.file.ndim == 3:  # luma was resized: chroma is bicubic, as in the papers
             sr = ycbcr_to_rgb(np.dstack([sr, scene.chroma[inner]]))
-    pixels = round_uint8(255 * (sr if sr.ndim == 3 else np.repeat(sr[..., None], 3, axis=2)))
-    megabytes = max(memory) - memory_before if memory else np.nan
-    return MethodResult(method, pixels, score, _record_score(request, method), seconds, megabytes)
+    return round_uint8(255 * (sr if sr.ndim == 3 else np.repeat(sr[..., None], 3, axis=2))), score
 
 
 def _record_score(request: Request, method: TrainedMethod) -> Score | None:

@@ -11,6 +11,7 @@ import time
 import urllib.request
 from concurrent.futures import CancelledError
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,6 +21,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from srlib.datasets import DATASETS, first_available, open_images
 from srlib.errors import InputError
 from srlib.figures.regions import Region
 from srlib.images import imresize, round_uint8, to_float
@@ -27,7 +29,7 @@ from srlib.inference.enlarge import as_method
 from srlib.protocol import COLUMNS, PROTOCOLS
 from srlib.records.methods import find_method
 from srlib.records.record import find_records, write_record
-from srlib.widgets.explorer import UPLOAD, Explorer
+from srlib.widgets.explorer import UPLOAD, Explorer, explore, read_upload
 from srlib.widgets.explorer_choices import available_methods, missing_methods, most_trained
 from srlib.widgets.explorer_run import MAX_SIDE, MIN_SIDE, Request, run_request
 
@@ -58,7 +60,8 @@ def check(image, *methods, protocol="drrn", place=(50, 64), **options):
     lr, window = rules.degrade(image, 3), result.request.region.window
     for name, shown in zip(methods, result.results, strict=True):
         sr = whole(name, lr, rules.interpolate(lr, 3), **options)[window]
-        assert shown.score[:2] == pytest.approx(rules.score(image[window], sr, 3, ("psnr", "ssim"))[:2], abs=1e-4)
+        expected = rules.score(image[window], np.clip(sr, 0, 1), 3, ("psnr", "ssim"))
+        assert shown.score[:2] == pytest.approx(expected[:2], abs=1e-4)
         if sr.ndim == 3:
             np.testing.assert_allclose(shown.pixels, round_uint8(255 * sr), atol=1)
     assert "<srlib-compare" in result.comparison().html
@@ -105,9 +108,49 @@ def test_the_scores_of_the_whole_image_are_the_records(photo, results):
     write_record(folder, {"kind": "evaluation", "experiment": "bicubic"}, scores)
     region = Region("a", "Set5", 3, 0, 0, 48, 48, "a test")
     shown = run_request(Request(photo, region, ("bicubic", NETWORKS[0]))).results
-    assert [m.record_score for m in shown] == [(30.5, 0.85, 4.0), (31.0, 0.9, 5.0)]
+    assert [m.full_score for m in shown] == [(30.5, 0.85, 4.0), (31.0, 0.9, 5.0)]
     for options in ({"self_ensemble": True}, {"protocol": "vdsr"}):
-        assert run_request(Request(photo, region, (NETWORKS[0],), **options)).results[0].record_score is None
+        assert run_request(Request(photo, region, (NETWORKS[0],), **options)).results[0].full_score is None
+
+
+def write_results(folder, image, *protocols, scale=3):
+    """Bicubic results of an image as files, one for each protocol; their paths by its name."""
+    folder.mkdir(exist_ok=True)
+    paths = {}
+    for name in protocols:
+        rules, paths[name] = PROTOCOLS[name], folder / f"{name}.png"
+        pixels = rules.interpolate(rules.degrade(image, scale), scale)
+        Image.fromarray(pixels if pixels.dtype == np.uint8 else round_uint8(255 * pixels)).save(paths[name])
+    return paths
+
+
+def test_a_finished_result_is_shown_and_scored_like_bicubic_that_made_it(photo, tmp_path):
+    """Identity: RGB, and luma with bicubic chroma; its whole score is that of `Protocol.evaluate`; nothing was run."""
+    for name, path in write_results(tmp_path, photo, "drrn", "rgb_floaty").items():
+        result = run_request(ask(photo, "bicubic", protocol=name, finished={"ours": path}))
+        bicubic, ours = result.results
+        np.testing.assert_allclose(ours.pixels.astype(int), bicubic.pixels, atol=1)
+        assert ours.score == pytest.approx(bicubic.score, abs=1e-4, nan_ok=True)
+        assert ours.full_score == pytest.approx(PROTOCOLS[name].evaluate(photo, 3, metrics=("psnr", "ssim")), nan_ok=True)
+        assert np.isnan(ours.seconds)
+        assert [o.label for o in result.comparison().outputs] == ["HR", "Bicubic", "ours"]
+        assert result.table()["PSNR, whole image"].to_list() == [pytest.approx(np.nan, nan_ok=True), ours.full_score.psnr]
+
+
+def test_a_result_that_cannot_be_shown_is_missing_with_the_reason(photo, tmp_path):
+    """Another size, transparency, no colour where RGB is compared; alone there is nothing else to show."""
+    files = {"uncropped": photo[:, :170], "clear": np.dstack([photo[:, :, :2]] * 2), "grey": photo[..., 1]}
+    for name, pixels in files.items():
+        Image.fromarray(pixels).save(tmp_path / f"{name}.png")
+    request = ask(photo, "bicubic", protocol="rgb_floaty", finished={name: tmp_path / f"{name}.png" for name in files})
+    result = run_request(request)
+    assert [r.method.label for r in result.results] == ["Bicubic"]
+    reasons = ("has 170 x 150 pixels, but the original, cropped to a multiple of 3, 171 x 150", "transparent", "give an RGB")
+    for name, reason in zip(files, reasons, strict=True):
+        assert reason in result.missing[name]
+        assert f"\n{name}: {result.missing[name]}" in result.notes()
+    with pytest.raises(InputError, match="170 x 150"):
+        run_request(replace(request, methods=()))
 
 
 def test_progress_is_the_share_of_the_multiplications_and_may_end_the_run(photo):
@@ -163,6 +206,96 @@ def test_records_and_named_weights_are_offered(reference, monkeypatch):
         assert "SRLIB_VDSR_WEIGHTS" in missing_methods(scale)
 
 
+@pytest.fixture
+def finished(tmp_path, monkeypatch):
+    """A working folder with the folder `ours`, where coffee and chelsea of Sample have results at ×3."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("coffee", "chelsea"):
+        path = write_results(tmp_path / "ours", dict(open_images("Sample"))[name], "drrn")["drrn"]
+        path.rename(path.with_name(f"{name}x3.png"))
+    return tmp_path
+
+
+def test_finished_results_are_offered_for_the_images_that_have_them(finished):
+    """Beside the networks, whose choice stays; another scale, an upload and the image itself have none, and it is said why."""
+    explorer = Explorer("cpu", {"ours": "ours"})
+    explorer.dataset.value, explorer.image.value = "Sample", "astronaut"
+    network = explorer.boxes[NETWORKS[0]]
+    network.value = not network.value
+    assert explorer.methods.children == tuple(explorer.boxes.values())
+    assert "ours: astronaut has no file in ours for scale 3" in explorer.without.value
+    explorer.image.value = "coffee"
+    ours, *others = explorer.methods.children
+    assert (ours.description, ours.value, explorer.without.value) == ("ours", True, "")
+    assert network in others
+    for control, value in ((explorer.scale, 2), (explorer.itself, True), (explorer.dataset, UPLOAD)):
+        before = control.value
+        control.value = value
+        assert ours not in explorer.methods.children
+        assert explorer.without.value.startswith("<div>ours: ")
+        control.value = before
+    explorer.image.value, explorer.side.value = "chelsea", MIN_SIDE
+    for box in explorer.boxes.values():
+        box.value = False
+    assert "Done in" in press(explorer)
+    html = explorer.results.outputs[0]["data"]["text/html"]
+    assert re.findall('data-label="(.*?)"', html) == ["HR", "ours"]
+    Image.fromarray(np.zeros((9, 9), np.uint8)).save("ours/chelseax3.png")
+    assert "has 9 x 9 pixels" in press(explorer)
+
+
+def test_explore_takes_a_folder_or_labels(finished, monkeypatch):
+    """The first box is the result's, named as its folder or as given."""
+    monkeypatch.setattr("srlib.widgets.explorer.is_available", lambda name: False)  # so that Sample comes first
+    write_results(finished / "ours", dict(open_images("Sample"))["astronaut"], "drrn")["drrn"].rename("ours/astronaut.png")
+
+    def first_box(*results, **options):
+        return next(box.description for box in explore(*results, **options).children[1].children[1].children[2].children)
+
+    assert first_box("ours/") == "ours"
+    assert first_box({"EDSR": "ours"}, device="cpu") == "EDSR"
+    assert first_box(device="cpu") == "Bicubic"
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ("none", "none does not exist"),
+        (".", "holds no image"),
+        ("ours/coffeex3.png", "is a file"),
+        ({"bicubic": "ours"}, "'bicubic' is that of another method"),
+        ({"HR": "ours"}, "'HR' is that of another method"),
+        ({"ours": None}, "no folder of results"),
+        (["ours"], "A list is no folder"),
+        (3, "A int is no folder"),
+    ],
+)
+def test_what_is_no_folder_of_results_is_refused(finished, given, sentence):
+    """One sentence, before the explorer is there."""
+    with pytest.raises(InputError, match=sentence):
+        explore(given)
+
+
+def test_an_image_that_cannot_be_read_leaves_the_explorer_in_use(tmp_path, monkeypatch):
+    """The first of a set is damaged: the status says so, no other picture is shown for it, and another set works."""
+    folder = tmp_path / "Set5"
+    folder.mkdir()
+    dataset = DATASETS["Set5"]
+    for name in dataset.files:
+        (folder / name).write_bytes(b"damaged")
+    monkeypatch.setenv("SRLIB_DATA", str(tmp_path))
+    explorer = Explorer("cpu")
+    assert explorer.dataset.value == "Set5"
+    assert "is damaged" in explorer.status.value
+    explorer.dataset.value = "Sample"
+    assert (explorer.status.value, explorer.name) == ("", "astronaut")
+    assert "data:image/jpeg" in explorer.preview.value
+    explorer.dataset.value = "Set5"
+    assert "is damaged" in explorer.status.value
+    assert explorer.preview.value == ""
+    assert "There is no image yet" in press(explorer)
+
+
 @pytest.mark.parametrize(
     ("region", "said"),
     [
@@ -184,6 +317,11 @@ def explorer():
     explorer = Explorer("cpu")
     explorer.dataset.value, explorer.side.value = "Sample", MIN_SIDE
     return explorer
+
+
+def upload_kind():
+    """What a front end says of an uploaded file beside its name and content."""
+    return {"type": "image/png", "size": 9, "last_modified": datetime.now(UTC)}
 
 
 def press(explorer, *buttons):
@@ -238,10 +376,9 @@ def test_an_upload_becomes_the_image_and_a_broken_one_leaves_it(explorer, photo)
     said = []
     for name, content in files:
         assert explorer.dataset.value == "Sample"
-        kind = {"type": "image/png", "size": 9, "last_modified": datetime.now(UTC)}
-        explorer.upload.value = ({"name": name, "content": content} | kind,)  # as the front end does
+        explorer.upload.value = ({"name": name, "content": content} | upload_kind(),)  # as the front end does
         said.append(explorer.status.value)
-    assert "../x.txt is no image of a known kind" in said[0]
+    assert "../x.txt cannot be read as an image" in said[0]
     assert re.search(r"half\.png.*damaged", said[1])
     assert explorer.dataset.value == UPLOAD
     np.testing.assert_array_equal(explorer.pixels, photo)
@@ -249,6 +386,37 @@ def test_an_upload_becomes_the_image_and_a_broken_one_leaves_it(explorer, photo)
     assert explorer.top.max == 3 * 150 - explorer.side.value
     press(explorer)
     assert "no original" in explorer.results.outputs[2]["data"]["text/markdown"]
+
+
+@pytest.mark.parametrize(
+    ("image", "options", "said"),
+    [
+        (Image.new("I;16", (60, 60)), {}, "16-bit"),
+        (Image.new("RGBA", (60, 60)), {}, "transparent"),
+        (Image.new("CMYK", (60, 60)), {"format": "TIFF"}, "CMYK"),
+        (Image.new("L", (60, 60)), {"format": "TIFF", "save_all": True, "append_images": [Image.new("L", (60, 60))]}, "2-page"),
+        (Image.new("L", (60, 20)), {}, "60 x 20 pixels: at least 48"),
+    ],
+)
+def test_an_upload_that_would_lose_something_is_refused_by_name(explorer, image, options, said):
+    """As `read_image` refuses a file; and the explorer goes on."""
+    file = io.BytesIO()
+    image.save(file, **{"format": "PNG"} | options)
+    name = "x" * 300 + ".png"
+    explorer.upload.value = ({"name": name, "content": file.getvalue()} | upload_kind(),)
+    assert said in explorer.status.value
+    assert (name in explorer.status.value) == (image.height == 60)
+    explorer.side.value = MIN_SIDE + 12
+    explorer.dataset.value = "Sample"
+    assert "Done in" in press(explorer)
+
+
+def test_an_upload_is_turned_upright(photo):
+    """Identity: as EXIF says."""
+    exif, file = Image.Exif(), io.BytesIO()
+    exif[0x0112] = 8
+    Image.fromarray(photo).save(file, "PNG", exif=exif)
+    np.testing.assert_array_equal(read_upload("lying.png", file.getvalue()), np.rot90(photo))
 
 
 def test_nothing_chosen_is_said(explorer):
@@ -262,9 +430,11 @@ def test_nothing_chosen_is_said(explorer):
 
 @pytest.fixture
 def lab(tmp_path):
-    """A JupyterLab with one notebook that calls the explorer; its address."""
+    """A JupyterLab with one notebook that calls the explorer with results of the first image; its address."""
     pytest.importorskip("jupyterlab")
-    cell = nbformat.v4.new_code_cell('from srlib.widgets.explorer import explore\nexplore("cpu")')
+    name, image = next(iter(open_images(first_available("Set5", "Set14", "BSD100", "Urban100"))))
+    write_results(tmp_path / "ours", image, "drrn")["drrn"].rename(tmp_path / "ours" / f"{name}_x3.png")
+    cell = nbformat.v4.new_code_cell('from srlib.widgets.explorer import explore\nexplore({"ours": "ours"}, device="cpu")')
     kernel = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
     nbformat.write(nbformat.v4.new_notebook(cells=[cell], metadata={"kernelspec": kernel}), tmp_path / "explorer.ipynb")
     with socket.socket() as free:
@@ -313,5 +483,6 @@ def test_the_explorer_lives_in_jupyterlab(lab, open_page):
     viewer = page.locator("srlib-compare")
     viewer.wait_for(state="attached")
     assert viewer.evaluate("element => Boolean(element.shadowRoot)")
+    assert viewer.locator("figure[data-label='ours']").count() == 1
     expect(page.locator(".srlib-explorer div[role=status]")).to_contain_text("Done in", timeout=60_000)
     assert not [trouble for trouble in page.trouble if trouble.startswith("request") and "jupyter" not in trouble]

@@ -5,6 +5,7 @@ import re
 import matplotlib
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from samples import PHONE, drawn, sample_comparison
 
@@ -51,15 +52,70 @@ def test_a_view_brings_original_scores_parameters_and_rectangle(trained, tmp_pat
     assert shown.zoom[2:] == (60, 60)
 
 
+def test_arrays_pil_images_and_files_follow_one_rule(photo, tmp_path):
+    """Identity: the same pixels, upright, from every kind that can hold them; floats are rounded half up."""
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned clockwise to be seen
+    lying = Image.fromarray(photo)
+    lying.save(tmp_path / "lying.png", exif=exif)
+    upright = np.rot90(photo, -1)
+    opaque = Image.fromarray(upright).convert("RGBA")
+    kinds = {"file": tmp_path / "lying.png", "PIL": Image.open(tmp_path / "lying.png"), "opaque": opaque}
+    kinds |= {"float": upright / 255, "float32": (upright / 255).astype(np.float32)}
+    for output in compare(kinds, upright).outputs:
+        np.testing.assert_array_equal(output.pixels, upright)
+    grey = np.arange(81, dtype=np.uint8).reshape(9, 9)
+    palette = Image.fromarray(grey).convert("P")
+    shown = compare({"half up": (grey + 0.5) / 255, "palette": palette, "LA": Image.fromarray(grey).convert("LA")}, grey)
+    for output, more in zip(shown.outputs, (0, 1, 0, 0), strict=True):
+        np.testing.assert_array_equal(output.pixels, grey + more)
+
+
+def test_grey_beside_colour_is_shown_in_colour(photo):
+    """Without an original, and with a grey one: pixels are repeated, nothing is left out."""
+    for hr in (None, photo[..., 0]):
+        shown = compare({"colour": photo, "grey": photo[..., 1]}, hr).outputs
+        np.testing.assert_array_equal(shown[-1].pixels, np.dstack([photo[..., 1]] * 3))
+        np.testing.assert_array_equal(shown[-2].pixels, photo)
+
+
+@pytest.mark.parametrize("name", PROTOCOLS)
+@pytest.mark.parametrize("colour", [True, False], ids=["colour", "grey"])
+def test_bicubic_compared_has_the_number_of_evaluate(photo, name, colour):
+    """Identity: the float result of the protocol's own interpolation, of a colour and a grey original."""
+    hr, rules = photo if colour else photo[..., 1], PROTOCOLS[name]
+    shown = compare({"bicubic": rules.interpolate(rules.degrade(hr, 3), 3)}, hr, scale=3, protocol=name)
+    assert (shown.outputs[1].psnr, shown.outputs[1].ssim) == rules.evaluate(hr, 3, metrics=("psnr", "ssim"))[:2]
+
+
+@pytest.mark.parametrize("name", ["cat.png", "cat", "cat.html.jpg", "link.html"])
+def test_a_page_never_replaces_a_picture(tmp_path, name):
+    """Only names of pages are taken, and of links where they lead; nothing is written else."""
+    (tmp_path / "link.html").symlink_to("dog.png")
+    with pytest.raises(InputError, match=r"ends in \.html"):
+        sample_comparison().element.save(f"{tmp_path}/{name}")
+    assert [path.name for path in tmp_path.iterdir()] == ["link.html"]
+
+
 @pytest.mark.parametrize(
     ("given", "options", "sentence"),
     [
         ({}, {}, "nothing to compare"),
         ({"a": GREY, "b": GREY[:8]}, {}, "one size"),
-        ({"a": GREY, "b": np.dstack([GREY] * 3)}, {}, "all grey or all RGB"),
-        ({"a": GREY / 255}, {}, "round_uint8"),
-        ({"a": np.dstack([GREY] * 4)}, {}, "uint8 of"),
-        ({"a": Image.new("RGBA", (9, 9))}, {}, "convert"),
+        ({"a": GREY + 255.0}, {}, "0..1 is wanted"),
+        ({"a": GREY.astype(np.uint16)}, {}, "is uint16 of shape"),
+        ({"a": np.dstack([GREY] * 4)}, {}, "of uint8"),
+        ({"a": Image.new("RGBA", (9, 9))}, {}, "is transparent"),
+        ({"a": Image.new("CMYK", (9, 9))}, {}, "mode CMYK.*convert it"),
+        ({"a": Image.new("I;16", (9, 9))}, {}, "mode I;16"),
+        ({"a": None}, {}, "'a' is a NoneType"),
+        ({"a": torch.zeros(9, 9)}, {}, "'a' is a Tensor"),
+        (["a.png"], {}, "A list has no labels"),
+        (3, {}, "A int has no labels"),
+        (torch.zeros(9, 9), {}, "A Tensor has no labels"),
+        ({"a": GREY}, {"scale": "3"}, "a whole number"),
+        ({"a": GREY}, {"zoom": 5}, "does not lie in 9 x 9"),
+        ({"a": np.zeros((1, 16384), np.uint8)}, {}, "cut them to 16383"),
         ({"a": "no/such/file.png"}, {}, "does not exist"),
         ({"a": GREY}, {"first": "b"}, "choose one of a"),
         ({"HR": GREY}, {"hr": GREY}, "there twice"),
