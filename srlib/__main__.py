@@ -13,6 +13,7 @@ from pathlib import Path
 from srlib import __version__
 from srlib.cli import commands, pictures, scoring, weights
 from srlib.cli.memory import steady_memory
+from srlib.cli.scoring import report_failures
 from srlib.datasets import DATASETS
 from srlib.errors import InputError
 from srlib.ledger.rows import KINDS, VERDICTS
@@ -30,8 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.flush()
         return status
     except InputError as error:
-        print(f"srlib: {error}", file=sys.stderr)
-        return 2
+        return report_failures([error])
     except KeyboardInterrupt as stop:
         print(f"srlib: {str(stop) or 'stopped'}", file=sys.stderr)
         return 130

@@ -66,7 +66,7 @@ def read_image(path: str | Path) -> np.ndarray:
             if kind:
                 raise InputError(f"{path} is a {kind} image, but 8-bit grey or RGB is wanted: convert it and try again.")
             return np.asarray(image.convert("L" if image.mode[0] == "L" else "RGB"))
-    except InputError:
+    except (InputError, MemoryError):
         raise
     except FileNotFoundError:
         raise InputError(f"{path} does not exist: give the path of an image file.") from None

@@ -99,7 +99,8 @@ def images_in(folder: str | Path) -> list[Path]:
 
 def base_name(stem: str, scale: int) -> str | None:
     """The name of the original of an LR file: its own without `x3` and the words around it; None if it tells another scale."""
-    found = SCALE.search(stem.lower()) or re.search(r"x(\d)(?=$|[ _.-])", stem.lower())
+    name = stem.lower()
+    found = max([*SCALE.finditer(name), *re.finditer(r"x(\d)(?=$|[ _.-])", name)], key=lambda m: m.end(), default=None)
     if found and int(next(filter(None, found.groups()))) != scale:
         return None
     stem = stem[: found.start()] if found and found.start() else stem

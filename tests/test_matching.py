@@ -80,11 +80,12 @@ def test_lr_pictures_have_names_of_their_own(files):
     folder = files("babyx3.png", "bird_LR_x3.png", "bird_HR.png", "babyx2.png")
     found = match(["baby", "bird"], folder, 3, without=LR).files
     assert {name: path.name for name, path in found.items()} == {"baby": "babyx3.png", "bird": "bird_LR_x3.png"}
-    assert [base_name(stem, 3) for stem in ("babyx3", "0801x3", "baby_LR", "img_001_SRF_3_LR", "babyx2")] == [
+    assert [base_name(stem, 3) for stem in ("babyx3", "0801x3", "baby_LR", "img_001_SRF_3_LR", "a_2x_03x3", "babyx2")] == [
         "baby",
         "0801",
         "baby",
         "img_001",
+        "a_2x_03",
         None,
     ]
 

@@ -20,7 +20,7 @@ from srlib.papers import EXPERIMENTS, PAPERS, get_experiment
 from srlib.protocol import PROTOCOLS
 from srlib.records.merge import merge
 from srlib.records.plan import FLAGSHIPS, cycles, queue
-from srlib.records.queue import LISTS, run_queue
+from srlib.records.queue import LISTS, MOST, run_queue
 from srlib.records.record import results_folder
 from srlib.records.run import TEST_SETS, run_experiment, snapshots
 
@@ -37,7 +37,7 @@ def list_command(options: argparse.Namespace) -> None:
     tables = {
         "models": models,
         "datasets": [
-            {"name": d.name, "images": d.count, "at_hand": is_available(d.name)}
+            {"name": d.name, "images": d.count, "available": is_available(d.name)}
             | {"role": d.role, "licence": d.licence, "source": d.source}
             for d in DATASETS.values()
         ],
@@ -102,10 +102,17 @@ def train_command(options: argparse.Namespace) -> None:
     if data is None and not is_available(experiment.data):
         data, out = "SampleTrain", out or results_folder() / "runs"  # never among the records that the book shows
         print(f"srlib: {experiment.data} is not in {data_folder()}, so SampleTrain stands in for it", file=sys.stderr)
-    names = ("seed", "recipe", "budget", "fit", "start_from", "keep", "device", "precision", "deterministic", "minutes")
-    if options.threads:
+    if options.name and not options.lr:
+        raise InputError("--name says how LR pictures are called: give --lr, too.")
+    if options.lr:
+        out = out or results_folder() / "runs"  # no evidence for a paper either
+    names = ("seed", "recipe", "budget", "fit", "start_from", "keep", "device", "precision", "deterministic", "minutes", "lr")
+    if options.threads is not None:
+        if not 1 <= options.threads <= MOST:
+            raise InputError(f"{options.threads} threads are out of range: give 1 to {MOST}.")
         torch.set_num_threads(options.threads)
-    record = run_experiment(experiment, out, data=data, **{name: getattr(options, name) for name in names})
+    settings = {name: getattr(options, name) for name in names}
+    record = run_experiment(experiment, out, data=data, lr_name=options.name or "", **settings)
     info = record.info
     print(f"{record.folder}: {info['iterations_done']} of {info['iterations']} iterations in {info['seconds']} s")
     if not info["finished"]:
@@ -118,6 +125,8 @@ def train_command(options: argparse.Namespace) -> None:
 
 def queue_command(options: argparse.Namespace) -> None:
     """Print the runs to train next and the command for the first."""
+    if options.number < 1:
+        raise InputError(f"number {options.number} is no number of runs: give 1 or more.")
     rows = queue(options.device, options.all)
     if options.json:
         print(json.dumps(rows, indent=1))

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from srlib.datasets import ImageSet, data_folder, first_available, open_images
+from srlib.datasets import DATASETS, ImageSet, data_folder, first_available, open_images
 from srlib.errors import InputError
 from srlib.files import check_output, write_atomically
 from srlib.inference.enlarge import as_method
@@ -31,6 +31,11 @@ def evaluate_command(options: argparse.Namespace) -> int:
     name = options.data or default_data()
     protocol, metrics = get_protocol(options.protocol), parse_metrics(options.metrics)
     images, scale = open_images(name), options.scale
+    suffixes = sorted({path.suffix.lower() for path in images.paths})
+    if len(suffixes) > 1 and images.name not in DATASETS:
+        print(
+            f"srlib: {images.name} holds pictures of several kinds, and all are scored: {', '.join(suffixes)}", file=sys.stderr
+        )
     arguments: dict[str, Any] = {"metrics": metrics, "progress": sys.stderr.isatty(), "failures": []}
     read = [*images.paths, *([options.weights] if options.weights else [])]
     tables, header = [], {"data": images.name, "scale": scale, "protocol": protocol.name}
@@ -131,7 +136,7 @@ def report_failures(failures: Sequence[object]) -> int:
     """Print what failed, a line each; exit status 2 if there is any."""
     sys.stdout.flush()
     for failure in dict.fromkeys(map(str, failures)):
-        print(f"srlib: {failure}", file=sys.stderr)
+        print("srlib:", failure.replace("\n", "\\n"), file=sys.stderr)  # names of files may hold line breaks
     return 2 if failures else 0
 
 
