@@ -13,7 +13,7 @@ SHELL := /bin/bash
 # What Snakemake says beside a line for each finished notebook and how far it is.
 CHATTER := ^(\[|Finished jobid|Select jobs|Execut|Assuming|Building DAG|Using shell|Provided cores|Rules claiming|Complete log|$$)
 
-.PHONY: book pdf links test weekly lab notebooks scoreboard lint clean
+.PHONY: book pdf links test weekly lab in-step notebooks scoreboard lint clean
 
 book: .venv/ready  ## execute the notebooks that changed, build the book, and open it where there is a desktop
 	@echo "Executing the notebooks that changed, $(CORES) at a time; then the pages"
@@ -34,12 +34,19 @@ test: .venv/ready  ## the fast tests; in CI all but the weekly ones
 weekly: book  ## all tests there are, with the book just made
 	SRLIB_BOOK=_build/html $(PYTEST) --weekly
 
-lab: .venv/ready  ## JupyterLab on the start notebook
+lab: in-step  ## JupyterLab on the start notebook
 	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks/start.ipynb
 
-notebooks: .venv/ready  ## write each notebook from its .py, without outputs
+# Of each pair, .py and notebook, the one that was saved last counts, in whatever editor. JupyterLab reads the .py, and opens no
+# notebook that another editor has saved since; what stood here before lies in _build/notebooks.
+in-step: .venv/ready
+	@mkdir -p _build/notebooks && cp -p notebooks/*.py notebooks/*.ipynb _build/notebooks
+	@for n in notebooks/*.ipynb; do if [ $$n -nt $${n%.ipynb}.py ]; then $(BIN)/jupytext --quiet --sync $$n; fi; done
+
+notebooks: in-step  ## bring each notebook and its .py into step, without outputs
 	$(BIN)/jupytext --quiet --update --to ipynb notebooks/*.py
 	$(BIN)/jupyter nbconvert --log-level ERROR --clear-output --inplace notebooks/*.ipynb
+	@touch notebooks/*.py  # the notebooks were written just now, but are no later edits
 
 scoreboard: .venv/ready  ## refresh the README's table from the records
 	PYTHONPATH=book/_ext $(BIN)/python -m pages.ledger README.md

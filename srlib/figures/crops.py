@@ -25,7 +25,7 @@ from srlib.figures.style import show, table
 from srlib.images import ERROR_TOP, imresize, modcrop, rgb_to_luma, rgb_to_ycbcr, round_uint8, to_float, ycbcr_to_rgb
 from srlib.inference.enlarge import as_method
 from srlib.models import macs_per_pixel, params
-from srlib.protocol import METRICS, PROTOCOLS, Protocol, Score
+from srlib.protocol import PROTOCOLS, Protocol, Score
 from srlib.records.methods import TrainedMethod, find_method
 
 MAX_MULTIPLICATIONS = 1e11  # for a score that no record has: some seconds of a CPU core
@@ -96,11 +96,9 @@ def score(scene: Scene, method: TrainedMethod) -> Score | None:
     """PSNR (dB) and SSIM of the full image: from the record, else computed; `None` if that would take too long."""
     region, protocol = scene.region, scene.protocol
     if method.record is not None:
-        s = method.record.scores
-        s = s[(s.dataset == region.dataset) & (s.scale == region.scale) & (s.image == region.image)]
-        s = s[s.protocol == protocol.name].dropna(subset=["psnr", "ssim"])
-        if len(s):
-            return Score(*s[[*METRICS]].iloc[0])
+        known = method.record.score_of(region.dataset, region.scale, region.image, protocol.name)
+        if known is not None:
+            return known
     if method.model is None:
         return protocol.score(scene.file, scene.ilr, region.scale, ("psnr", "ssim"))
     multiplications = macs_per_pixel(lambda: deepcopy(method.model), region.scale) * scene.luma.size

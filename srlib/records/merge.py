@@ -39,6 +39,8 @@ def _take(record: Record) -> str:
     info = record.info
     if info.get("kind") != "training":
         return f"{record.folder}: not of a training, left out"
+    if "lr" in info:
+        return f"{record.folder}: trained on given LR images, no evidence for a paper, left out"
     if "diverged" in info:
         return f"{record.folder}: diverged, left out: {info['diverged']}"
     _check(record)

@@ -309,7 +309,7 @@ def _begun(flagship: Flagship, recipe: str, root: Path, roots: tuple[Path | None
             continue
         if info.get("finished") or "diverged" in info:
             continue
-        if config["recipe"]["name"] != recipe or not ("fit" in config or flagship.as_long_as):
+        if "lr_sha256" in config or config["recipe"]["name"] != recipe or not ("fit" in config or flagship.as_long_as):
             continue  # a user's own training
         arguments = [experiment.name, "--recipe", recipe, "--seed", str(config["seed"])]
         arguments += ["--fit", f"{config['fit']:g}"] if "fit" in config else ["--budget", f"{config['budget']:g}"]

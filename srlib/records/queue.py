@@ -4,6 +4,7 @@ Each run is a process of its own, `python -m srlib train`, so one that fails or 
 is resumed the next time. There are two lists: `orders`, the runs that decide claims of order, and `flagships`.
 """
 
+import math
 import os
 import signal
 import subprocess
@@ -24,10 +25,12 @@ from srlib.records.plan import CPU_GROUPS, GROUPS, next_cycle, queue
 from srlib.records.provenance import ROOT
 from srlib.records.record import Record, find_records
 from srlib.training.devices import choose_device
+from srlib.training.loop import LONGEST_FIT
 from srlib.training.recipe import EVIDENCE
 
 LISTS = ("orders", "flagships")
 TEST_SETS = ("Set5", "Set14")  # on which a finished run is scored at once
+MOST = 256  # threads, and runs side by side
 SHORTEST_RUN = 1.0  # minutes below which no further run is begun
 SHORTEST_CYCLE = 20.0  # minutes below which no cycle of a flagship is begun
 CYCLE_FRACTION = 0.85  # fraction of the time left that a cycle trains: it is validated and scored, too
@@ -72,13 +75,13 @@ def run_queue(
     Parameters
     ----------
     minutes : float
-        Time for everything, above 0.
+        Time for everything, above 0 and finite.
     root : path
         Folder for records, checkpoints and, in `logs`, the output of each run. Finished records are ready for `merge`.
     jobs : int
-        Number of runs side by side; their first list alternates, and a job whose list is empty goes on with the next list.
+        Number of runs side by side, up to 256. Their first list alternates; one whose list is empty goes on with the next.
     threads : int
-        Number of threads of each run, on cores of its own.
+        Number of threads of each run, up to 256, on cores of its own.
     lists : sequence of str
         'orders', 'flagships' or both.
     device : str
@@ -101,10 +104,10 @@ def run_queue(
         After Ctrl-C, SIGTERM or SIGHUP, when every run has saved its state.
     """
     names = [g.name for g in (*GROUPS, *CPU_GROUPS)]
-    if not minutes > 0:
-        raise InputError(f"minutes {minutes} is no time to work: give more than 0.")
-    if jobs < 1 or threads < 1:
-        raise InputError(f"{jobs} jobs of {threads} threads are none: give 1 or more of each.")
+    if not 0 < minutes < math.inf:
+        raise InputError(f"minutes {minutes} is no time to work: give more than 0, and an end.")
+    if not (1 <= jobs <= MOST and 1 <= threads <= MOST):
+        raise InputError(f"{jobs} jobs of {threads} threads are out of range: give 1 to {MOST} of each.")
     if not lists or not set(lists) <= set(LISTS):
         raise InputError(f"List {', '.join(lists)!r} is unknown: choose of {', '.join(LISTS)}.")
     if group not in (None, *names):
@@ -165,8 +168,9 @@ def _pick(shared: _Shared, name: str) -> tuple[list[str], str] | None:
         if free and _unscored(record, shared.test_sets):
             return command, "not scored yet"
     if name == "flagships" and shared.group is None:
-        cycle = next_cycle(shared.root, CYCLE_FRACTION * shared.minutes, shared.device, shared.in_training)
-        if cycle is None or (not cycle.begun and CYCLE_FRACTION * shared.minutes < SHORTEST_CYCLE):
+        minutes = min(CYCLE_FRACTION * shared.minutes, LONGEST_FIT)
+        cycle = next_cycle(shared.root, minutes, shared.device, shared.in_training)
+        if cycle is None or (not cycle.begun and minutes < SHORTEST_CYCLE):
             return None
         return ["train", *cycle.arguments], cycle.reason
     groups = {group.name for group in CPU_GROUPS} if shared.group is None else {shared.group}

@@ -1,7 +1,8 @@
 """Records: our numbers and their provenance.
 
 A record is a folder, `results/<paper>/<experiment>/seed<k>/` for a whole `fast` run, `seed<k>_<recipe>_<budget>/` for another.
-After `--fit` it has `fit<minutes>` in place of the budget, and `_from_<hash>` at the end if it starts from another record:
+After `--fit` it has `fit<minutes>` in place of the budget, and at the end `_from_<hash>` if it starts from another record, and
+`_lr<hash>` if LR images were given:
 
 * `record.json`: experiment, recipe, seed, budget, hardware, commit, versions and hashes;
 * `scores.csv`: one row per image, scale and protocol (means are computed, never stored);
@@ -26,7 +27,7 @@ from srlib.errors import InputError
 from srlib.files import write_atomically
 from srlib.models import MODELS, make_model
 from srlib.papers import EXPERIMENTS, PAPERS, get_experiment, published_run
-from srlib.protocol import COLUMNS, METRICS, SCALES
+from srlib.protocol import COLUMNS, METRICS, SCALES, Score
 from srlib.records.provenance import ROOT, commit, environment
 from srlib.training.checkpoint import load_tensors, load_weights
 from srlib.training.recipe import EVIDENCE, Experiment
@@ -85,6 +86,13 @@ class Record:
         """Mean score over a dataset's images, in the metric's unit; `None` without a score of every image."""
         return self.means.get((dataset, scale, protocol, metric))
 
+    def score_of(self, dataset: str, scale: int, image: str, protocol: str) -> Score | None:
+        """Scores of one image; `None` without its PSNR and SSIM."""
+        s = self.scores
+        s = s[(s.dataset == dataset) & (s.scale == scale) & (s.image == image) & (s.protocol == protocol)]
+        s = s.dropna(subset=["psnr", "ssim"])
+        return Score(*s[list(METRICS)].iloc[0]) if len(s) else None
+
     def check(self) -> None:
         """Raise an `InputError` if the weights are not those of the record."""
         path = self.folder / "weights.safetensors"
@@ -99,8 +107,12 @@ class Record:
 
 
 def find_records(root: Path | None = None) -> list[Record]:
-    """All undamaged records below `root` (default: the committed ones), in the order of the papers."""
-    return [record for record, fault in _faults(root or results_folder()).items() if not fault]
+    """All undamaged records below `root` (default: the committed ones), in the order of the papers.
+
+    A training on given LR images is no evidence for a paper, which made its own: it is left out.
+    """
+    records = [record for record, fault in _faults(root or results_folder()).items() if not fault]
+    return [record for record in records if "lr" not in record.info]
 
 
 def trainings() -> list[Record]:
@@ -199,12 +211,15 @@ def record_folder(
     root: Path | None = None,
     fit: float | None = None,
     ancestors: Sequence[dict[str, Any]] = (),
+    lr_sha256: str = "",
 ) -> Path:
-    """The folder of a record; its name tells seed, recipe, length and the record from which the run started."""
+    """The folder of a record; its name tells seed, recipe, length, the record it started from, and given LR images."""
     length = f"{budget:g}" if fit is None else f"fit{fit:g}"
     name = f"seed{seed}" if (recipe, length) == ("fast", "1") else f"seed{seed}_{recipe}_{length}"
     if ancestors:
         name += f"_from_{ancestors[-1]['weights_sha256'][:8]}"
+    if lr_sha256:
+        name += f"_lr{lr_sha256[:8]}"
     return (root or results_folder()) / experiment.paper / experiment.name / name
 
 

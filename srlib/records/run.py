@@ -3,6 +3,7 @@
 import argparse
 import json
 import re
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from srlib.datasets import ImageSet, first_available, is_available, open_images
+from srlib.datasets import DATASETS, ImageSet, first_available, is_available, open_images
 from srlib.errors import InputError
-from srlib.files import write_atomically
+from srlib.files import lock, write_atomically
 from srlib.inference.enlarge import as_method
 from srlib.models import VDSR
 from srlib.papers import EXPERIMENTS, get_experiment
@@ -21,7 +22,8 @@ from srlib.protocol import METRICS, PROTOCOLS, SCALES, Upscaler, score_images
 from srlib.records.record import Record, join_scores, record_folder, results_folder, write_record, write_scores
 from srlib.training.checkpoint import digest, load_tensors, load_weights
 from srlib.training.lineage import ancestors_of
-from srlib.training.loop import DivergedError, train
+from srlib.training.loop import DivergedError, snapshot_iterations, train
+from srlib.training.patches import open_lr
 from srlib.training.recipe import Experiment, snapshot_name
 from srlib.training.validation import without_validation
 
@@ -35,6 +37,8 @@ def run_experiment(
     *,
     fit: float | None = None,
     start_from: Path | None = None,
+    lr: Path | None = None,
+    lr_name: str = "",
     **options: Any,
 ) -> Record:
     """Train an experiment and write its record, without scores.
@@ -47,6 +51,10 @@ def run_experiment(
         Folder of records (default: the committed ones).
     start_from : path, optional
         A finished record whose averaged weights this run begins from, with a schedule of its own.
+    lr : path, optional
+        Folder of LR images, in place of those that the protocol makes. The record says so, and is no evidence for a paper.
+    lr_name : str
+        Pattern of their names, as for `srlib.matching.match`.
 
     Returns
     -------
@@ -56,39 +64,48 @@ def run_experiment(
     Raises
     ------
     InputError
-        As `srlib.training.train`; if the run cannot start from that record; or if the folder holds another finished run.
+        As `srlib.training.train`; if the run cannot start from that record; if an LR image is missing; or if the folder holds
+        another finished run.
     DivergedError
         If the loss does not stay finite; the record then has the key `diverged`.
     """
     line: list[dict[str, Any]] = []
+    images = without_validation(open_images(options.get("data") or experiment.data))
     if start_from is not None:
         parent = Record(Path(start_from))
         line = ancestors_of(parent.info, experiment)
         parent.check()
-        data = without_validation(open_images(options.get("data") or experiment.data))
-        if parent.info["data_sha256"] != data.digest():
+        if parent.info["data_sha256"] != images.digest():
             parent_data = parent.info["data"]
-            raise InputError(f"{start_from} was trained on {parent_data}, not on {data.name}: start from a record of that.")
+            raise InputError(f"{start_from} was trained on {parent_data}, not on {images.name}: start from a record of that.")
+        if "lr" in parent.info and lr is None:  # or this record would pass for one of the protocol's own
+            raise InputError(f"{start_from} was trained on the LR images in {parent.info['lr']}: give --lr for this run, too.")
         options |= {"ancestors": line, "weights": parent.folder / "weights.safetensors"}
-    folder = record_folder(experiment, seed, recipe, budget, root, fit, line)
+    source: dict[str, Any] = {"kind": "training"}
+    if lr is not None:
+        options["lr"] = open_lr(lr, images, experiment.recipe(recipe).scales, lr_name)
+        source |= {"lr": str(lr)}
+    lr_sha256 = options["lr"].sha256 if lr is not None else ""
+    folder = record_folder(experiment, seed, recipe, budget, root, fit, line, lr_sha256)
     _check_kept(experiment, recipe, options.get("keep", ()))
     if (folder / "record.json").exists() and (record := Record(folder)).info["finished"]:
-        data = without_validation(open_images(options.get("data") or experiment.data))
-        requested = {"data_sha256": data.digest(), "precision": options.get("precision", "auto")}
+        requested = {"data_sha256": images.digest(), "precision": options.get("precision", "auto")}
         differing = {key: record.info[key] for key, value in requested.items() if value not in ("auto", record.info[key])}
         if differing:
             raise InputError(f"{folder} holds another finished run ({differing}): move it away or give another folder.")
-        if options.get("keep") and "kept" not in record.info:
-            raise InputError(f"{folder} is finished, and nothing was kept on its way: move it away or give another folder.")
+        asked = snapshot_iterations(experiment.recipe(recipe), record.info["iterations"], options.get("keep", ()))
+        if missing := ", ".join(sorted(asked.keys() - record.info.get("kept", {}).keys())):
+            advice = "move it away or give another folder"
+            raise InputError(f"{folder} is finished, and nothing was kept on its way at {missing}: {advice}.")
         _write_snapshots(record)  # a run may have been killed between its record and theirs
         return record
     try:
         info = train(experiment, folder, seed=seed, recipe=recipe, budget=budget, fit=fit, **options)
     except DivergedError as error:
         (folder / "weights.safetensors").unlink(missing_ok=True)  # of an earlier session, of no use now
-        write_record(folder, {"kind": "training"} | error.info)
+        write_record(folder, source | error.info)
         raise
-    record = write_record(folder, {"kind": "training"} | info)
+    record = write_record(folder, source | info)
     if info["finished"]:
         _write_snapshots(record)
     return record
@@ -134,14 +151,28 @@ def add_scores(
     metrics: Sequence[str] = METRICS,
     **options: Any,
 ) -> Record:
-    """Score a trained record on a dataset where it has no scores yet; returns the record with all scores."""
-    record = Record(record.folder)  # its scores as they are now: the caller's may have been read before others were added
-    method, scores = as_method(record.model()), record.scores
-    for scale in scales:
-        for name in protocols:
-            if missing := tuple(m for m in metrics if record.mean(images.name, scale, m, name) is None):
-                scores = join_scores(scores, score_images(images, scale, PROTOCOLS[name], method, missing, **options))
-                write_scores(record.folder, scores)  # at once: the next set may take hours
+    """Score a trained record on a dataset where it has no scores yet; returns the record with all scores.
+
+    Scores of a folder are of its pictures as they were: `record.json` keeps their digest under `scored`, and where it differs
+    they are dropped and computed anew. (Those of the registry's datasets never change.)
+    """
+    with lock(record.folder):  # two processes would each write the scores without the other's
+        record = Record(record.folder)  # as it is now: the caller's may have been read before others were added
+        scores, info = record.scores, record.info
+        if images.name not in DATASETS and (sha256 := images.digest()) != info.get("scored", {}).get(images.name):
+            if (scores.dataset == images.name).any():
+                print(f"srlib: {images.name} holds other pictures than were scored: all are scored anew", file=sys.stderr)
+            scores = scores[scores.dataset != images.name]
+            write_scores(record.folder, scores)
+            info |= {"scored": info.get("scored", {}) | {images.name: sha256}}
+            write_atomically(record.folder / "record.json", json.dumps(info, indent=1) + "\n")
+        method = as_method(record.model())
+        for scale in scales:
+            for name in protocols:
+                cell = scores[(scores.dataset == images.name) & (scores.scale == scale) & (scores.protocol == name)]
+                if missing := tuple(m for m in metrics if cell[m].count() < len(images)):
+                    scores = join_scores(scores, score_images(images, scale, PROTOCOLS[name], method, missing, **options))
+                    write_scores(record.folder, scores)  # at once: the next set may take hours
     return Record(record.folder)
 
 

@@ -8,11 +8,12 @@ resumed run ends in other bits and the same statistics, unless `deterministic` f
 import json
 import math
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from srlib.models import params, params_total
 from srlib.training.checkpoint import load_tensors, save_weights
 from srlib.training.devices import PRECISIONS, choose_device, choose_precision, device_name, peak_memory
 from srlib.training.lineage import unroll
-from srlib.training.patches import make_patches
+from srlib.training.patches import GivenLr, make_patches
 from srlib.training.progress import Progress
 from srlib.training.recipe import Experiment, Recipe, snapshot_name
 from srlib.training.state import TrainingState, is_finite, restore, save, start
@@ -38,6 +39,7 @@ VALIDATIONS = 12  # points of a curve
 SAVE_EVERY = 60  # seconds between checkpoints
 SYNC_EVERY = 1.0  # seconds between reads of the loss
 TRIAL = 25.0  # seconds in which `fit` measures the speed
+LONGEST_FIT = 10_080  # minutes; the learning rates of all iterations lie in memory
 RESERVE = 0.97  # fraction of the time that `fit` plans for
 
 
@@ -68,6 +70,7 @@ def train(
     keep: Sequence[int] = (),
     ancestors: Sequence[dict[str, Any]] = (),
     weights: Path | None = None,
+    lr: GivenLr | None = None,
     progress: bool = True,
 ) -> dict[str, Any]:
     """Train, or resume a training, until the budget or the minutes are spent.
@@ -96,7 +99,7 @@ def train(
     minutes : float, optional
         Stop cleanly after so long, validation and saving included, with everything saved.
     fit : float, optional
-        Minutes, 1 or more, in place of `budget`: the speed is measured for half a minute, and the number of iterations is
+        Minutes, 1 to 10,080, in place of `budget`: the speed is measured for half a minute, and the number of iterations is
         chosen so that a complete run, annealed to its end, takes so long.
     keep : sequence of int
         Epochs, or iterations where the paper does not count in epochs, at which weights are saved in separate files.
@@ -104,6 +107,9 @@ def train(
         Earlier trainings that this run continues, from `srlib.training.lineage.ancestors_of`.
     weights : path, optional
         With `ancestors`: the weights to start from.
+    lr : GivenLr, optional
+        LR images in place of those that the protocol makes, from `srlib.training.patches.open_lr`. They are of one size, so a
+        recipe with resized copies of the training images is followed without them.
     progress : bool
         Show a progress bar with loss, validation PSNR, images per second and the time left.
 
@@ -126,6 +132,9 @@ def train(
     device, folder, recipe = choose_device(device), Path(folder), experiment.recipe(recipe)
     checkpoint = check_output(folder / "checkpoint.safetensors")
     images = without_validation(open_images(data or experiment.data))
+    if lr is not None and recipe.sizes != (1.0,):
+        print("srlib: LR images are given for the training images as they are: no resized copies are used", file=sys.stderr)
+        recipe = replace(recipe, sizes=(1.0,))
     total = max(1, round(budget * recipe.iterations))
     snapshots = snapshot_iterations(recipe, total, keep)
     with lock(folder), _algorithms(device, deterministic), _interruptions() as interruptions:
@@ -134,7 +143,8 @@ def train(
         if precision == "auto":
             precision = old_config.get("precision") or choose_precision(device)
         state = start(experiment, recipe, seed, device)
-        patches = make_patches(images, recipe, state.model.domain, state.model.colour, experiment.degradation, device)
+        network = state.model
+        patches = make_patches(images, recipe, network.domain, network.colour, experiment.degradation, device, lr)
         validate = validation(experiment, recipe)
         options = {"precision": precision, "cycle": len(ancestors)}
         if fit is not None:
@@ -147,6 +157,7 @@ def train(
         config = {"experiment": experiment.name, "model": experiment.model, "arguments": experiment.arguments}
         config |= {"recipe": json.loads(json.dumps(asdict(recipe))), "seed": seed, "budget": budget, "iterations": total}
         config |= {"data": images.name, "data_sha256": images.digest(), "precision": precision}
+        config |= {"lr_sha256": lr.sha256} if lr is not None else {}
         config |= {"fit": fit} if fit is not None else {}
         config |= {"ancestors": list(ancestors)} if ancestors else {}
         if old_config:
@@ -259,8 +270,10 @@ def _check(seed: int, budget: float, minutes: float | None, fit: float | None, p
         raise InputError(f"seed {seed} is out of range: give a whole number from 0 on.")
     if minutes is not None and not minutes >= 0:
         raise InputError(f"minutes {minutes} is not a span of time: give 0 or more.")
-    if fit is not None and not 1 <= fit < math.inf:
+    if fit is not None and not fit >= 1:
         raise InputError(f"fit {fit} is too short: half a minute goes into measuring the speed; give 1 minute or more.")
+    if fit is not None and fit > LONGEST_FIT:
+        raise InputError(f"fit {fit} is too long: give {LONGEST_FIT:,} minutes (a week) at most, and go on with --start-from.")
     if fit is not None and budget != 1:
         raise InputError(f"fit chooses the budget, and {budget} was given, too: leave one of them out.")
     if precision not in ("auto", *PRECISIONS):

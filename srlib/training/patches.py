@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import chain, cycle
+from itertools import chain, cycle, product
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ from tqdm import tqdm
 from srlib.datasets import ImageSet
 from srlib.errors import InputError
 from srlib.images import imresize, rgb_to_luma, round_uint8, to_float
+from srlib.matching import LR, match
 from srlib.protocol import PROTOCOLS
 from srlib.training.checkpoint import Tensors, load_tensors, save_tensors
 from srlib.training.recipe import Recipe
@@ -91,6 +92,69 @@ class Patches:
         return len(self.hr.start)
 
 
+@dataclass(frozen=True)
+class GivenLr:
+    """LR images from elsewhere, in place of those that a protocol makes.
+
+    Attributes
+    ----------
+    folder : str
+        Where they lie.
+    images : dict of ImageSet
+        By scale: the LR image of each training image, in the order of the training images.
+    sha256 : str
+        Digest of all their files.
+    """
+
+    folder: str
+    images: dict[int, ImageSet]
+    sha256: str
+
+
+def open_lr(folder: str | Path, images: ImageSet, scales: tuple[int, ...], pattern: str = "") -> GivenLr:
+    """The LR images in a folder, one for each training image and scale.
+
+    Parameters
+    ----------
+    folder : path
+        Holds them; for several scales, the names of its files tell them apart.
+    images : ImageSet
+        The training images.
+    scales : tuple of int
+        Those of the recipe.
+    pattern : str
+        Of the names, as for `srlib.matching.match`.
+
+    Raises
+    ------
+    InputError
+        If an image has no LR image, or several; it names the first few.
+    """
+    matches = {scale: match(images.names, folder, scale, pattern, LR) for scale in scales}
+    _refuse({f"{name} x{scale}": fault for scale, m in matches.items() for name, fault in m.faults.items()})
+    unused = set.intersection(*(set(m.others) for m in matches.values()))
+    if unused:
+        names = _first(sorted(path.name for path in unused))
+        print(f"srlib: {folder} has files of no training image, left out: {names}", file=sys.stderr)
+    sets = {}
+    for scale, m in matches.items():
+        paths = tuple(m.files[name] for name in images.names)
+        sets[scale] = ImageSet(str(folder), paths, ("",) * len(paths))
+    digests = json.dumps([(scale, lr.digest()) for scale, lr in sets.items()])
+    return GivenLr(str(folder), sets, hashlib.sha256(digests.encode()).hexdigest())
+
+
+def _refuse(faults: dict[str, str]) -> None:
+    """Refuse LR images that are missing or do not fit, by name, with the reason of the first."""
+    if faults:
+        names = sorted(faults)
+        raise InputError(f"LR images are missing or do not fit ({_first(names)}): {faults[names[0]]}")
+
+
+def _first(names: list[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
 class Sampler:
     """The patches of each iteration and their transforms, in a new order for each pass over them.
 
@@ -147,6 +211,7 @@ def make_patches(
     colour: str = "luma",
     degradation: str = "drrn",
     device: str = "cpu",
+    lr: GivenLr | None = None,
 ) -> Patches:
     """All patches of modcropped and resized images, as the papers cut them, of all scales.
 
@@ -163,11 +228,13 @@ def make_patches(
         Name of the protocol that makes LR and ILR.
     device : str
         Device of the pixels.
+    lr : GivenLr, optional
+        LR images in place of those that the protocol makes, for a recipe without resized copies.
 
     Raises
     ------
     InputError
-        If no image is large enough for a patch. Smaller ones are left out, with a message.
+        If no image is large enough for a patch (smaller ones are left out, with a message), or an LR image does not fit.
 
     Notes
     -----
@@ -176,13 +243,18 @@ def make_patches(
     kinds = domain.split("+")
     if "lr" in kinds and (len(recipe.scales) > 1 or recipe.patch % recipe.scales[0] or recipe.stride % recipe.scales[0]):
         raise InputError(f"A network at low resolution wants one scale that divides its patch and stride, but got {recipe}.")
-    tensors = prepare(images, recipe, kinds, colour, degradation)
+    tensors = prepare(images, recipe, kinds, colour, degradation, lr)
     shapes = tensors["shapes"].tolist()
-    small = sum(min(height, width) < recipe.patch for height, width, _ in shapes)
-    if small == len(shapes):
+    small = [k for k, (height, width, _) in enumerate(shapes) if min(height, width) < recipe.patch]
+    if len(small) == len(shapes):
         raise InputError(f"No training image is as large as one patch of {recipe.patch} pixels: give larger ones.")
     if small:
-        print(f"srlib: {small} of {len(shapes)} images are smaller than a patch of {recipe.patch}: left out", file=sys.stderr)
+        copies = len(recipe.sizes) * len(recipe.scales)
+        what = "images" if copies == 1 else "images and their copies"
+        text = f"{len(small)} of {len(shapes)} {what} are smaller than a patch of {recipe.patch}: left out"
+        if isinstance(images, ImageSet):
+            text += f" ({_first(list(dict.fromkeys(images.paths[k // copies].name for k in small)))})"
+        print(f"srlib: {text}", file=sys.stderr)
     sources = {}
     for kind in ("hr", *kinds):
         zoom = recipe.scales[0] if kind == "lr" else 1
@@ -200,12 +272,18 @@ def make_patches(
 
 
 def prepare(
-    images: Iterable[tuple[str, np.ndarray]], recipe: Recipe, kinds: list[str], colour: str, degradation: str
+    images: Iterable[tuple[str, np.ndarray]],
+    recipe: Recipe,
+    kinds: list[str],
+    colour: str,
+    degradation: str,
+    lr: GivenLr | None = None,
 ) -> Tensors:
     """Full images for training: `hr` and the `kinds`, `(pixels, channels)`, and `shapes`, rows of (height, width, scale)."""
     cache, channels = None, 1 if colour == "luma" else 3
     if isinstance(images, ImageSet):
-        key = json.dumps([CACHE_VERSION, images.digest(), kinds, colour, degradation, recipe.scales, recipe.sizes])
+        key = [CACHE_VERSION, images.digest(), kinds, colour, degradation, recipe.scales, recipe.sizes]
+        key = json.dumps(key if lr is None else [*key, lr.sha256])
         folder = Path(os.environ.get("SRLIB_CACHE") or "~/.cache/srlib/prepared").expanduser()
         cache = folder / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.safetensors"
         if cache.exists():
@@ -214,14 +292,31 @@ def prepare(
             except InputError as error:
                 print(f"srlib: {error} It is made anew.", file=sys.stderr)
 
-    def pairs_of(item: tuple[str, np.ndarray]) -> list[dict[str, np.ndarray]]:
-        resized = [item[1] if size == 1 else imresize(item[1], size) for size in recipe.sizes]
-        return [_pair(image, scale, kinds, colour, degradation) for image in resized for scale in recipe.scales]
+    faults = {}
+
+    def pairs_of(item: tuple[int, tuple[str, np.ndarray]]) -> list[dict[str, np.ndarray]]:
+        index, (name, whole) = item
+        resized, pairs = [whole if size == 1 else imresize(whole, size) for size in recipe.sizes], []
+        for image, scale in product(resized, recipe.scales):
+            if min(image.shape[:2]) < scale:  # nothing is left of it, so no patch
+                pairs.append(dict.fromkeys(("hr", *kinds), np.zeros((0, 0), np.uint8)))
+                continue
+            given = None
+            if lr is not None:
+                try:
+                    given = PROTOCOLS[degradation].take_lr(lr.images[scale].read(index), image, scale)
+                except InputError as error:
+                    path = str(lr.images[scale].paths[index])
+                    faults[f"{name} x{scale}"] = str(error) if path in str(error) else f"{path}: {error}"
+            pairs.append(_pair(image, scale, kinds, colour, degradation, given))
+        return pairs
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         total = len(images) if hasattr(images, "__len__") else None
-        bar = tqdm(pool.map(pairs_of, images), desc="resizing training images", total=total, leave=False, disable=None)
+        results = pool.map(pairs_of, enumerate(images))
+        bar = tqdm(results, desc="resizing training images", total=total, leave=False, disable=None)
         pairs = list(chain.from_iterable(bar))
+    _refuse(faults)
     if not pairs:
         raise InputError("There is no training image: give a folder that holds some.")
     tensors = {
@@ -229,14 +324,19 @@ def prepare(
     }
     tensors["shapes"] = torch.tensor([(*pair["hr"].shape[:2], scale) for pair, scale in zip(pairs, cycle(recipe.scales))])
     if cache is not None:
-        save_tensors(cache, tensors, {})
+        try:
+            save_tensors(cache, tensors, {})
+        except InputError as error:  # a home that is read-only, or full: they are made anew the next time
+            print(f"srlib: the prepared images are not kept: {error}", file=sys.stderr)
     return tensors
 
 
-def _pair(image: np.ndarray, scale: int, kinds: list[str], colour: str, degradation: str) -> dict[str, np.ndarray]:
+def _pair(
+    image: np.ndarray, scale: int, kinds: list[str], colour: str, degradation: str, lr: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
     """HR, and LR or ILR, of one image at one scale: HR in 8 bits; LR and ILR of the protocol, never rounded further."""
     protocol = PROTOCOLS[degradation]
-    lr = protocol.degrade(image, scale)
+    lr = protocol.degrade(image, scale) if lr is None else lr
     pair = {"hr": protocol.reference(image, scale)}
     pair |= {kind: lr if kind == "lr" else protocol.interpolate(lr, scale) for kind in kinds}
     if colour == "luma" and protocol.colour == "rgb":  # the luma of an RGB image, for a luma network

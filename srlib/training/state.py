@@ -86,9 +86,10 @@ def save(state: TrainingState, path: Path, config: dict[str, Any]) -> None:
 def restore(state: TrainingState, path: Path, config: dict[str, Any]) -> None:
     """Read a checkpoint into `state`; an `InputError` names one that is damaged or of another configuration."""
     tensors, metadata = load_tensors(path)
-    differing = [key for key in config if metadata.get("config", {}).get(key) != config[key]]
+    old_config = metadata.get("config", {})
+    differing = [key for key in config | old_config if old_config.get(key) != config.get(key)]
     if differing:
-        old, new = (c.get(differing[0]) for c in (metadata.get("config", {}), config))
+        old, new = (c.get(differing[0]) for c in (old_config, config))
         raise InputError(f"{path} belongs to another run ({differing[0]} was {old}, now {new}): choose another folder.")
     for prefix, module in (("model.", state.model), ("average.", state.ema_model)):
         module.load_state_dict({name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)})

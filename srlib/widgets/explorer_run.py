@@ -240,10 +240,8 @@ def _record_score(request: Request, method: TrainedMethod) -> Score | None:
     """The scores of the full image in the record; `None` for an image or a self-ensemble that no record has."""
     if method.record is None or request.itself or (method.model is not None and request.self_ensemble):
         return None
-    s, region = method.record.scores, request.region
-    s = s[(s.dataset == region.dataset) & (s.image == region.image) & (s.scale == region.scale)]
-    s = s[s.protocol == request.protocol].dropna(subset=["psnr", "ssim"])
-    return Score(s.psnr.iloc[0], s.ssim.iloc[0], s.ifc.iloc[0]) if len(s) else None
+    region = request.region
+    return method.record.score_of(region.dataset, region.scale, region.image, request.protocol)
 
 
 @contextmanager

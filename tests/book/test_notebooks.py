@@ -4,8 +4,10 @@ import ast
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -51,6 +53,82 @@ def test_pairs_are_in_step(path):
 
     assert cells(script) == cells(notebook)
     assert all(not c.get("outputs") for c in notebook.cells)
+
+
+@pytest.fixture
+def pairs(tmp_path):
+    """A folder with copies of the files of two notebooks, saved an hour ago."""
+    (tmp_path / "notebooks").mkdir()
+    shutil.copy(ROOT / "jupytext.toml", tmp_path)
+    for path in NOTEBOOKS[:2]:
+        for suffix in (".py", ".ipynb"):
+            shutil.copy(path.with_suffix(suffix), tmp_path / "notebooks")
+            saved(tmp_path / "notebooks" / path.with_suffix(suffix).name, 60)
+    return tmp_path / "notebooks"
+
+
+def saved(path: Path, minutes_ago: float) -> None:
+    """Set when a file was saved."""
+    os.utime(path, (time.time() - 60 * minutes_ago,) * 2)
+
+
+def edit(path: Path, word: str, minutes_ago: float) -> None:
+    """Put a word into the title, as an editor that knows of no pair does."""
+    mark = "# # " if path.suffix == ".py" else '"# '
+    path.write_text(path.read_text().replace(mark, f"{mark}{word} ", 1))
+    saved(path, minutes_ago)
+
+
+def make(folder: Path, target: str) -> None:
+    """`make TARGET` in the folder above."""
+    options = ["-C", folder.parent, "-f", ROOT / "Makefile", "-o", ".venv/ready", f"BIN={BIN}"]
+    subprocess.run(["make", *options, target], check=True, capture_output=True)
+
+
+def opened(path: Path, edit: str = "") -> str:
+    """The text of a notebook as JupyterLab opens it, and saves it with a further line; it refuses with an HTTPError."""
+    manager = pytest.importorskip("jupytext.sync_contentsmanager").TextFileContentsManager()
+    manager.root_dir, name = str(path.parents[1]), f"notebooks/{path.name}"
+    model = manager.get(name)
+    if edit:
+        model["content"].cells[-1].source += f"\n# {edit}"
+        manager.save(model, name)
+    return "".join(cell.source for cell in model["content"].cells)
+
+
+@pytest.mark.parametrize("target", ["in-step", pytest.param("notebooks", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("edited", "ages"), [(".py", (5, 30)), (".py", (0, 0.1)), (".ipynb", (30, 5)), (".ipynb", (60, 0))])
+def test_jupyterlab_opens_what_was_saved_last(pairs, target, edited, ages):
+    """Behaviour: after an edit of one file in any editor `make` brings the pair into step; then JupyterLab and others edit."""
+    first, second = (pairs / path.name for path in NOTEBOOKS[:2])
+    notebook = first.with_suffix(".ipynb")
+    for path, age in zip((first, notebook), ages, strict=True):
+        saved(path, age)
+    path, replaced = (first, notebook) if edited == ".py" else (notebook, first)
+    edit(path, "QUOKKA", ages[edited == ".ipynb"])
+    make(pairs, target)
+    assert "QUOKKA" in opened(first)
+    assert "QUOKKA" in opened(notebook)
+    assert "QUOKKA" not in opened(second)
+    assert "QUOKKA" not in (pairs.parent / "_build" / "notebooks" / replaced.name).read_text()
+    opened(notebook, "WOMBAT")
+    edit(first, "NUMBAT", 0)
+    make(pairs, "in-step")
+    assert all(word in opened(notebook) for word in ("QUOKKA", "WOMBAT", "NUMBAT"))
+
+
+@pytest.mark.slow
+def test_pairs_in_step_stay_as_they_are(pairs):
+    """Identity: `make notebooks` writes the very bytes that are there, and no notebook is later than its .py."""
+    before = {path: path.read_bytes() for path in pairs.iterdir()}
+    for path in pairs.glob("*.ipynb"):
+        assert opened(path)
+        saved(path, 61)
+    for _ in range(2):
+        make(pairs, "notebooks")
+        assert {path: path.read_bytes() for path in pairs.iterdir()} == before
+        assert all(path.stat().st_mtime_ns >= path.with_suffix(".ipynb").stat().st_mtime_ns for path in pairs.glob("*.py"))
+        assert all(map(opened, before))
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
