@@ -52,8 +52,10 @@ def prepare(name: str, way: str):
     if way == "srlib":
 
         def as_command(lr, ilr, scale):  # `python -m srlib upscale` keeps memory, too
+            sr = np.empty((*ilr.shape, *lr.shape[2:]))
             with steady_memory():
-                return run_network(model, lr, ilr, scale)
+                run_network(model, lr.__getitem__, ilr.__getitem__, sr.__setitem__, lr.shape[:2], scale)
+            return np.atleast_3d(sr)
 
         return as_command
     if way == "onnxruntime":

@@ -1,13 +1,13 @@
 """The commands that make pictures: `upscale`, `degrade` and `export`."""
 
 import argparse
+import io
 import os
 import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 
@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from srlib.cli.scoring import method_of, report_failures
+from srlib.cli.scoring import model_of, report_failures
 from srlib.datasets import open_images
 from srlib.errors import InputError
 from srlib.files import check_output, write_atomically
@@ -55,7 +55,7 @@ def upscale_command(options: argparse.Namespace) -> int:
         if len(missing) < len(jobs):
             print(f"srlib: {len(jobs) - len(missing)} of {len(jobs)} pictures are there already, left out", file=sys.stderr)
         jobs = missing
-    model = method_of(options) if options.model == "bicubic" else load_model(options.model, options.scale, options.weights)
+    model = model_of(options)
     settings = {"tile": options.tile, "self_ensemble": options.self_ensemble, "progress": sys.stderr.isatty()}
 
     def work(source: Path, paths: list[Path]) -> None:
@@ -102,11 +102,12 @@ def degrade_command(options: argparse.Namespace) -> int:
                 lr = protocol.degrade(hr, scale)
             except InputError as error:
                 raise InputError(f"{source}: {error}") from None
+            file = io.BytesIO()  # PIL writes to a file of the system by itself, and may miss that the disk is full
             if path.suffix.lower() == ".npy":
-                write_atomically(path, partial(np.save, arr=lr))
+                np.save(file, lr)
             else:
-                image = Image.fromarray(lr if protocol.lr_uint8 else round_uint8(255 * lr))
-                write_atomically(path, partial(image.save, format=LOSSLESS[path.suffix.lower()]))
+                Image.fromarray(lr if protocol.lr_uint8 else round_uint8(255 * lr)).save(file, LOSSLESS[path.suffix.lower()])
+            write_atomically(path, file.getvalue())
 
     return _work_on_each(jobs, work, failures)
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from PIL import Image
+from torch import nn
 
 from srlib.datasets import DATASETS, ImageSet, data_folder, first_available, open_images
 from srlib.errors import InputError
@@ -20,7 +21,7 @@ from srlib.inference.enlarge import as_method
 from srlib.matching import LR, match
 from srlib.metrics import IFC_MIN_SIDE, SSIM_WINDOW
 from srlib.papers import get_experiment
-from srlib.protocol import METRICS, Upscaler, check_metrics, get_protocol, score_images
+from srlib.protocol import METRICS, check_metrics, get_protocol, score_images
 from srlib.records.record import Record, load_model
 from srlib.records.run import add_scores
 
@@ -46,7 +47,8 @@ def evaluate_command(options: argparse.Namespace) -> int:
             table = score_images(images, scale, protocol, results=results, **arguments)
             tables.append(({"results": str(folder)} | header, table))
     else:
-        method = method_of(options)
+        model = model_of(options)
+        method = None if model is None else as_method(model)
         if options.lr:
             arguments["lr"] = _matched(images, options.lr, options, arguments["failures"], LR)
             read += arguments["lr"].values()
@@ -160,13 +162,13 @@ def parse_metrics(text: str) -> tuple[str, ...]:
     return check_metrics(text.split(","))
 
 
-def method_of(options: argparse.Namespace, **settings: Any) -> Upscaler | None:
-    """The method that a command names, None for bicubic."""
+def model_of(options: argparse.Namespace) -> nn.Module | None:
+    """The network that a command names, None for bicubic."""
     if options.model == "bicubic":
         if options.weights:
             raise InputError("Bicubic interpolation has no weights: leave --weights out, or name a network.")
         return None
-    return as_method(load_model(options.model, options.scale, options.weights), **settings)
+    return load_model(options.model, options.scale, options.weights)
 
 
 def score_command(options: argparse.Namespace) -> None:

@@ -4,21 +4,23 @@
 score. Both call `srlib.inference.tiling.run_network`. All is computed in fp32: half precision costs up to 0.16 dB.
 """
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 from torch import nn
+from tqdm import tqdm
 
 from srlib.errors import InputError
-from srlib.images import RGB_TO_YCBCR, imresize, to_float
-from srlib.inference.pictures import Picture, open_picture
-from srlib.inference.tiling import run_network
+from srlib.images import imresize_window, to_float
+from srlib.inference.pictures import Picture, open_picture, to_samples
+from srlib.inference.tiling import Window, cut, run_network
 from srlib.protocol import Upscaler, check_scale
 
-LUMA = RGB_TO_YCBCR[0]
-LUMA_TO_RGB = 255 / 219  # change of R, G and B by a unit of studio-range luma
+TILE = 1024  # side of the tiles of bicubic interpolation
 
 
 def super_resolve(
@@ -57,42 +59,74 @@ def super_resolve(
     Raises
     ------
     InputError
-        If the picture cannot be read, or the scale or the tile is out of range.
+        If the picture cannot be read, the scale or the tile is out of range, or the network gives NaN.
     """
     picture = source if isinstance(source, Picture) else open_picture(source)
-    method = as_method(model, tile=tile, self_ensemble=self_ensemble, progress=progress) if model is not None else None
-    return enlarge(picture, method, scale).as_given()
+    return enlarge(picture, model, scale, tile=tile, self_ensemble=self_ensemble, progress=progress).as_given()
 
 
-def enlarge(picture: Picture, method: Upscaler | None, scale: int) -> Picture:
-    """The picture enlarged by a method, or by bicubic interpolation if `None`; transparency always by bicubic."""
+def enlarge(
+    picture: Picture,
+    model: nn.Module | None,
+    scale: int,
+    *,
+    tile: int | None = None,
+    self_ensemble: bool = False,
+    progress: bool = False,
+) -> Picture:
+    """The picture enlarged by a network, or by bicubic interpolation if `None`; transparency always by bicubic.
+
+    Options and errors are those of `super_resolve`. Beside the two pictures this takes the memory of a tile.
+    """
     check_scale(scale)
-    ilr = imresize(picture.pixels, scale)
-    sr = ilr if method is None else method(picture.pixels, ilr, scale)
-    return picture.with_pixels(sr, None if picture.alpha is None else imresize(picture.alpha, scale))
+    height, width, channels = picture.samples.shape
+    size, colours = (height, width), slice(0, 3) if channels > 2 else 0
+    samples = np.empty((scale * height, scale * width, channels), picture.samples.dtype)
+
+    def lr(window: Window) -> np.ndarray:
+        return picture.read(window)[..., colours]
+
+    def ilr(window: Window) -> np.ndarray:
+        return imresize_window(lr, size, scale, window)
+
+    def write(window: Window, piece: np.ndarray) -> None:
+        if not np.isfinite(piece).all():
+            raise InputError(f"{picture.name}: the network gives NaN or infinite pixels: give it other weights.")
+        samples[..., colours][window] = to_samples(piece, samples.dtype)
+
+    def write_alpha(window: Window) -> None:
+        alpha = imresize_window(lambda part: picture.read(part)[..., -1], size, scale, window)
+        samples[..., -1][window] = to_samples(alpha, samples.dtype)
+
+    if model is None:
+        _for_each_tile(lambda window: write(window, ilr(window)), samples.shape[:2], tile, progress)
+    else:
+        options = {"tile": tile, "self_ensemble": self_ensemble, "progress": progress}
+        run_network(model, lr, ilr, write, size, scale, **options)
+    if channels in (2, 4):
+        _for_each_tile(write_alpha, samples.shape[:2])
+    return replace(picture, samples=samples)
 
 
 def as_method(model: nn.Module, *, tile: int | None = None, self_ensemble: bool = False, progress: bool = False) -> Upscaler:
-    """A network as `method(lr, ilr, scale)` for `Protocol.evaluate`; options as for `super_resolve`.
-
-    Notes
-    -----
-    For RGB images a luma network gets the luma of the images, and chroma stays bicubic, as in the papers: the change of luma is
-    added to R, G and B. An RGB network gets a grey image as three equal channels, and the mean of its output is taken.
-    """
+    """A network as `method(lr, ilr, scale)` for `Protocol.evaluate`, clipped to 0..1; options as for `super_resolve`."""
     options = {"tile": tile, "self_ensemble": self_ensemble, "progress": progress}
 
     def method(lr: np.ndarray, ilr: np.ndarray, scale: int) -> np.ndarray:
-        if scale != (model.scale or scale):
-            raise InputError(f"This network enlarges {model.scale} times, not {scale}: choose the one for ×{scale}.")
         lr, ilr = to_float(lr), to_float(ilr)
-        if model.colour == "rgb":
-            rgb = lr if lr.ndim == 3 else np.repeat(lr[..., None], 3, axis=2)
-            sr = run_network(model, rgb, None, scale, **options)
-            return sr if lr.ndim == 3 else sr.mean(axis=2)
-        if lr.ndim == 2:
-            return run_network(model, lr, ilr, scale, **options)[..., 0]
-        luma, lr = (rgb @ LUMA / 255 + 16 / 255 for rgb in (ilr, lr))
-        return ilr + LUMA_TO_RGB * (run_network(model, lr, luma, scale, **options) - luma[..., None])
+        sr = np.empty(ilr.shape)
+        run_network(model, lr.__getitem__, ilr.__getitem__, sr.__setitem__, lr.shape[:2], scale, **options)
+        return np.clip(sr, 0, 1, out=sr)
 
     return method
+
+
+def _for_each_tile(
+    do: Callable[[Window], None], size: tuple[int, int], tile: int | None = None, progress: bool = False
+) -> None:
+    """Interpolate an image of some size tile by tile."""
+    if tile is not None and tile < 1:
+        raise InputError(f"A tile of {tile} pixels cannot be: give 1 or more, or leave the tile out.")
+    tiles = cut((slice(0, size[0]), slice(0, size[1])), tile or TILE)
+    for window in tqdm(tiles, desc="tiles", leave=False, disable=not progress or len(tiles) == 1):
+        do(window)

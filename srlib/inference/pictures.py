@@ -1,8 +1,8 @@
 """Reading and writing pictures of any ordinary kind: depth, transparency, colour profile and metadata are kept.
 
-Networks take numbers in 0..1; users have a file, a PIL image or an array. A `Picture` holds the numbers, and all that is needed
-to return a result of the same kind. A picture that would lose anything is refused. PIL reads and writes files and all metadata;
-libvips reads the files that PIL would cut to 8 bits, and writes the pixels of PNG.
+Users have a file, a PIL image or an array. A `Picture` holds the samples as they are, and all that is needed to return a result
+of the same kind; networks take numbers in 0..1, a window at a time. A picture that would lose anything is refused. PIL reads
+and writes files and all metadata; libvips reads the files that PIL would cut to 8 bits, and writes the pixels of PNG.
 """
 
 import io
@@ -11,8 +11,11 @@ import struct
 import warnings
 import zlib
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
+from types import SimpleNamespace
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -20,9 +23,8 @@ from PIL.PngImagePlugin import ChunkStream, PngInfo
 
 from srlib.errors import InputError
 from srlib.files import check_output, write_atomically
+from srlib.images import FORMATS
 
-# Formats that have 8 bits, or whose depth PIL shows: PIL cuts deep JPEG 2000 and AVIF, and runs EPS as a program.
-READ = ("PNG", "JPEG", "TIFF", "BMP", "DIB", "GIF", "WEBP", "PPM", "TGA", "PCX", "QOI")
 WRITTEN = {".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP", ".webp": "WEBP"}
 OPTIONS = {"JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"lossless": True, "exact": True}}  # exact: where alpha is 0, too
 SIDE = {"JPEG": 65500, "WEBP": 16383}  # at most; others 2**31 - 1
@@ -30,7 +32,7 @@ TROUBLE = {
     FileNotFoundError: "does not exist: give the path of an image file.",
     IsADirectoryError: "is a folder: give the path of an image file.",
     Image.DecompressionBombError: "has too many pixels: cut it into parts.",
-    UnidentifiedImageError: f"is no image of a known kind: give one of {', '.join(READ)}, whole and undamaged.",
+    UnidentifiedImageError: f"is no image of a known kind: give one of {', '.join(FORMATS)}, whole and undamaged.",
 }
 GREY, COLOUR = ("1", "L", "LA", "La"), ("P", "PA", "RGB", "RGBA", "RGBa")  # PIL's modes of 8 bits
 ODD = {"I": "I (int32, a 32-bit integer)", "F": "F (float32, a 32-bit float)"}
@@ -45,62 +47,69 @@ BITS, ORIENTATION, EXTRA, SIGN, EXIF, GPS, INTEROP = 258, 274, 338, 339, 34665, 
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """Pixels in 0..1 for a network, and the kind, dtype and metadata of the picture that they are from.
+    """The samples of a picture, and its kind and metadata.
 
-    Pixels `(H, W)` or `(H, W, 3)` and alpha, not multiplied into them, `(H, W)` or None are `float64`, 0..1 as read, finite,
-    and have 2 or more on every side. A result may leave 0..1; it is clipped when it is converted to its `dtype` (`uint8`,
-    `uint16`, `float32` or `float64`) and `kind` ('file', 'image' or 'array'), with its metadata `notes`.
+    Samples are `(H, W, C)` of `uint8`, `uint16`, or finite `float32` or `float64` in 0..1, upright, 2 or more on every side. C
+    is 1 to 4: grey or RGB, and then alpha, if any, not multiplied into them. A result is returned in the same `kind` ('file',
+    'image' or 'array'), with the metadata `notes`.
     """
 
-    pixels: np.ndarray = field(repr=False)
-    alpha: np.ndarray | None = field(default=None, repr=False)
-    dtype: np.dtype = field(default_factory=lambda: np.dtype(np.uint8))
+    samples: np.ndarray = field(repr=False)
     kind: str = "array"
     name: str = "The array"  # in messages
     notes: dict = field(default_factory=dict, repr=False)
     last_axis: bool = False  # a grey array came as (H, W, 1)
 
     def __post_init__(self) -> None:
-        if min(self.pixels.shape[:2]) < 2:
-            raise InputError(f"{self.name} has {self.pixels.shape[1]} x {self.pixels.shape[0]} pixels: give 2 or more a side.")
-        if not np.isfinite(self._stack()).all():
+        height, width = self.samples.shape[:2]
+        if min(height, width) < 2:
+            raise InputError(f"{self.name} has {width} x {height} pixels: give 2 or more a side.")
+        if not np.isfinite([self.samples.min(), self.samples.max()]).all():
             raise InputError(f"{self.name} has NaN or infinite pixels: replace them by numbers in 0..1.")
 
-    def with_pixels(self, pixels: np.ndarray, alpha: np.ndarray | None = None) -> "Picture":
-        """The picture with other pixels and alpha, of any size, about 0..1; an `InputError` if the channels differ."""
-        sizes = {pixels.shape[:2], pixels.shape[:2] if alpha is None else alpha.shape}
-        if len(sizes) > 1 or pixels.shape[2:] != self.pixels.shape[2:] or (alpha is None) != (self.alpha is None):
-            raise InputError(f"{self.name}: give new pixels with the channels of the old ones, and alpha if they have it.")
-        return replace(self, pixels=pixels, alpha=alpha)
+    @property
+    def pixels(self) -> np.ndarray:
+        """All pixels without alpha in 0..1, `(H, W)` or `(H, W, 3)`, as `float64`."""
+        whole = self.read((slice(None), slice(None)))
+        return whole[..., :3] if whole.shape[2] > 2 else whole[..., 0]
+
+    @property
+    def alpha(self) -> np.ndarray | None:
+        """Alpha in 0..1, `(H, W)`, as `float64`, or None."""
+        return self.read((slice(None), slice(None)))[..., -1] if self.samples.shape[2] in (2, 4) else None
+
+    def read(self, window: tuple[slice, slice]) -> np.ndarray:
+        """The samples in some rows and columns, `(h, w, C)`, as `float64` in 0..1."""
+        return self.samples[window].astype(np.float64) / _top(self.samples.dtype)
 
     def to_array(self) -> np.ndarray:
-        """Array `(H, W[, C])` of its dtype, alpha last: integers are rounded half up and saturate, floats clipped to 0..1."""
-        x = np.clip(self._stack(), 0, 1) if self.dtype.kind == "f" else self._levels()
-        return (x[..., None] if self.last_axis else x).astype(self.dtype)
+        """A new array `(H, W[, C])` of the samples, alpha last."""
+        return self._given_shape().copy()
 
     def to_pil(self) -> Image.Image:
         """PIL image of mode L, LA, RGB, RGBA or I;16, floats in 8 bits; an `InputError` for 16-bit colour or alpha."""
-        if self.dtype.itemsize == 2 and self._stack().ndim == 3:
+        if self.samples.dtype.itemsize == 2 and self.samples.shape[2] > 1:
             raise InputError(f"{self.name} has 16 bits with colour or alpha, which PIL cannot hold: use to_array() or save().")
         image = Image.fromarray(self._levels())
         image.info.update({key: note for key, note in self.notes.items() if key != "chunks"})
         return image
 
     def as_given(self) -> "Picture | Image.Image | np.ndarray":
-        """The picture in its `kind`: an array, a PIL image, or for a file the `Picture` itself."""
-        return {"array": self.to_array, "image": self.to_pil, "file": lambda: self}[self.kind]()
+        """The picture in its `kind`: the array, not copied, a PIL image, or for a file the `Picture` itself."""
+        return {"array": self._given_shape, "image": self.to_pil, "file": lambda: self}[self.kind]()
 
     def check_writable(self, path: str | Path, scale: float = 1) -> str:
         """The format of a path; an `InputError` if it could not hold this picture enlarged `scale` times."""
         check_output(path)
         form, name = WRITTEN.get(Path(path).suffix.lower()), self.name
-        deep, clear = self.dtype.itemsize == 2, self.alpha is not None
-        shallow = form not in ("PNG", "TIFF") or (form == "TIFF" and clear and self.pixels.ndim == 2)  # PIL reads no such TIFF
+        height, width, channels = self.samples.shape
+        deep, clear = self.samples.dtype.itemsize == 2, channels in (2, 4)
+        shallow = form not in ("PNG", "TIFF") or (form == "TIFF" and channels == 2)  # PIL reads no such TIFF
         for refused, reason in (
             (form is None, f"has no known image suffix: use one of {', '.join(WRITTEN)}"),
             (deep and shallow, f"cannot hold the 16 bits of {name} as {form}: write .png, or .tif for colour"),
             (clear and form in ("JPEG", "BMP"), f"cannot hold the transparency of {name} as {form}: write .png"),
-            (scale * max(self.pixels.shape[:2]) > SIDE.get(form, 2**31 - 1), f"cannot have that many pixels a side as {form}"),
+            (scale * max(height, width) > SIDE.get(form, 2**31 - 1), f"cannot have that many pixels a side as {form}"),
         ):
             if refused:
                 raise InputError(f"{path} {reason}.")
@@ -110,27 +119,49 @@ class Picture:
         """Write the picture atomically, in the format of the suffix; an `InputError` as for `check_writable`, or if it fails.
 
         PNG and TIFF (8 or 16 bits; floats get 8), WebP and BMP keep every pixel; JPEG has quality 95 and full colour. Profile,
-        EXIF and XMP go into all but BMP, the resolution into all but WebP, texts and gamma into PNG, the comment into JPEG.
+        EXIF and XMP go into all but BMP, the resolution into all but WebP, texts and gamma into PNG, the comment into JPEG. PNG
+        and TIFF take no further memory, the others a PIL image of four bytes a pixel.
         """
-        form, x, file = self.check_writable(path), self._levels(), io.BytesIO()
+        form, x = self.check_writable(path), self._levels()
         options = {key: self.notes[key] for key in NOTES if key in self.notes} | OPTIONS.get(form, {})
-        try:
-            if form == "PNG":
-                file.write(_png(x, options, self.notes.get("chunks", [])))
-            elif form == "TIFF":
-                file.write(_tiff(x, options))
-            else:
-                Image.fromarray(x).save(file, form, **options)
-        except (OSError, ValueError, SyntaxError, struct.error) as error:
-            raise InputError(f"{path} cannot be written as {form} ({error}): choose another format.") from None
-        write_atomically(path, file.getvalue())
 
-    def _stack(self) -> np.ndarray:
-        return self.pixels if self.alpha is None else np.dstack([self.pixels, self.alpha])
+        def write(file: BinaryIO) -> None:
+            try:
+                if form == "PNG":
+                    _write_png(file, x, options, self.notes.get("chunks", []))
+                elif form == "TIFF":
+                    _write_tiff(file, x, options)
+                else:
+                    # Without a descriptor: PIL's own writer misses it when a full disk takes a part of a block.
+                    Image.fromarray(x).save(SimpleNamespace(write=file.write), form, **options)
+            except (OSError, ValueError, SyntaxError, struct.error) as error:
+                if getattr(error, "errno", None):  # the disk's, not the encoder's
+                    raise
+                raise InputError(f"{path} cannot be written as {form} ({error}): choose another format.") from None
+
+        write_atomically(path, write)
+
+    def _given_shape(self) -> np.ndarray:
+        return self.samples if self.samples.shape[2] > 1 or self.last_axis else self.samples[..., 0]
 
     def _levels(self) -> np.ndarray:
-        top = 65535 if self.dtype.itemsize == 2 else 255
-        return np.clip(np.floor(top * self._stack() + 0.5), 0, top).astype(np.uint16 if top > 255 else np.uint8)
+        """The samples `(H, W[, C])` as files hold them, `uint8` or `uint16`."""
+        x = self.samples if self.samples.shape[2] > 1 else self.samples[..., 0]
+        if x.dtype.kind == "u":
+            return x.astype(x.dtype.newbyteorder("="), copy=False)
+        levels = np.empty(x.shape, np.uint8)
+        for rows in _bands(x):
+            levels[rows] = to_samples(x[rows].astype(np.float64), levels.dtype)
+        return levels
+
+
+def to_samples(x: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Numbers in about 0..1 as samples: integers are rounded half up and saturate, floats clipped to 0..1."""
+    if dtype.kind == "f":
+        return np.clip(x, 0, 1).astype(dtype)
+    levels = _top(dtype) * x
+    levels += 0.5
+    return np.clip(np.floor(levels, out=levels), 0, _top(dtype), out=levels).astype(dtype)
 
 
 def open_picture(source: str | Path | Image.Image | np.ndarray) -> Picture:
@@ -141,7 +172,7 @@ def open_picture(source: str | Path | Image.Image | np.ndarray) -> Picture:
     source : str, pathlib.Path, PIL.Image.Image or numpy.ndarray
         8- or 16-bit grey or colour, a palette (becomes RGB) or 1 bit (grey), with or without alpha; an array `(H, W)` or
         `(H, W, C)`, C 1 to 4, `uint8`, `uint16`, or `float32` or `float64` in 0..1. Of a camera's MPO file, the main image. An
-        orientation in EXIF or XMP is applied and set to 1, upright; every other byte of them stays.
+        orientation in EXIF or XMP is applied and set to 1, upright; every other byte of them stays. An array is not copied.
 
     Raises
     ------
@@ -159,7 +190,7 @@ def open_picture(source: str | Path | Image.Image | np.ndarray) -> Picture:
             if isinstance(source, Image.Image):
                 return _from_pil(source, name, b"")
             data = Path(source).read_bytes()
-            return _from_pil(Image.open(io.BytesIO(data), formats=READ), name, data)
+            return _from_pil(Image.open(io.BytesIO(data), formats=FORMATS), name, data)
     except InputError:
         raise
     except Exception as error:  # decoders fail on damaged files in every way there is
@@ -174,10 +205,9 @@ def _from_array(x: np.ndarray) -> Picture:
         raise InputError(f"An array of {x.dtype} is no picture: convert it to uint8, uint16, or float32 or float64 in 0..1.")
     if x.ndim not in (2, 3) or x.shape[2:] not in ((), (1,), (2,), (3,), (4,)) or not x.size:
         raise InputError(f"An array of shape {x.shape} is no picture: give (H, W), or (H, W, C) with 1 to 4 channels.")
-    if native.kind == "f" and np.isfinite(x).all() and not 0 <= x.min() <= x.max() <= 1:
+    if native.kind == "f" and np.isfinite([x.min(), x.max()]).all() and not 0 <= x.min() <= x.max() <= 1:
         raise InputError(f"An array of floats must stay in 0..1, this one has {x.min():g} to {x.max():g}: scale or clip it.")
-    pixels, alpha = _planes(x, 1 if native.kind == "f" else np.iinfo(native).max)
-    return Picture(pixels, alpha, x.dtype, last_axis=x.shape[2:] == (1,))
+    return Picture(np.atleast_3d(x), last_axis=x.shape[2:] == (1,))
 
 
 def _from_pil(image: Image.Image, name: str, data: bytes) -> Picture:
@@ -204,20 +234,17 @@ def _from_pil(image: Image.Image, name: str, data: bytes) -> Picture:
     elif grey16:
         x = np.asarray(image).astype(np.uint16)
     else:
-        x = np.asarray(image.convert(("L" if image.mode in GREY else "RGB") + "A" * image.has_transparency_data))
+        mode = ("L" if image.mode in GREY else "RGB") + "A" * image.has_transparency_data
+        x = np.asarray(image if image.mode == mode else image.convert(mode))
     notes, orientation = _notes(image, data)  # after the pixels: PIL turns those of a TIFF itself, and notes it
-    pixels, alpha = _planes(x, np.iinfo(x.dtype).max, orientation)
-    return Picture(pixels, alpha, x.dtype, "file" if data else "image", name, notes)
+    return Picture(_upright(np.atleast_3d(x), orientation), "file" if data else "image", name, notes)
 
 
-def _planes(x: np.ndarray, top: int, orientation: int = 1) -> tuple[np.ndarray, np.ndarray | None]:
-    """Pixels and alpha in 0..1, upright, of samples up to `top`."""
-    x = np.atleast_3d(x).astype(np.float64) / top
+def _upright(x: np.ndarray, orientation: int) -> np.ndarray:
+    """A view of the samples that shows them upright."""
     x = x.swapaxes(0, 1) if orientation in (5, 6, 7, 8) else x
     x = x[:, ::-1] if orientation in (2, 3, 6, 7) else x
-    x = x[::-1] if orientation in (3, 4, 7, 8) else x
-    pixels, alpha = (x[..., :3], x[..., 3:]) if x.shape[2] > 2 else (x[..., 0], x[..., 1:])
-    return pixels.copy(), alpha[..., 0].copy() if alpha.size else None
+    return x[::-1] if orientation in (3, 4, 7, 8) else x
 
 
 def _notes(image: Image.Image, data: bytes) -> tuple[dict, int]:
@@ -258,27 +285,62 @@ def _scene(exif: Image.Exif) -> Image.Exif:
     return scene
 
 
-def _png(x: np.ndarray, options: dict, chunks: list) -> bytes:
-    """A PNG file: pixels by libvips, as PIL has no deep colour; metadata by PIL, as libvips drops gamma and rewrites EXIF."""
+def _top(dtype: np.dtype) -> int:
+    return 1 if dtype.kind == "f" else np.iinfo(dtype).max
+
+
+def _bands(x: np.ndarray) -> list[slice]:
+    """The rows in bands of about a million bytes, so that no second picture is made."""
+    step = max(1, 2**20 // x[0].nbytes)
+    return [slice(k, k + step) for k in range(0, len(x), step)]
+
+
+def _write_png(file: BinaryIO, x: np.ndarray, options: dict, chunks: list) -> None:
+    """Write a PNG: pixels by libvips, as PIL has no deep colour; metadata by PIL, as libvips drops gamma and rewrites EXIF."""
     import pyvips
 
-    deep = ("rgb16" if x.shape[2:] > (2,) else "grey16") if x.dtype == np.uint16 else None
-    pixel_file = pyvips.Image.new_from_array(x, interpretation=deep).pngsave_buffer(keep="none", filter="all")
-    info, file = PngInfo(), io.BytesIO()
+    info, lines, begun, trouble = PngInfo(), io.BytesIO(), bytearray(), []
     info.chunks = chunks + ([(b"iTXt", PNG_XMP + bytes(4) + options.pop("xmp"))] if "xmp" in options else [])
-    Image.new("L", (1, 1)).save(file, pnginfo=info, format="PNG", **options)
-    notes = file.getvalue()[33:]
+    Image.new("L", (1, 1)).save(lines, pnginfo=info, format="PNG", **options)
+    notes = lines.getvalue()[33:]
     notes = notes[: notes.rindex(b"IDAT") - 4]
-    return pixel_file[:33] + notes + pixel_file[pixel_file.index(b"IDAT") - 4 :]  # header, metadata, pixels
+
+    def write(part: bytes) -> int:
+        """Pass on what libvips writes: its header, then the metadata in the place of its own, then the pixels."""
+        try:
+            if b"IDAT" in begun:
+                file.write(part)
+            else:
+                begun.extend(part)
+                if b"IDAT" in begun:
+                    file.write(begun[:33] + notes + begun[begun.index(b"IDAT") - 4 :])
+        except OSError as error:
+            trouble.append(error)
+            return -1
+        return len(part)
+
+    target = pyvips.TargetCustom()
+    target.on_write(write)
+    deep = ("rgb16" if x.shape[2:] > (2,) else "grey16") if x.dtype == np.uint16 else None
+    try:
+        pyvips.Image.new_from_array(x, interpretation=deep).pngsave_target(target, keep="none", filter="all")
+    except pyvips.Error as error:
+        raise (trouble[0] if trouble else ValueError(error)) from None
 
 
-def _tiff(x: np.ndarray, options: dict) -> bytes:
-    """A TIFF file by PIL's writer of EXIF, which is a TIFF without pixels: PIL has no deep colour, and libvips no EXIF."""
+def _write_tiff(file: BinaryIO, x: np.ndarray, options: dict) -> None:
+    """Write a TIFF by PIL's writer of EXIF, a TIFF without pixels: PIL has no deep colour, and libvips no EXIF."""
     (exif := Image.Exif()).load(options.get("exif", b""))
-    tags, (height, width, channels) = _scene(exif), np.atleast_3d(x).shape
-    strip = zlib.compress(x.astype(f"{tags.endian}u{x.itemsize}").tobytes())
-    tags.update({256: width, 257: height, BITS: (8 * x.itemsize,) * channels, 259: 8, 262: 2 if channels > 2 else 1, 273: 0})
-    tags.update({277: channels, 278: height, 279: len(strip)} | ({EXTRA: 2} if channels % 2 == 0 else {}))
+    tags, (height, width, channels), bands = _scene(exif), np.atleast_3d(x).shape, _bands(x)
+    tags.update({256: width, 257: height, BITS: (8 * x.itemsize,) * channels, 259: 8, 262: 2 if channels > 2 else 1})
+    tags.update({277: channels, 278: min(bands[0].stop, height)} | ({EXTRA: 2} if channels % 2 == 0 else {}))
     tags.update(dict(zip((282, 283, 296), (*options["dpi"], 2), strict=True)) if "dpi" in options else {})
     tags.update({tag: options[key] for key, tag in (("xmp", 700), ("icc_profile", 34675)) if key in options})
-    return tags.tobytes()[6:] + strip  # PIL moves offset 0 of the strip behind the tags
+    sizes = [0] * len(bands)
+    for write_pixels in (True, False):  # the tags come first, and take as much room before the sizes of the strips are known
+        file.seek(0)
+        tags.update({273: tuple(accumulate(sizes[:-1], initial=0)), 279: tuple(sizes)})  # PIL moves them behind the tags
+        file.write(tags.tobytes()[6:])
+        if write_pixels:
+            order = f"{tags.endian}u{x.itemsize}"
+            sizes = [file.write(zlib.compress(x[rows].astype(order).tobytes())) for rows in bands]

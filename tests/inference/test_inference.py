@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from small_networks import SMALL, images, small
 
 from srlib.errors import InputError
@@ -13,8 +14,9 @@ from srlib.images import imresize, rgb_to_ycbcr, ycbcr_to_rgb
 from srlib.inference.enlarge import as_method, super_resolve
 from srlib.inference.onnx import export_onnx, to_onnx
 from srlib.inference.tiling import run_network
-from srlib.models import DRRN, DSRN, VDSR
+from srlib.models import DRRN, DSRN, VDSR, SRModel
 from srlib.protocol import PROTOCOLS
+from srlib.training.checkpoint import save_weights
 
 
 def seldom(**names):
@@ -26,7 +28,21 @@ def pair(name, height, width):
     """A small network, an LR image and its interpolation as arrays, and the scale."""
     model = SMALL[name]
     lr, ilr = (x[0].permute(1, 2, 0).numpy().astype(np.float64) for x in images(model, height, width))
-    return model, lr, ilr, model.scale or 1
+    return model, lr if model.colour == "rgb" else lr[..., 0], ilr[..., 0], model.scale or 1
+
+
+def whole_output(model, lr, ilr, scale, **options):
+    """The pieces that a network writes as one image, not clipped; each pixel is written once."""
+    sr, times = np.full((*ilr.shape[:2], *lr.shape[2:]), np.nan), np.zeros(ilr.shape[:2], int)
+
+    def write(window, piece):
+        sr[window] = piece
+        times[window] += 1
+
+    size = tuple(n // scale for n in ilr.shape[:2])
+    run_network(model, lr.__getitem__, ilr.__getitem__, write, size, scale, **options)
+    assert (times == 1).all()
+    return sr
 
 
 def printed(code):
@@ -44,13 +60,12 @@ def assert_near(image, other, tolerance):
 def test_tiled_is_whole_at_any_tile(name, monkeypatch):
     """Identity: sizes that are no multiple of the tile, tiles from the overlap on; or room in memory for a few rows only."""
     model, lr, ilr, scale = pair(name, 37, 45)
-    whole = run_network(model, lr, ilr, scale, tile=4096)
-    assert whole.shape == (37 * scale, 45 * scale, lr.shape[2])
+    whole = whole_output(model, lr, ilr, scale, tile=4096)
     for extra in (0, 3, 40):
         zoom = 1 if model.domain == "ilr" else scale
-        assert_near(run_network(model, lr, ilr, scale, tile=zoom * model.radius + extra), whole, 2e-6)
+        assert_near(whole_output(model, lr, ilr, scale, tile=zoom * model.radius + extra), whole, 2e-6)
     monkeypatch.setattr("srlib.inference.tiling.MEMORY", 3e5)
-    assert_near(run_network(model, lr, ilr, scale), whole, 2e-6)
+    assert_near(whole_output(model, lr, ilr, scale), whole, 2e-6)
 
 
 def test_a_smaller_border_would_leave_seams():
@@ -59,9 +74,9 @@ def test_a_smaller_border_would_leave_seams():
     for parameter in model.parameters():
         parameter.data.abs_().clamp_min_(0.05)
     ilr = np.random.default_rng(0).random((40, 40))
-    whole = run_network(model, ilr, ilr, 1, tile=4096)
+    whole = whole_output(model, ilr, ilr, 1, tile=4096)
     model.radius -= 1
-    tiled = run_network(model, ilr, ilr, 1, tile=10)
+    tiled = whole_output(model, ilr, ilr, 1, tile=10)
     assert np.abs(tiled - whole).max() > 1e-5 * np.abs(whole).max()
 
 
@@ -70,6 +85,8 @@ def test_what_cannot_be_done_is_said():
     for network, scale, options, said in (
         (DSRN(2, 7, 4), 2, {"tile": 33}, r"tile of 33 pixels is smaller than the overlap of 34 .* give at least 34"),
         (SMALL["dsrn_x3"], 2, {}, "enlarges 3 times, not 2"),
+        (DSRN(2, 7, 4), 2, {"tile": -1}, "tile of -1 pixels is smaller than the overlap"),
+        (None, 2, {"tile": 0}, "tile of 0 pixels cannot be"),
         (SMALL["drrn"], 5, {}, "Scale 5 is not defined"),
     ):
         with pytest.raises(InputError, match=said):
@@ -82,19 +99,44 @@ def test_the_self_ensemble_knows_no_direction(name):
     model, lr, ilr, scale = pair(name, 12, 17)
     turned = [np.rot90(x[:, ::-1]) for x in (lr, ilr)]
     for ensemble, same in ((True, True), (False, False)):
-        ours = run_network(model, *turned, scale, self_ensemble=ensemble)
-        theirs = np.rot90(run_network(model, lr, ilr, scale, self_ensemble=ensemble)[:, ::-1])
+        ours = whole_output(model, *turned, scale, self_ensemble=ensemble)
+        theirs = np.rot90(whole_output(model, lr, ilr, scale, self_ensemble=ensemble)[:, ::-1])
         assert np.allclose(ours, theirs, rtol=0, atol=1e-5 * np.abs(theirs).max()) == same
 
 
-def test_luma_networks_leave_chroma_bicubic(photo):
-    """Identity: Cb and Cr of the result are those of the bicubic image, Y is the network's."""
-    model = SMALL["drrn"]
-    ilr = imresize(photo / 255, 2)
-    sr = as_method(model)(photo / 255, ilr, 2)
+@pytest.mark.parametrize("name", ["drrn", "dsrn_x2", "drn_x2"])
+def test_an_ensemble_in_tiles_is_the_ensemble(name, monkeypatch):
+    """Identity: also for a network in two parts, each part of which is turned."""
+    model, lr, ilr, scale = pair(name, 37, 45)
+    whole = whole_output(model, lr, ilr, scale, self_ensemble=True)
+    monkeypatch.setattr("srlib.inference.tiling.MEMORY", 3e5)
+    assert_near(whole_output(model, lr, ilr, scale, self_ensemble=True), whole, 2e-6)
+
+
+class Shuffled(SRModel):
+    """A luma network of the LR image alone."""
+
+    domain, scale, radius, depth = "lr", 2, 1, 1
+
+    def __init__(self):
+        super().__init__()
+        self.reconstruction = torch.nn.Conv2d(1, 4, 3, padding=1)
+
+    def forward(self, lr):
+        return torch.nn.functional.pixel_shuffle(self.reconstruction(lr), 2)
+
+
+@pytest.mark.parametrize("model", [SMALL["drrn"], SMALL["dsrn_x2"], Shuffled()], ids=["ilr", "lr+ilr", "lr"])
+def test_luma_networks_leave_chroma_bicubic(model, photo):
+    """Identity: Cb and Cr of the result are those of the bicubic image, Y is the network's, in tiles; and all is clipped."""
+    lr = photo / 255
+    ilr = imresize(lr, 2)
     expected = rgb_to_ycbcr(ilr)
-    expected[..., 0] = run_network(model, ilr[..., 0], expected[..., 0], 2)[..., 0]
-    np.testing.assert_allclose(sr, ycbcr_to_rgb(expected), rtol=0, atol=1e-12)
+    expected[..., 0] = whole_output(model, rgb_to_ycbcr(lr)[..., 0], expected[..., 0], 2)
+    sr = whole_output(model, lr, ilr, 2, tile=100)
+    assert_near(sr, ycbcr_to_rgb(expected), 2e-6)
+    for clipped in (as_method(model)(lr, ilr, 2), super_resolve(lr, model, 2)):
+        assert_near(clipped, sr.clip(0, 1), 2e-6)
 
 
 def test_every_protocol_scores_every_kind_of_network(photo):
@@ -103,6 +145,15 @@ def test_every_protocol_scores_every_kind_of_network(photo):
         for protocol in PROTOCOLS.values():
             for image in (photo, photo[..., 1]):
                 assert np.isfinite(protocol.evaluate(image, 3, as_method(SMALL[name]), ("psnr",)).psnr)
+
+
+def test_a_network_that_gives_nan_is_refused(photo):
+    """An integer has no NaN: it would become any grey. A method passes it on, and a protocol refuses it."""
+    model = VDSR(3, 4)
+    torch.nn.init.constant_(model.reconstruction.weight, np.nan)
+    with pytest.raises(InputError, match="The array: the network gives NaN"):
+        super_resolve(photo, model, 2)
+    assert np.isnan(as_method(model)(photo, imresize(photo, 2), 2)).all()
 
 
 @pytest.mark.parametrize("shape", [(20, 24), (20, 24, 2), (20, 24, 3), (20, 24, 4), (2, 2), (2, 300, 3)])
@@ -116,6 +167,15 @@ def test_arrays_come_back_in_their_kind(shape, dtype, name):
     assert (sr.dtype, sr.shape) == (dtype, (2 * shape[0], 2 * shape[1], *shape[2:]))
     if shape[2:] in ((2,), (4,)):
         np.testing.assert_array_equal(sr[..., -1], super_resolve(image, None, 2)[..., -1])
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+@pytest.mark.parametrize("shape", [(2, 2), (2, 31), (17, 23, 2), (23, 17, 4)])
+def test_bicubic_in_tiles_is_imresize_bit_for_bit(shape, scale):
+    """Identity: with alpha, at the edges, and with tiles of a few pixels."""
+    image = np.random.default_rng(0).random(shape)
+    for tile in (5, 16, None):
+        np.testing.assert_array_equal(super_resolve(image, None, scale, tile=tile), imresize(image, scale).clip(0, 1))
 
 
 def test_an_untrained_residual_network_is_bicubic(photo):
@@ -188,6 +248,30 @@ print(outside, sorted(inside)[-4], resident() - before)
     assert grown < 32 * 2**20
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's allocator")
+def test_what_the_allocator_keeps_is_given_back_between_tiles():
+    """But only when it is much; here, a fifth of a gigabyte under a block in use."""
+    code = """
+import psutil, torch
+from srlib.cli.memory import steady_memory
+from srlib.inference import tiling
+with steady_memory():
+    floor = psutil.Process().memory_info().rss
+    freed, kept = torch.ones(50_000_000), torch.ones(1000)
+    del freed
+    before = psutil.Process().memory_info().rss
+    print(before - floor, tiling._trim(floor) - floor, before - psutil.Process().memory_info().rss)
+    tiling.MEMORY = 1e8
+    print(tiling._trim(floor) - floor, before - psutil.Process().memory_info().rss)
+"""
+    grown, floor, given_back, new_floor, given_back_at_last = printed(code)
+    assert grown > 190e6
+    assert (floor, given_back < 1e6) == (0, True)
+    assert new_floor < 20e6
+    assert given_back_at_last > 180e6
+
+
 @pytest.mark.parametrize(
     "name",
     seldom(slow=("vdsr", "drn_x4"), weekly=("rlcsc_k15", "drrn_b1u25", "dsrn_t7_x2", "dsrn_t7_x4", "drn_plus_x4")),
@@ -208,3 +292,37 @@ print(sr.shape[0], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
     side, peak = printed(code)
     assert side == 2048
     assert peak / 1e6 < 1.5
+
+
+def upscale_peak(source, target, *options):
+    """Peak memory in bytes of a process of `upscale`."""
+    command = [sys.executable, "-m", "srlib", "upscale", str(source), str(target), *map(str, options)]
+    code = f"""
+import resource, subprocess
+subprocess.run({command}, check=True)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+    return 1024 * printed(code)[0]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="counts in kilobytes")
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_memory_does_not_grow_with_the_picture_beyond_its_pixels(suffix, photo, tmp_path):
+    """Identity: what a command takes beside the pixels, in and out, is the same for four times as many."""
+    save_weights(tmp_path / "w.safetensors", DRRN(1, 1, 4), "drrn_b1u1_w4")
+    options, rest = ("--model", "drrn_b1u1_w4", "--weights", tmp_path / "w.safetensors", "--scale", 3, "--tile", 500), []
+    for side in (1000, 2000):
+        Image.fromarray(np.tile(photo, (14, 12, 1))[:side, :side]).save(tmp_path / "in.png")
+        rest.append(upscale_peak(tmp_path / "in.png", tmp_path / f"out{suffix}", *options) - 3 * side**2 * (1 + 9))
+    assert rest[1] - rest[0] < 60e6  # a second copy of the pixels is 81 MB
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="counts in kilobytes")
+def test_a_photograph_of_12_megapixels_is_enlarged_in_two_gigabytes(photo, tmp_path):
+    """To 108 megapixels, which are 324 MB in 8 bits and 2.6 GB in float64."""
+    Image.fromarray(np.tile(photo, (20, 24, 1))[:3000, :4000]).save(tmp_path / "in.png")
+    assert upscale_peak(tmp_path / "in.png", tmp_path / "out.png", "--model", "bicubic", "--scale", 3) < 2e9
+    header = (tmp_path / "out.png").read_bytes()[16:24]
+    assert (int.from_bytes(header[:4]), int.from_bytes(header[4:])) == (12000, 9000)

@@ -1,6 +1,8 @@
 """Pictures in and out, against PIL, tifffile and pypng as outside witnesses."""
 
 import io
+import resource
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ from PIL import Image, ImageCms, ImageOps, PngImagePlugin
 
 from srlib import files
 from srlib.errors import InputError
-from srlib.inference.pictures import open_picture
+from srlib.inference.pictures import open_picture, to_samples
 
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 MODES = ("L", "LA", "RGB", "RGBA")
@@ -122,11 +124,25 @@ def test_an_array_comes_back_in_its_dtype_and_shape(dtype, channels):
     back = picture.as_given()
     assert back.dtype == x.dtype
     np.testing.assert_array_equal(back, x)
-    outside = picture.with_pixels(np.full_like(picture.pixels, 1.5), None if picture.alpha is None else -picture.alpha - 1)
-    assert set(np.unique(outside.to_array())) == ({top} if picture.alpha is None else {0, top})
-    if not channels and top > 1:
-        halves = picture.with_pixels(np.array([[0.5, 2.5], [1.5, 1.4999]]) / top)
-        np.testing.assert_array_equal(halves.to_array(), [[1, 3], [2, 1]])
+    outside = to_samples(np.array([1.5, -0.5]), x.dtype)
+    assert (outside.dtype, *outside) == (x.dtype, top, 0)
+    if top > 1:
+        np.testing.assert_array_equal(to_samples(np.array([0.5, 2.5, 1.5, 1.4999]) / top, x.dtype), [1, 3, 2, 1])
+
+
+@pytest.mark.parametrize("dtype", ["u1", "u2", ">u2", "f4", "f8"])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_a_window_is_part_of_the_pixels_and_alpha(dtype, channels):
+    """Identity: samples over the largest, alpha apart; and an array that is taken out may be changed."""
+    top = np.iinfo(dtype).max if "u" in dtype else 1
+    x = (np.random.default_rng(0).random((5, 7, channels)) * top).astype(dtype)
+    picture, wanted = open_picture(x), x.astype(np.float64) / top
+    np.testing.assert_array_equal(picture.read((slice(1, 4), slice(2, 7))), wanted[1:4, 2:7])
+    np.testing.assert_array_equal(picture.pixels, wanted[..., :3] if channels > 2 else wanted[..., 0])
+    if channels in (2, 4):
+        np.testing.assert_array_equal(picture.alpha, wanted[..., -1])
+    picture.to_array()[:] = 0
+    assert x.any()
 
 
 @pytest.mark.parametrize("mode", ["1", "P", "PA", "L", "LA", "RGB", "RGBA", "I;16"])
@@ -237,16 +253,33 @@ def test_a_jpeg_has_quality_95_and_full_colour():
 
 @pytest.mark.slow
 def test_a_large_tiff_of_one_strip_is_read():
-    """As ours are written; libtiff alone would stop at 50 MB of packed noise, though PIL's limit of pixels is meant."""
+    """libtiff alone would stop at 50 MB of packed noise, though PIL's limit of pixels is meant."""
     x = np.random.default_rng(0).integers(0, 65536, (3000, 3300, 3), np.uint16)
-    open_picture(x).save("x.tif")
+    tifffile.imwrite("x.tif", x, photometric="rgb", compression="deflate", rowsperstrip=3000)
     np.testing.assert_array_equal(open_picture("x.tif").to_array(), x)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("tags", [{}, {"exif": exif().tobytes(), "dpi": (300, 200), "icc_profile": PROFILE}])
+def test_a_tiff_is_written_in_strips(dtype, tags):
+    """Witnesses: tifffile and PIL, which find each strip behind the tags; a picture of floats is written in 8 bits."""
+    x = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, (701, 900, 3), dtype)
+    picture = open_picture(x)
+    picture.notes.update(tags)
+    picture.save("x.tif")
+    with tifffile.TiffFile("x.tif") as file:
+        assert len(file.pages.first.dataoffsets) > 1
+        np.testing.assert_array_equal(file.asarray(), x)
+    np.testing.assert_array_equal(open_picture("x.tif").to_array(), x)
+    if dtype == np.uint8:
+        open_picture(x / 255).save("floats.tif")
+        np.testing.assert_array_equal(tifffile.imread("floats.tif"), x)
 
 
 def test_a_description_of_the_layout_does_not_outlive_it():
     """tifffile notes the shape of what it writes; on an enlarged picture the note would mislead it."""
     tifffile.imwrite("in.tif", noise(3, np.uint16), photometric="rgb", software="a scanner")
-    open_picture("in.tif").with_pixels(np.zeros((24, 34, 3))).save("out.tif")
+    replace(open_picture("in.tif"), samples=np.zeros((24, 34, 3), np.uint16)).save("out.tif")
     with tifffile.TiffFile("out.tif") as file:
         assert file.asarray().shape == (24, 34, 3)
         assert (file.pages.first.description, file.pages.first.software) == ("", "a scanner")
@@ -366,16 +399,20 @@ def test_nothing_is_left_behind_when_writing_fails(folder, monkeypatch):
     assert (folder / "x.png").read_bytes() == b"old"
 
 
-def test_new_pixels_must_have_the_old_channels():
-    """Grey stays grey, alpha stays alpha; the size is free, but one for both."""
-    picture, rgb, alpha = open_picture(noise(4)), np.zeros((24, 34, 3)), np.ones((24, 34))
-    enlarged = picture.with_pixels(rgb, alpha)
-    assert (enlarged.kind, enlarged.to_array().shape) == ("array", (24, 34, 4))
-    for wrong in ((alpha, alpha), (rgb, None), (rgb, noise(1))):
-        with refused("new pixels with the channels of the old"):
-            picture.with_pixels(*wrong)
-    with refused("NaN"):
-        picture.with_pixels(rgb + np.nan, alpha)
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".jpg", ".webp", ".bmp"])
+def test_a_full_disk_leaves_no_part_of_a_picture(suffix, folder):
+    """Also where PIL or libvips write themselves, and where a block fits in part: a limit stands in for the disk."""
+    picture = open_picture(np.random.default_rng(0).integers(0, 256, (150, 150, 3), np.uint8))
+    picture.save("whole" + suffix)
+    size, limits = (folder / f"whole{suffix}").stat().st_size, resource.getrlimit(resource.RLIMIT_FSIZE)
+    for limit in (size - 1, size // 2, 100):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limits[1]))
+        try:
+            with refused(f"x{suffix} cannot be written .File too large"):
+                picture.save("x" + suffix)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert [path.name for path in folder.iterdir()] == [f"whole{suffix}"]
 
 
 def test_an_orientation_in_xmp_is_applied_once():
