@@ -191,7 +191,7 @@ def open_picture(source: str | Path | Image.Image | np.ndarray) -> Picture:
                 return _from_pil(source, name, b"")
             data = Path(source).read_bytes()
             return _from_pil(Image.open(io.BytesIO(data), formats=FORMATS), name, data)
-    except InputError:
+    except (InputError, MemoryError):
         raise
     except Exception as error:  # decoders fail on damaged files in every way there is
         reason = " ".join(dict.fromkeys(line.strip() for line in str(error).splitlines()))  # libvips repeats itself
