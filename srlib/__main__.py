@@ -84,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     add("model", nargs="?", help="bicubic, vdsr (with --weights), or an experiment: see `list`")
     add("--results", type=Path, nargs="+", metavar="FOLDER", help="score the finished pictures in it, of any method, instead")
     add("--data", help="dataset or folder of originals (default: Set5, or Sample where it is not at hand)")
-    add("--scale", type=int, choices=SCALES, default=3)
+    add("--scale", type=int, choices=SCALES, default=3, help="default: 3")
     add("--protocol", default="drrn", help=f"one of {', '.join(PROTOCOLS)} (default: drrn)")
     add("--metrics", default=",".join(METRICS), help="some of psnr,ssim,ifc (IFC takes most of the time)")
     add("--weights", type=Path, help=WEIGHTS)

@@ -26,6 +26,7 @@ class Matches:
 
     files: dict[str, Path]
     faults: dict[str, str]
+    missing: tuple[str, ...]  # of the faults, the images that have no file at all
     others: tuple[Path, ...]
 
 
@@ -65,6 +66,8 @@ def match(names: Iterable[str], folder: str | Path, scale: int, pattern: str = "
             fitting = [base for base in bases if stem.startswith(base) and _is_tail(stem[len(base) :], scale, without)]
             if fitting:
                 candidates[bases[max(fitting, key=len)]].append(file)
+        for name, found in candidates.items():  # of an original's whole name, as baby_GT.png, only where there is no better one
+            candidates[name] = [file for file in found if not ORIGINAL.search(_key(file.stem))] or found
     faults = {}
     for name, found in candidates.items():
         if len(found) > 1:
@@ -78,7 +81,8 @@ def match(names: Iterable[str], folder: str | Path, scale: int, pattern: str = "
             )
     chosen = {name: found[0] for name, found in candidates.items() if len(found) == 1}
     used = {file for found in candidates.values() for file in found}
-    return Matches(chosen, faults, tuple(file for file in files if file not in used))
+    missing = tuple(name for name, found in candidates.items() if not found)
+    return Matches(chosen, faults, missing, tuple(file for file in files if file not in used))
 
 
 def images_in(folder: str | Path) -> list[Path]:
@@ -113,7 +117,8 @@ def _key(name: str) -> str:
 
 
 def _is_tail(tail: str, scale: int, without: frozenset[str]) -> bool:
-    """Whether what follows the name of an image may follow it."""
+    """Whether what follows the name of an image may follow it; the end of the original's own name, such as `_GT`, may."""
+    tail = re.sub(rf"^{ORIGINAL.pattern.removesuffix('$')}(?=$|[ _.-]|x\d)", "", tail)
     if tail and tail[0] not in " _.-" and not re.match(r"x\d", tail):
         return False
     scales = [int(next(filter(None, groups))) for groups in SCALE.findall(tail)]

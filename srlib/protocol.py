@@ -101,12 +101,13 @@ class Protocol:
         Raises
         ------
         InputError
-            If its size times the scale is not that of the cropped original, or one of the two is grey and the other is not.
+            If its size times the scale is not that of the cropped original, or one of the two is grey and the other is not; but
+            where the protocol reduces luma, a grey LR image of a colour original is its luma.
         """
         reference = self.reference(hr, scale)
         check_pixels(lr, "The LR image", floats=False)
         lr = _grey_if(hr.ndim == 2, lr)
-        if lr.ndim != hr.ndim:
+        if lr.ndim > hr.ndim or (lr.ndim < hr.ndim and self.colour == "rgb"):
             kinds = ("grey", "RGB") if lr.ndim == 2 else ("RGB", "grey")
             raise InputError(f"The LR image is {kinds[0]}, but the original is {kinds[1]}: give two of one kind.")
         if (size := tuple(scale * n for n in lr.shape[:2])) != reference.shape[:2]:
@@ -114,6 +115,8 @@ class Protocol:
             raise InputError(
                 f"The LR image gives {size[1]} x {size[0]} pixels at scale {scale}, but the cropped original has {wanted}."
             )
+        if lr.ndim < hr.ndim:
+            _refuse_full_range(round_uint8(255 * self.degrade(hr, scale)), lr, "LR image")
         lr = self._converted(lr, "The LR image")
         return lr if self.lr_uint8 else to_float(lr)
 
@@ -163,7 +166,7 @@ class Protocol:
                 f"The result has colour, but the original is grey, which {self.name!r} compares: give a grey result."
             )
         if sr.ndim < hr.ndim and sr.dtype == np.uint8:
-            _refuse_full_range(reference, sr)
+            _refuse_full_range(reference, sr, "result")
         x, y = (self._comparable(image, scale) for image in (reference, sr))
         channels = [(x[..., c], y[..., c]) for c in range(x.shape[2])] if x.ndim == 3 else [(x, y)]
         score = Score(
@@ -241,12 +244,10 @@ def _grey_if(wanted: bool, image: np.ndarray) -> np.ndarray:
     return image[..., 0] if wanted and image.ndim == 3 and (image == image[..., :1]).all() else image
 
 
-def _refuse_full_range(reference: np.ndarray, sr: np.ndarray) -> None:
-    """Refuse the grey result of a colour original that was made grey in 0..255: as luma, 16..235, its score would be wrong."""
-    if np.abs(16 + sr * (219 / 255) - reference).mean() < np.abs(sr - reference * 1.0).mean():
-        raise InputError(
-            "The result is grey of 0..255, but luma (16..235) of a colour original is wanted: give the RGB result."
-        )
+def _refuse_full_range(luma: np.ndarray, image: np.ndarray, name: str) -> None:
+    """Refuse a grey image of a colour original that was made grey in 0..255: as luma, 16..235, its score would be wrong."""
+    if np.abs(16 + image * (219 / 255) - luma).mean() < np.abs(image - luma * 1.0).mean():
+        raise InputError(f"The {name} is grey of 0..255, but luma (16..235) of a colour original is wanted: give it in RGB.")
 
 
 _DRRN = Protocol("drrn", "DRRN and RL-CSC: IFC, and the papers' own rows", "luma", "symmetric")

@@ -60,6 +60,18 @@ def test_the_longest_name_wins_and_accents_are_one(files):
     }
 
 
+def test_the_end_of_an_originals_own_name_may_stay(files):
+    """Set5's files are called baby_GT, and tools keep names; an original beside a result is no result."""
+    folder = files("baby_GT_x3_SR.png", "bird_GTx3.png", "head_GT.png", "woman_GT.png", "woman_x3.png", "town_x3_HR.png")
+    found = match(["baby", "bird", "head", "woman", "town"], folder, 3).files
+    assert {name: path.name for name, path in found.items()} == {
+        "baby": "baby_GT_x3_SR.png",
+        "bird": "bird_GTx3.png",
+        "head": "head_GT.png",
+        "woman": "woman_x3.png",
+    }
+
+
 def test_two_files_of_one_image_are_a_fault_until_a_pattern_says_which(files):
     """The sentence lists both; `{name}` and `{scale}` decide, with or without the suffix."""
     folder = files("baby_bicubic_x3.png", "baby_ours_x3.png", "bird_ours_x3.png")

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from srlib.cli.scoring import model_of, report_failures
+from srlib.cli.scoring import model_of, note_sub_folders, report_failures
 from srlib.datasets import open_images
 from srlib.errors import InputError
 from srlib.files import check_output, write_atomically
@@ -75,6 +75,7 @@ def _of_scale(folder: Path, target: Path, scale: int) -> list[Path]:
         raise InputError(f"{folder} holds pictures of other scales than {scale} only: give another --scale.")
     if others := ", ".join(file.name for file in files if file not in fitting):
         print(f"srlib: {folder} has files of another scale than {scale}, left out: {others}", file=sys.stderr)
+    note_sub_folders(folder)
     return fitting
 
 
@@ -93,7 +94,9 @@ def degrade_command(options: argparse.Namespace) -> int:
     if not suffixes <= {*LOSSLESS, ".npy"}:
         raise InputError(f"{target} has another suffix than {', '.join(LOSSLESS)} or .npy, which keep the LR image: use one.")
     if not protocol.lr_uint8 and suffixes - {".npy"}:
-        print(f"srlib: {protocol.name} does not round its LR images, these files do; .npy keeps them exact", file=sys.stderr)
+        note = "does not round its LR images, these files do; .npy, for NumPy, keeps them exact"
+        note = f"reduces luma, so that the files are grey, and {note}" if protocol.colour == "luma" else note
+        print(f"srlib: {protocol.name} {note}", file=sys.stderr)
 
     def work(source: Path, paths: list[Path]) -> None:
         hr = read_image(source)

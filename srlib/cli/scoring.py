@@ -18,7 +18,7 @@ from srlib.datasets import DATASETS, ImageSet, data_folder, first_available, ope
 from srlib.errors import InputError
 from srlib.files import check_output, write_atomically
 from srlib.inference.enlarge import as_method
-from srlib.matching import LR, match
+from srlib.matching import LR, base_name, match
 from srlib.metrics import IFC_MIN_SIDE, SSIM_WINDOW
 from srlib.papers import get_experiment
 from srlib.protocol import METRICS, check_metrics, get_protocol, score_images
@@ -64,8 +64,10 @@ def evaluate_command(options: argparse.Namespace) -> int:
 
 def _check_evaluate(options: argparse.Namespace) -> None:
     """Refuse options that exclude each other, and an output that cannot be written, before anything is computed."""
-    if bool(options.model) == bool(options.results):
-        raise InputError("Give a model, or finished results with --results FOLDER: one of the two.")
+    if options.model and options.results:
+        raise InputError(f"Both the model {options.model!r} and --results are given: leave one of them out.")
+    if not (options.model or options.results):
+        raise InputError("There is nothing to score: give a model, or finished pictures with --results FOLDER.")
     for option in ("weights", "lr", "save"):
         if options.results and getattr(options, option):
             raise InputError(f"--{option} is of a model, but --results scores what is finished: leave one of them out.")
@@ -98,11 +100,23 @@ def _matched(
     """The files of a folder by the image that they belong to; images without one are failures, other files a note."""
     words = {} if without is None else {"without": without}
     matches = match(images.names, folder, options.scale, options.name or "", **words)
-    failures += matches.faults.values()
-    if matches.others:
-        others = ", ".join(file.name for file in matches.others)
-        print(f"srlib: {folder} has files of no image at scale {options.scale}, left out: {others}", file=sys.stderr)
+    failures += [fault for name, fault in matches.faults.items() if name not in matches.missing]
+    if matches.missing:
+        names, first = ", ".join(matches.missing), matches.missing[0]
+        advice = f"{first}.png or {first}x{options.scale}.png, or say how they are called with --name"
+        failures.append(f"{folder} has no file at scale {options.scale} of {names}: call them {advice}.")
+    others = [file for file in matches.others if base_name(file.stem, options.scale)]  # of other scales there may be many
+    if others:
+        print(f"srlib: {folder} has files of no image, left out: {', '.join(file.name for file in others)}", file=sys.stderr)
+    note_sub_folders(folder)
     return matches.files
+
+
+def note_sub_folders(folder: str | Path) -> None:
+    """Say which sub-folders of a folder are left out."""
+    names = sorted(path.name for path in Path(folder).iterdir() if path.is_dir() and path.name[0] != ".")
+    if names:
+        print(f"srlib: {folder} has sub-folders, left out: {', '.join(names)}", file=sys.stderr)
 
 
 def _report(tables: list[tuple[dict[str, Any], pd.DataFrame]], options: argparse.Namespace, failures: list[str]) -> int:
@@ -129,8 +143,9 @@ def _report(tables: list[tuple[dict[str, Any], pd.DataFrame]], options: argparse
         if options.json:
             documents = [document | ({"failures": failures} if failures else {}) for document in documents]
             print(json.dumps(documents[0] if len(tables) == 1 else documents, indent=1))
-        elif not options.csv:
-            print(table.to_string(index=False, float_format="{:.4f}".format))
+        elif str(options.csv) != "-":
+            shown = table.drop(columns=[metric for metric in METRICS if metric not in parse_metrics(options.metrics)])
+            print(shown.to_string(index=False, float_format="{:.4f}".format))
     return report_failures(failures)
 
 

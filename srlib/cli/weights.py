@@ -13,9 +13,11 @@ from srlib.papers import get_experiment
 from srlib.training.checkpoint import read_weights, save_tensors
 from srlib.training.foreign import match
 
+MOST = 40  # tensors without a partner that are listed of each side
+
 
 def import_weights_command(options: argparse.Namespace) -> None:
-    """Convert weights of a network from elsewhere, whatever its names, into a file for --weights."""
+    """Convert weights from elsewhere, with other names or prefixes, into a file for --weights."""
     path, name, output = options.file, options.model, options.output
     if name == "bicubic":
         raise InputError("Bicubic interpolation is no network: it has no weights.")
@@ -37,11 +39,14 @@ def import_weights_command(options: argparse.Namespace) -> None:
     if found.repeated:
         print(f"the same again: {', '.join(found.repeated)}")
     if found.left or found.missing:
-        for tensor in found.left:
+        for tensor in found.left[:MOST]:
             doubt = ", its place among those of its shape is not certain" if tensor in found.unclear else ""
             print(f"only in the file: {tensor}  {tuple(tensors[tensor].shape)}{doubt}", file=sys.stderr)
-        for tensor in found.missing:
+        for tensor in found.missing[:MOST]:
             print(f"only in {name}: {tensor}  {tuple(network[tensor].shape)}", file=sys.stderr)
+        for place, names in (("the file", found.left), (name, found.missing)):
+            if len(names) > MOST:
+                print(f"only in {place}: {len(names) - MOST} more", file=sys.stderr)
         raise InputError(
             f"{path} does not fit {name}: {len(found.left)} of its tensors and {len(found.missing)} of the network's have no "
             "partner (listed above); rename them to the network's names if they are the same, or choose another network."

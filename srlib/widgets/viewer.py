@@ -200,7 +200,8 @@ def compare(
         if picture.pixels.shape[:2] != (height, width):
             size = f"{picture.pixels.shape[1]} x {picture.pixels.shape[0]}"
             raise InputError(
-                f"{picture.label!r} has {size} pixels, but {labels[0]!r} has {width} x {height}: give pictures of one size."
+                f"{picture.label!r} has {size} pixels, but {labels[0]!r} has {width} x {height}: give pictures of one size"
+                + (", or the scale, which crops the original." if hr is not None and scale is None else ".")
             )
         if labels.count(picture.label) > 1:
             raise InputError(f"The label {picture.label!r} is there twice: give each output its own.")

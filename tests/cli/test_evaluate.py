@@ -65,10 +65,13 @@ def test_finished_results_are_scored_like_a_model(bicubic, run):
 
 def test_results_that_do_not_match_are_listed(bicubic, run):
     """An image without a result: status 2, the rest is scored; a file of no image: a note."""
-    (bicubic / "b_x3_SR.png").rename(bicubic / "b_x2_SR.png")
+    (bicubic / "b_x3_SR.png").rename(bicubic / "b_x2_SR.png")  # another scale is no matter
+    (bicubic / "b_x2_SR.png").with_name("c_x3.png").write_bytes(b"")
+    (bicubic / "more").mkdir()
     printed = run("evaluate", "--results", "theirs", "--data", "mine", "--csv", "s.csv", status=2)
-    assert "b has no file in theirs for scale 3" in printed.err
-    assert "of no image at scale 3, left out: b_x2_SR.png" in printed.err
+    assert "theirs has no file at scale 3 of b: call them b.png or bx3.png" in printed.err
+    assert "theirs has files of no image, left out: c_x3.png" in printed.err
+    assert "theirs has sub-folders, left out: more" in printed.err
     assert list(pd.read_csv("s.csv").image) == ["a", "mean"]
     assert list(pd.read_csv("s.csv").psnr) == pytest.approx([run_psnr("a")] * 2)
 
@@ -182,8 +185,8 @@ def test_rows_have_names_of_their_own(folder, run):
 @pytest.mark.parametrize(
     ("command", "said"),
     [
-        ("evaluate --data mine", "Give a model, or finished results"),
-        ("evaluate bicubic --results theirs --data mine", "one of the two"),
+        ("evaluate --data mine", "There is nothing to score: give a model"),
+        ("evaluate bicubic --results theirs --data mine", "Both the model 'bicubic' and --results are given"),
         ("evaluate --results theirs --data mine --save x", "--save is of a model"),
         ("evaluate bicubic --data mine --name {name}", "give --results or --lr, too"),
         ("evaluate --results theirs --data mine --name x3", "is no pattern"),

@@ -257,7 +257,7 @@ def test_degrade_makes_what_the_protocol_makes(folder, run):
     np.testing.assert_array_equal(read_image("lr.png"), PROTOCOLS["selfexsr"].degrade(hr, 3))
     assert run("degrade", "mine/b.png", "lr.npy", "--scale", 3, "--protocol", "lapsrn") == ("", "")
     np.testing.assert_array_equal(np.load("lr.npy"), PROTOCOLS["lapsrn"].degrade(hr, 3))
-    assert ".npy keeps them exact" in run("degrade", "mine/b.png", "lr.png", "--scale", 3).err
+    assert ".npy, for NumPy, keeps them exact" in run("degrade", "mine/b.png", "lr.png", "--scale", 3).err
     np.testing.assert_array_equal(read_image("lr.png"), round_uint8(255 * PROTOCOLS["drrn"].degrade(hr, 3)))
 
 

@@ -118,7 +118,7 @@ def test_files_of_no_training_image_are_told(hr, lr, capsys):
             lambda p: Image.open(p).resize((20, 20)).save(p),
             r"ax3.png: The LR image gives 60 x 60 pixels at scale 3, .*84 x 78",
         ),
-        (lambda p: Image.open(p).convert("L").save(p), r"ax3.png: The LR image is grey, but the original is RGB"),
+        (lambda p: Image.open(p).convert("L").save(p), r"ax3.png: The LR image is grey of 0..255"),
         (lambda p: Image.open(p).convert("1").save(p), r"ax3.png is a 1-bit image"),
         (lambda p: p.write_bytes(p.read_bytes()[:90]), r"ax3.png cannot be read as an image"),
     ],

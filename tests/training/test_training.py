@@ -202,7 +202,10 @@ def test_validation_images_are_in_no_training_set(dataset):
 
 def test_a_second_training_in_a_folder_is_refused(train, tmp_path):
     """In one sentence; and when the first has ended, the next may."""
-    with lock(tmp_path / "run"), pytest.raises(InputError, match="in use by another process, which trains or scores: wait for it"):
+    with (
+        lock(tmp_path / "run"),
+        pytest.raises(InputError, match="in use by another process, which trains or scores: wait for it"),
+    ):
         train("run")
     assert train("run")["finished"]
 
