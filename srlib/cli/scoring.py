@@ -32,11 +32,11 @@ def evaluate_command(options: argparse.Namespace) -> int:
     name = options.data or default_data()
     protocol, metrics = get_protocol(options.protocol), parse_metrics(options.metrics)
     images, scale = open_images(name), options.scale
-    suffixes = sorted({path.suffix.lower() for path in images.paths})
-    if len(suffixes) > 1 and images.name not in DATASETS:
-        print(
-            f"srlib: {images.name} holds pictures of several kinds, and all are scored: {', '.join(suffixes)}", file=sys.stderr
-        )
+    if images.name not in DATASETS:
+        note_sub_folders(images.name)
+        if len(suffixes := sorted({path.suffix.lower() for path in images.paths})) > 1:
+            kinds = ", ".join(suffixes)
+            print(f"srlib: {images.name} holds pictures of several kinds, and all are scored: {kinds}", file=sys.stderr)
     arguments: dict[str, Any] = {"metrics": metrics, "progress": sys.stderr.isatty(), "failures": []}
     read = [*images.paths, *([options.weights] if options.weights else [])]
     tables, header = [], {"data": images.name, "scale": scale, "protocol": protocol.name}

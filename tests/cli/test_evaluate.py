@@ -175,10 +175,13 @@ def test_an_infinite_score_is_no_missing_one(tmp_path, run):
 
 
 def test_rows_have_names_of_their_own(folder, run):
-    """Two files of one stem, and one called `mean`."""
+    """Two files of one stem, and one called `mean`; kinds that are mixed, and sub-folders that are left out, are noted."""
+    (folder / "more").mkdir()
     Image.open("mine/a.png").save("mine/a.bmp")
     Image.open("mine/a.png").save("mine/mean.png")
-    run("evaluate", "bicubic", "--data", "mine", "--metrics", "psnr", "--csv", "s.csv")
+    said = run("evaluate", "bicubic", "--data", "mine", "--metrics", "psnr", "--csv", "s.csv").err
+    assert "mine has sub-folders, left out: more" in said
+    assert "mine holds pictures of several kinds, and all are scored: .bmp, .png" in said
     assert list(pd.read_csv("s.csv").image) == ["a.bmp", "a.png", "b", "mean.png", "mean"]
 
 
