@@ -110,13 +110,13 @@ class ImageSet:
     def names(self) -> tuple[str, ...]:
         """Names of the images in tables, each once: the stems of their files.
 
-        The registry's datasets have them without the source's suffix. Of two files with one stem, and of one called `mean`, as
-        the last row of a table, it is the full name.
+        The registry's datasets have them without the source's suffix. Of a stem that is there twice, is another's full name, or
+        is `mean`, as the last row of a table, it is the full name.
         """
         stems = [path.stem for path in self.paths]
         if self.name in DATASETS:
             return tuple(stem.removesuffix("_GT").removesuffix("_SRF_4_HR") for stem in stems)
-        taken = Counter(stems) + Counter(["mean"])
+        taken = Counter([*stems, *(path.name for path in self.paths if path.name != path.stem), "mean"])
         return tuple(stem if taken[stem] == 1 else path.name for stem, path in zip(stems, self.paths, strict=True))
 
     def name_of(self, index: int) -> str:
@@ -159,8 +159,10 @@ def open_images(name_or_folder: str | Path) -> ImageSet:
     InputError
         If files are missing (the message says how to get them), or a folder holds no image.
     """
+    if not isinstance(name_or_folder, str | Path):
+        raise InputError(f"A {type(name_or_folder).__name__} is no dataset: give a name, or the path of a folder.")
     name = str(name_or_folder)
-    if name not in DATASETS:
+    if name not in DATASETS or isinstance(name_or_folder, Path):
         if not Path(name).exists():
             known = ", ".join(DATASETS)
             raise InputError(f"{name!r} is neither a dataset nor a folder that exists: choose {known}, or give a folder.")

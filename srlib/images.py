@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from functools import lru_cache
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from srlib.errors import InputError
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "DIB", "GIF", "WEBP", "PPM", "TGA", "PCX", "QOI")
 SUFFIXES = (".bmp", ".dib", ".gif", ".jpeg", ".jpg", ".mpo", ".pbm", ".pcx", ".pgm", ".png", ".pnm", ".ppm", ".qoi", ".tga")
 SUFFIXES += (".tif", ".tiff", ".webp")
-FLOAT_RANGE = -0.5, 1.5  # of an image in 0..1 after interpolation or a network: beyond it, the range was another
+FLOAT_RANGE = -0.3, 1.3  # of an image in 0..1 after bicubic interpolation: beyond it, the range was another
 ERROR_TOP = 60  # grey levels at the end of the colour scale of all error maps
 
 # BT.601 studio range. MATLAB scales the coefficients first; the products must be summed in this order to round ties alike.
@@ -94,7 +95,7 @@ def check_pixels(image: np.ndarray, name: str, floats: bool = True) -> None:
         For another type, dtype, shape or range, and for NaN and infinity.
     """
     wanted = "a numpy array (H, W) or (H, W, 3) of uint8" + (", or of floats in 0..1," if floats else "")
-    if not isinstance(image, np.ndarray):
+    if not isinstance(image, np.ndarray) or isinstance(image, np.ma.MaskedArray):
         raise InputError(f"{name} is a {type(image).__name__}, but {wanted} is wanted: convert it first.")
     if image.ndim not in (2, 3) or image.shape[2:] not in ((), (3,)) or not image.size:
         raise InputError(f"{name} is {image.dtype} of shape {image.shape}, but {wanted} is wanted: convert it first.")
@@ -107,6 +108,36 @@ def check_pixels(image: np.ndarray, name: str, floats: bool = True) -> None:
         raise InputError(f"{name} holds NaN or infinite pixels: it cannot be scored.")
     if low < FLOAT_RANGE[0] or high > FLOAT_RANGE[1]:
         raise InputError(f"{name} has floats from {low:g} to {high:g}, but 0..1 is wanted: scale it, or give uint8.")
+
+
+def refuse_other_range(reference: np.ndarray, image: np.ndarray, name: str, luma: bool) -> None:
+    """Refuse a one-channel image in another range than the reference: grey of 0..255 for luma of 16..235, or luma for grey.
+
+    Parameters
+    ----------
+    reference, image : numpy.ndarray
+        `(H, W)`: `uint8`, and `uint8` or floats in 0..1. Means over 16 x 16 pixels are compared, which a result keeps.
+    name : str
+        The image's name in the message.
+    luma : bool
+        Whether the reference is luma.
+
+    Raises
+    ------
+    InputError
+        If these means, in level and in contrast, are nearer to those of the reference in the other range.
+    """
+    image = image if image.dtype == np.uint8 else 255 * image
+    rows, columns = (n // 16 for n in reference.shape)
+    pair = (z[: 16 * rows, : 16 * columns].reshape(rows, 16, columns, 16) for z in (reference, image))
+    x, y = (z.mean(axis=(1, 3)).ravel() for z in pair)
+    if x.size < 9 or not (spread := np.var(x)):
+        return
+    gain, offset = (255 / 219, -16 * 255 / 219) if luma else (219 / 255, 16)
+    slope = np.mean((x - x.mean()) * y) / spread
+    if abs(slope - gain) < abs(slope - 1) and np.abs(y - gain * x - offset).mean() < np.abs(y - x).mean():
+        ranges = ("grey of 0..255", "luma of 16..235") if luma else ("luma of 16..235", "grey of 0..255")
+        raise InputError(f"The {name} is {ranges[0]}, but {ranges[1]} is wanted for this original: give it so, or in RGB.")
 
 
 def round_uint8(x: np.ndarray) -> np.ndarray:
@@ -164,7 +195,7 @@ def modcrop(image: np.ndarray, scale: int) -> np.ndarray:
 
 def shave(image: np.ndarray, border: int) -> np.ndarray:
     """Remove `border` pixels on every side."""
-    if min(image.shape[:2]) <= 2 * border:
+    if border < 0 or min(image.shape[:2]) <= 2 * border:
         size = f"An image of {image.shape[1]} x {image.shape[0]} pixels"
         advice = f"use an image of at least {2 * border + 1} pixels a side"
         raise InputError(f"{size} leaves nothing to score after {border} pixels are shaved from every side: {advice}.")
@@ -200,8 +231,10 @@ def imresize(image: np.ndarray, scale: float, border: str = "symmetric") -> np.n
     if not isinstance(image, np.ndarray) or image.ndim not in (2, 3) or (image.dtype != np.uint8 and image.dtype.kind != "f"):
         kind = f"{image.dtype} of shape {image.shape}" if isinstance(image, np.ndarray) else f"a {type(image).__name__}"
         raise InputError(f"The image is {kind}, but uint8 or floats of (H, W) or (H, W, C) are wanted: convert it first.")
-    if not 0 < scale < np.inf:
-        raise InputError(f"A scale of {scale} is no factor: give one above 0, such as 3, or 1/3 to reduce.")
+    if not isinstance(scale, Real) or not 1 / 64 <= scale <= 64 or not image.size:
+        raise InputError(
+            f"An image of shape {image.shape} and a scale of {scale} are none: give pixels, and a factor of 1/64 to 64."
+        )
     rows, columns = (_resize_matrix(n, float(scale), border) for n in image.shape[:2])
     return _resize(image, rows, columns, round_uint8 if image.dtype == np.uint8 else np.asarray)
 

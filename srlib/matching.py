@@ -9,6 +9,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from unicodedata import normalize
 
@@ -16,7 +17,8 @@ from srlib.errors import InputError
 from srlib.images import SUFFIXES
 
 ORIGINAL = re.compile(r"[ _.-](gt|hr|srf_\d_hr)$")  # ends of an original's own name
-SCALE = re.compile(r"(?:^|[ _.-])(?:x(\d+)|(\d+)x|srf_(\d+))(?=$|[ _.-])")  # in what follows the name
+# What tells a scale, or another picture, in what follows the name: x3, 3x, scale3, SRF_3, and numbers that stand alone.
+SCALE = re.compile(r"(?:x|×|scale[ _-]?|srf_)(\d+)|(\d+)x(?!\d)|(?:^|(?<=[ _.-]))(\d+)%?(?=$|[ _.-])")
 RESULT, LR = frozenset({"gt", "hr", "lr"}), frozenset({"gt", "hr", "sr"})  # words that such a file's name does not hold
 
 
@@ -57,13 +59,16 @@ def match(names: Iterable[str], folder: str | Path, scale: int, pattern: str = "
         stems = {name: _fill(pattern, name, scale) for name in names}
         candidates = {name: [f for f in files if stem in (_key(f.stem), _key(f.name))] for name, stem in stems.items()}
     else:
-        bases = {ORIGINAL.sub("", _key(name)): name for name in names}
+        key = _key if len({_key(name) for name in names}) == len(names) else partial(normalize, "NFC")  # Cat and cat are two
+        bases = {ORIGINAL.sub("", key(name)): name for name in names}
         if len(bases) < len(names):
-            bases = {_key(name): name for name in names}
+            bases = {key(name): name for name in names}
         candidates = defaultdict(list, {name: [] for name in names})
         for file in files:
-            stem = _key(file.stem)
-            fitting = [base for base in bases if stem.startswith(base) and _is_tail(stem[len(base) :], scale, without)]
+            stem = key(file.stem)
+            tails = {base: stem[len(base) :].lower() for base in bases if stem.startswith(base)}
+            fitting = [base for base, tail in tails.items() if _is_tail(tail, scale, without)]
+            fitting += [base for base in bases if base == key(file.name)]  # of two files of one stem, the name has its suffix
             if fitting:
                 candidates[bases[max(fitting, key=len)]].append(file)
         for name, found in candidates.items():  # of an original's whole name, as baby_GT.png, only where there is no better one
@@ -103,8 +108,8 @@ def images_in(folder: str | Path) -> list[Path]:
 
 def base_name(stem: str, scale: int) -> str | None:
     """The name of the original of an LR file: its own without `x3` and the words around it; None if it tells another scale."""
-    name = stem.lower()
-    found = max([*SCALE.finditer(name), *re.finditer(r"x(\d)(?=$|[ _.-])", name)], key=lambda m: m.end(), default=None)
+    pattern = r"(?:^|[ _.-])(?:(\d+)x|x(\d+)|srf_(\d+))(?=$|[ _.-])|x(\d)(?=$|[ _.-])"
+    found = max(re.finditer(pattern, stem.lower()), key=lambda m: m.end(), default=None)
     if found and int(next(filter(None, found.groups()))) != scale:
         return None
     stem = stem[: found.start()] if found and found.start() else stem

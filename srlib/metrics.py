@@ -103,9 +103,10 @@ def _pair(reference: np.ndarray, image: np.ndarray, metric: str, minimum: int) -
         raise InputError(f"{metric} needs a (H, W) image of at least {minimum} pixels a side, but got {x.shape}.")
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
         raise InputError(f"{metric} needs finite pixels, but an image holds NaN or infinity.")
-    low, high = float(x.min()), float(x.max())
-    if metric != "IFC" and (low < 0 or high > 255 or (x.dtype.kind == "f" and 0 < high <= 1)):
-        raise InputError(f"{metric} is of 0..255, but the reference has {low:g} to {high:g}: scale both, or use a protocol.")
+    for z, margin in ((x, 0), (y, 128)) if metric != "IFC" else ():  # a result that is not clipped leaves the range by some
+        low, high = float(z.min()), float(z.max())
+        if low < -margin or high > 255 + margin or (z.dtype.kind == "f" and 0 < high <= 1):
+            raise InputError(f"{metric} is of 0..255, but an image has {low:g} to {high:g}: scale it, or use a protocol.")
     return x.astype(np.float64), y.astype(np.float64)
 
 

@@ -15,10 +15,11 @@ chains them for any method.
 """
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -29,7 +30,17 @@ from tqdm import tqdm
 if TYPE_CHECKING:
     from srlib.datasets import ImageSet
 from srlib.errors import InputError
-from srlib.images import check_pixels, imresize, modcrop, read_image, rgb_to_luma, round_uint8, shave, to_float
+from srlib.images import (
+    check_pixels,
+    imresize,
+    modcrop,
+    read_image,
+    refuse_other_range,
+    rgb_to_luma,
+    round_uint8,
+    shave,
+    to_float,
+)
 from srlib.metrics import ifc, psnr, ssim
 
 SCALES = (2, 3, 4)
@@ -50,7 +61,7 @@ Upscaler = Callable[[np.ndarray, np.ndarray, int], np.ndarray]
 
 def check_scale(scale: int) -> None:
     """Refuse a scale that is not 2, 3 or 4."""
-    if scale not in SCALES:
+    if not isinstance(scale, Integral) or scale not in SCALES:
         raise InputError(f"Scale {scale} is not defined by the papers: choose 2, 3 or 4.")
 
 
@@ -116,7 +127,7 @@ class Protocol:
                 f"The LR image gives {size[1]} x {size[0]} pixels at scale {scale}, but the cropped original has {wanted}."
             )
         if lr.ndim < hr.ndim:
-            _refuse_full_range(round_uint8(255 * self.degrade(hr, scale)), lr, "LR image")
+            refuse_other_range(round_uint8(255 * self.degrade(hr, scale)), lr, "LR image", luma=True)
         lr = self._converted(lr, "The LR image")
         return lr if self.lr_uint8 else to_float(lr)
 
@@ -134,7 +145,7 @@ class Protocol:
             The original `uint8` image, grey or RGB, uncropped.
         sr : numpy.ndarray
             The result, `float` in 0..1 or `uint8`: RGB `(H, W, 3)`, or `(H, W)`, which is grey where the original is, and luma
-            of a colour original where the protocol compares luma. Of a grey original, three equal channels are taken as grey.
+            of a colour original where the protocol compares luma. Three equal channels are one, unless the original has them.
         scale : int
             2, 3 or 4; as many pixels (and `extra_shave`) are removed from every side.
         metrics : sequence of str
@@ -154,7 +165,9 @@ class Protocol:
             raise InputError(
                 f"The result has {sizes[0]} pixels, but the original, cropped to a multiple of {scale}, {sizes[1]}."
             )
-        sr = _grey_if(hr.ndim == 2, sr)
+        sr = _grey_if(hr.ndim == 2 or _has_colour(hr), sr)
+        if sr.ndim == 2 and hr.ndim == 2:
+            refuse_other_range(hr[: sr.shape[0], : sr.shape[1]], sr, "result", luma=False)
         if sr.ndim == 2 and hr.ndim == 2 and self.grey_as_rgb:
             sr = np.repeat(sr[..., None], 3, axis=2)
         if sr.ndim == 2 and reference.ndim == 3:
@@ -165,8 +178,8 @@ class Protocol:
             raise InputError(
                 f"The result has colour, but the original is grey, which {self.name!r} compares: give a grey result."
             )
-        if sr.ndim < hr.ndim and sr.dtype == np.uint8:
-            _refuse_full_range(reference, sr, "result")
+        if sr.ndim < hr.ndim:
+            refuse_other_range(reference, sr, "result", luma=True)
         x, y = (self._comparable(image, scale) for image in (reference, sr))
         channels = [(x[..., c], y[..., c]) for c in range(x.shape[2])] if x.ndim == 3 else [(x, y)]
         score = Score(
@@ -227,27 +240,25 @@ class Protocol:
         sr = ilr if method is None else method(lr, ilr, scale)
         score = self.score(hr, sr, scale, metrics)
         if keep:
-            keep(sr if sr.dtype == np.uint8 else round_uint8(255 * sr))
+            keep(sr if sr.dtype == np.uint8 else round_uint8(255 * sr.astype(np.float64, copy=False)))
         return score
 
 
 def check_metrics(metrics: Sequence[str]) -> tuple[str, ...]:
     """The metrics as a tuple; an `InputError` if one is unknown."""
-    metrics = (metrics,) if isinstance(metrics, str) else tuple(metrics)
+    metrics = (metrics,) if isinstance(metrics, str) or not isinstance(metrics, Iterable) else tuple(metrics)
     if unknown := [metric for metric in metrics if metric not in METRICS]:
         raise InputError(f"Metric {unknown[0]!r} is unknown: choose some of {','.join(METRICS)}.")
     return metrics
 
 
 def _grey_if(wanted: bool, image: np.ndarray) -> np.ndarray:
-    """The image in one channel, if that is wanted and its three are equal."""
-    return image[..., 0] if wanted and image.ndim == 3 and (image == image[..., :1]).all() else image
+    """The image in one channel, if that is wanted and its three are equal, but not all of one level."""
+    return image[..., 0] if wanted and image.ndim == 3 and not _has_colour(image) and image.min() < image.max() else image
 
 
-def _refuse_full_range(luma: np.ndarray, image: np.ndarray, name: str) -> None:
-    """Refuse a grey image of a colour original that was made grey in 0..255: as luma, 16..235, its score would be wrong."""
-    if np.abs(16 + image * (219 / 255) - luma).mean() < np.abs(image - luma * 1.0).mean():
-        raise InputError(f"The {name} is grey of 0..255, but luma (16..235) of a colour original is wanted: give it in RGB.")
+def _has_colour(image: np.ndarray) -> bool:
+    return image.ndim == 3 and bool((image != image[..., :1]).any())
 
 
 _DRRN = Protocol("drrn", "DRRN and RL-CSC: IFC, and the papers' own rows", "luma", "symmetric")

@@ -75,6 +75,8 @@ def test_another_range_is_refused(photo, metric):
     """0..1 would be 48 dB too good, 16 bits 48 dB too bad; a PIL image is the array that it holds."""
     grey = photo[..., 1]
     for wrong in (grey / 255, grey.astype(np.uint16) * 257, grey / 127.5 - 1, grey > 99):
-        with pytest.raises(InputError, match=r"is of 0..255, but the reference has|compares arrays of numbers"):
+        with pytest.raises(InputError, match=r"is of 0..255, but an image has|compares arrays of numbers"):
             metric(wrong, wrong)
+        with pytest.raises(InputError, match=r"is of 0..255, but an image has|compares arrays of numbers"):
+            metric(grey, wrong)
     assert metric(Image.fromarray(grey), grey.astype(int) // 2) == metric(grey, grey // 2)

@@ -107,6 +107,30 @@ def test_colours_that_do_not_go_together_are_refused(photo):
             PROTOCOLS[name].score(photo, sr[..., 1], 3)
     luma = round_uint8(rgb_to_luma(sr))
     assert PROTOCOLS["drrn"].score(photo, luma, 3) == PROTOCOLS["drrn"].score(photo, sr, 3)
+    assert PROTOCOLS["drrn"].score(photo, np.dstack([luma] * 3), 3) == PROTOCOLS["drrn"].score(photo, sr, 3)
+
+
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_luma_and_grey_are_not_taken_for_each_other(photo, name):
+    """Whatever the quality: a blurred, noisy or dark result in its range is scored, and in the other range it is refused."""
+    protocol, noise = PROTOCOLS[name], np.random.default_rng(0).normal(0, 25, photo.shape[:2])
+    grey, luma = photo[..., 1] / 1.0, rgb_to_luma(photo)
+    blurred = imresize(imresize(modcrop(grey, 4) / 255, 1 / 4), 4) * 255
+    for hr, ours, theirs in (
+        (photo[..., 1], grey, lambda x: 16 + x * 219 / 255),
+        (photo, luma, lambda x: (x - 16) * 255 / 219),
+    ):
+        if hr.ndim == 3 and protocol.colour == "rgb":
+            continue
+        soft = blurred if hr.ndim == 2 else imresize(imresize(modcrop(luma, 4) / 255, 1 / 4), 4) * 255
+        for result in (ours, soft, ours + noise, ours - 12):
+            hr_part = hr[: result.shape[0], : result.shape[1]]
+            sr = modcrop(result, 3)
+            assert protocol.score(hr_part, round_uint8(sr), 3, "psnr").psnr > 15
+            for other in (round_uint8(theirs(sr)), np.clip(theirs(sr) / 255, 0, 1)) if result.mean() > ours.mean() - 6 else ():
+                with pytest.raises(InputError, match=r"The result is (luma|grey) of"):
+                    protocol.score(hr_part, other, 3, "psnr")
+    assert protocol.score(photo, np.zeros_like(protocol.reference(photo, 3)), 3, "psnr").psnr < 10  # a dead network
 
 
 @pytest.mark.parametrize(
@@ -123,6 +147,8 @@ def test_colours_that_do_not_go_together_are_refused(photo):
         (lambda x: x.tolist(), "is a list"),
         (lambda x: None, "is a NoneType"),
         (lambda x: x - 1j, "is complex128"),
+        (lambda x: x - 0.5, "floats from -0.5 to"),
+        (lambda x: np.ma.masked_greater(x, 0.5), "is a MaskedArray"),
     ],
 )
 def test_a_result_in_another_range_or_type_is_refused(photo, change, said):
@@ -160,7 +186,7 @@ def test_a_given_lr_image_takes_the_place_of_the_protocols(photo, name):
     ):
         protocol.evaluate(photo, 3, lr=small[:, 1:])
     with pytest.raises(InputError, match="The LR image is grey"):
-        protocol.evaluate(photo, 3, lr=small[..., 0])
+        protocol.evaluate(photo, 3, lr=np.asarray(Image.fromarray(small).convert("L")))
     if protocol.colour == "luma":  # what `degrade` writes of a colour original
         luma = round_uint8(255 * protocol.degrade(photo, 3))
         assert protocol.evaluate(photo, 3, metrics="psnr", lr=luma).psnr == pytest.approx(score.psnr, abs=0.2)

@@ -89,7 +89,7 @@ def test_grey_of_a_colour_original_is_luma_or_refused(bicubic, run):
     assert run(*options).out == printed
     Image.fromarray(sr).convert("L").save("theirs/b_x3_SR.png")
     refusal = run(*options, status=2)
-    assert "b_x3_SR.png: The result is grey of 0..255, but luma (16..235) of a colour original is wanted" in refusal.err
+    assert "b_x3_SR.png: The result is grey of 0..255, but luma of 16..235 is wanted for this original" in refusal.err
     assert [line.split(",")[0] for line in refusal.out.splitlines()] == ["image", "a", "mean"]
 
 
@@ -179,10 +179,11 @@ def test_rows_have_names_of_their_own(folder, run):
     (folder / "more").mkdir()
     Image.open("mine/a.png").save("mine/a.bmp")
     Image.open("mine/a.png").save("mine/mean.png")
+    Image.open("mine/a.png").save("mine/a.png.png")
     said = run("evaluate", "bicubic", "--data", "mine", "--metrics", "psnr", "--csv", "s.csv").err
     assert "mine has sub-folders, left out: more" in said
     assert "mine holds pictures of several kinds, and all are scored: .bmp, .png" in said
-    assert list(pd.read_csv("s.csv").image) == ["a.bmp", "a.png", "b", "mean.png", "mean"]
+    assert list(pd.read_csv("s.csv").image) == ["a.bmp", "a.png", "a.png.png", "b", "mean.png", "mean"]
 
 
 @pytest.mark.parametrize(
