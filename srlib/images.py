@@ -116,7 +116,7 @@ def refuse_other_range(reference: np.ndarray, image: np.ndarray, name: str, luma
     Parameters
     ----------
     reference, image : numpy.ndarray
-        `(H, W)`: `uint8`, and `uint8` or floats in 0..1. Means over 16 x 16 pixels are compared, which a result keeps.
+        `(H, W)`: `uint8`, and `uint8` or floats in 0..1. Means over 16 x 16 pixels, or less, are compared: a result keeps them.
     name : str
         The image's name in the message.
     luma : bool
@@ -128,8 +128,9 @@ def refuse_other_range(reference: np.ndarray, image: np.ndarray, name: str, luma
         If these means, in level and in contrast, are nearer to those of the reference in the other range.
     """
     image = image if image.dtype == np.uint8 else 255 * image
-    rows, columns = (n // 16 for n in reference.shape)
-    pair = (z[: 16 * rows, : 16 * columns].reshape(rows, 16, columns, 16) for z in (reference, image))
+    side = max(1, min(16, *(n // 4 for n in reference.shape)))
+    rows, columns = (n // side for n in reference.shape)
+    pair = (z[: side * rows, : side * columns].reshape(rows, side, columns, side) for z in (reference, image))
     x, y = (z.mean(axis=(1, 3)).ravel() for z in pair)
     if x.size < 9 or not (spread := np.var(x)):
         return

@@ -168,8 +168,7 @@ class Protocol:
         sr = _grey_if(hr.ndim == 2 or _has_colour(hr), sr)
         if sr.ndim == 2 and hr.ndim == 2:
             refuse_other_range(hr[: sr.shape[0], : sr.shape[1]], sr, "result", luma=False)
-        if sr.ndim == 2 and hr.ndim == 2 and self.grey_as_rgb:
-            sr = np.repeat(sr[..., None], 3, axis=2)
+            sr = np.repeat(sr[..., None], 3, axis=2) if self.grey_as_rgb else sr
         if sr.ndim == 2 and reference.ndim == 3:
             raise InputError(
                 f"The result is grey, but the original has colour, which {self.name!r} compares: give an RGB result."

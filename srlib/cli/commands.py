@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from srlib.cli.scoring import default_data, json_value, scorable, score_record
+from srlib.cli.scoring import default_data, json_value, report_failures, scorable, score_record
 from srlib.datasets import DATASETS, data_folder, fetch, is_available, open_images
 from srlib.errors import InputError
 from srlib.ledger.rows import counts, ledger, rows_frame
@@ -104,7 +104,7 @@ def train_command(options: argparse.Namespace) -> None:
         print(f"srlib: {experiment.data} is not in {data_folder()}, so SampleTrain stands in for it", file=sys.stderr)
     if options.name and not options.lr:
         raise InputError("--name says how LR pictures are called: give --lr, too.")
-    if options.lr:
+    if options.lr or options.data not in (None, *DATASETS):
         out = out or results_folder() / "runs"  # no evidence for a paper either
     names = ("seed", "recipe", "budget", "fit", "start_from", "keep", "device", "precision", "deterministic", "minutes", "lr")
     if options.threads is not None:
@@ -155,7 +155,12 @@ def work_command(options: argparse.Namespace) -> None:
         print("Nothing is left that can be trained with the data at hand in this time: see queue --all.")
 
 
-def merge_command(options: argparse.Namespace) -> None:
+def merge_command(options: argparse.Namespace) -> int:
     """Merge records from another machine into the committed ones."""
+    failures: list[str] = []
     for folder in options.folder:
-        print("\n".join(merge(folder)))
+        try:
+            print("\n".join(merge(folder, failures)))
+        except InputError as error:
+            failures.append(str(error))
+    return report_failures(failures)

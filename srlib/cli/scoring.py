@@ -5,6 +5,7 @@ import json
 import math
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,40 +27,70 @@ from srlib.records.record import Record, load_model
 from srlib.records.run import add_scores
 
 
+@dataclass(frozen=True)
+class _Run:
+    """What is scored: how it is called in the outputs, options of `score_images`, and what failed."""
+
+    header: dict[str, Any]
+    arguments: dict[str, Any]
+    failures: list[str]
+
+
 def evaluate_command(options: argparse.Namespace) -> int:
     """Score a model, or finished results of any method, on a dataset or a folder."""
     _check_evaluate(options)
-    name = options.data or default_data()
     protocol, metrics = get_protocol(options.protocol), parse_metrics(options.metrics)
-    images, scale = open_images(name), options.scale
+    images = open_data(options.data or default_data())
     if images.name not in DATASETS:
         note_sub_folders(images.name)
         if len(suffixes := sorted({path.suffix.lower() for path in images.paths})) > 1:
             kinds = ", ".join(suffixes)
             print(f"srlib: {images.name} holds pictures of several kinds, and all are scored: {kinds}", file=sys.stderr)
-    arguments: dict[str, Any] = {"metrics": metrics, "progress": sys.stderr.isatty(), "failures": []}
     read = [*images.paths, *([options.weights] if options.weights else [])]
-    tables, header = [], {"data": images.name, "scale": scale, "protocol": protocol.name}
-    if options.results:
-        for folder in options.results:
-            results = _matched(images, folder, options, arguments["failures"])
-            read += results.values()
-            table = score_images(images, scale, protocol, results=results, **arguments)
-            tables.append(({"results": str(folder)} | header, table))
-    else:
-        model = model_of(options)
-        method = None if model is None else as_method(model)
-        if options.lr:
-            arguments["lr"] = _matched(images, options.lr, options, arguments["failures"], LR)
-            read += arguments["lr"].values()
-            header["lr"] = str(options.lr)
-            print(f"srlib: the LR images are of {options.lr}: these scores are not {protocol.name}'s own", file=sys.stderr)
-        if options.save:
-            arguments["keep"] = _saver(options.save, images, read, arguments["failures"])
-        tables = [({"model": options.model} | header, score_images(images, scale, protocol, method, **arguments))]
+    runs = [_results(images, folder, options) for folder in options.results or ()]
+    runs = runs or [_model(images, options, read)]
+    read += [path for run in runs for key in ("results", "lr") for path in (run.arguments.get(key) or {}).values()]
     if options.csv and str(options.csv) != "-":
-        check_output(options.csv, inputs=read)
-    return _report(tables, options, arguments["failures"])
+        csv = check_output(options.csv, inputs=read)
+        if options.save and csv in {check_output(options.save / f"{image}.png") for image in images.names}:
+            raise InputError(f"{options.csv} is the name of a picture that --save writes: give another name.")
+    if options.save:
+        try:
+            options.save.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"{options.save} cannot be made ({error.strerror}): give another folder.") from None
+    tables = []
+    for run in runs:
+        settings = {"metrics": metrics, "progress": sys.stderr.isatty(), "failures": run.failures}
+        tables.append(score_images(images, options.scale, protocol, **run.arguments, **settings))
+    return _report(runs, tables, options)
+
+
+def _header(images: ImageSet, options: argparse.Namespace) -> dict[str, Any]:
+    return {"data": images.name, "scale": options.scale, "protocol": options.protocol}
+
+
+def _results(images: ImageSet, folder: Path, options: argparse.Namespace) -> _Run:
+    failures: list[str] = []
+    results: dict[str, Path] = {}
+    try:
+        results = _matched(images, folder, options, failures)
+    except InputError as error:  # of one folder; there may be others
+        failures.append(str(error))
+    return _Run({"results": str(folder)} | _header(images, options), {"results": results}, failures)
+
+
+def _model(images: ImageSet, options: argparse.Namespace, read: Sequence[Path]) -> _Run:
+    failures: list[str] = []
+    model, header = model_of(options), {"model": options.model} | _header(images, options)
+    arguments: dict[str, Any] = {"method": None if model is None else as_method(model)}
+    if options.lr:
+        arguments["lr"] = _matched(images, options.lr, options, failures, LR)
+        header["lr"] = str(options.lr)
+        print(f"srlib: the LR images are of {options.lr}: these scores are not {options.protocol}'s own", file=sys.stderr)
+    if options.save:
+        arguments["keep"] = _saver(options.save, images, [*read, *arguments.get("lr", {}).values()], failures)
+    return _Run(header, arguments, failures)
 
 
 def _check_evaluate(options: argparse.Namespace) -> None:
@@ -71,6 +102,8 @@ def _check_evaluate(options: argparse.Namespace) -> None:
     for option in ("weights", "lr", "save"):
         if options.results and getattr(options, option):
             raise InputError(f"--{option} is of a model, but --results scores what is finished: leave one of them out.")
+    if options.json and str(options.csv) == "-":
+        raise InputError("--json and --csv - write to one output: leave one of them out, or name a file.")
     if options.name and not (options.results or options.lr):
         raise InputError("--name says how results or LR pictures are called: give --results or --lr, too.")
     if options.csv and str(options.csv) != "-":
@@ -80,10 +113,6 @@ def _check_evaluate(options: argparse.Namespace) -> None:
 def _saver(folder: Path, images: ImageSet, read: Sequence[Path], failures: list[str]) -> Callable[[str, np.ndarray], None]:
     """A function that writes a result to the folder; a disk that is full costs the picture, not its scores."""
     targets = {name: check_output(folder / f"{name}.png", inputs=read) for name in images.names}
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{folder} cannot be made ({error.strerror}): give another folder.") from None
 
     def save(name: str, sr: np.ndarray) -> None:
         try:
@@ -119,33 +148,37 @@ def note_sub_folders(folder: str | Path) -> None:
         print(f"srlib: {folder} has sub-folders, left out: {', '.join(names)}", file=sys.stderr)
 
 
-def _report(tables: list[tuple[dict[str, Any], pd.DataFrame]], options: argparse.Namespace, failures: list[str]) -> int:
+def _report(runs: list[_Run], tables: list[pd.DataFrame], options: argparse.Namespace) -> int:
     """Print or write the tables, with a row of means each; then what could not be scored."""
-    parts, documents = [], []
-    for header, scores in tables:
-        table = scores[["image", *METRICS]]
+    parts, documents, failures = [], [], [failure for run in runs for failure in run.failures]
+    metrics = parse_metrics(options.metrics)
+    for run, scores in zip(runs, tables, strict=True):
+        table, document = scores[["image", *METRICS]], run.header | {"images": [], "mean": None}
         if not scores.empty:
-            for metric in parse_metrics(options.metrics):
+            for metric in metrics:
                 if (count := int(table[metric].count())) < len(table):
                     print(f"srlib: {metric} is the mean of {count} of {len(table)} images", file=sys.stderr)
             table.loc[len(table)] = {"image": "mean"} | table[[*METRICS]].mean().to_dict()
             rows = [{key: json_value(value) for key, value in row.items()} for row in table.to_dict("records")]
-            documents.append(header | {"images": rows[:-1], "mean": rows[-1]})
-        extra = {key: header[key] for key in ("results", "lr") if key in header and (key == "lr" or len(tables) > 1)}
+            document |= {"images": rows[:-1], "mean": rows[-1]}
+        documents.append(document | ({"failures": run.failures} if run.failures else {}))
+        extra = {key: run.header[key] for key in ("results", "lr") if key in run.header and (key == "lr" or len(runs) > 1)}
         parts.append(table.assign(**extra)[[*extra, *table.columns]])
+    if options.json:
+        print(json.dumps(documents[0] if len(runs) == 1 else documents, indent=1))
     table = pd.concat(parts, ignore_index=True)
-    csv = table.to_csv(index=False, lineterminator="\n")
     if not table.empty:
-        if options.csv and str(options.csv) != "-":
-            write_atomically(options.csv, csv)
-        elif options.csv:
+        csv = table.to_csv(index=False, lineterminator="\n")
+        if str(options.csv) == "-":
             print(csv, end="")
-        if options.json:
-            documents = [document | ({"failures": failures} if failures else {}) for document in documents]
-            print(json.dumps(documents[0] if len(tables) == 1 else documents, indent=1))
-        elif str(options.csv) != "-":
-            shown = table.drop(columns=[metric for metric in METRICS if metric not in parse_metrics(options.metrics)])
+        elif not options.json:
+            shown = table.drop(columns=[metric for metric in METRICS if metric not in metrics])
             print(shown.to_string(index=False, float_format="{:.4f}".format))
+        if options.csv and str(options.csv) != "-":
+            try:
+                write_atomically(options.csv, csv)
+            except InputError as error:  # the disk may be full by now; the numbers are printed already
+                failures.append(str(error))
     return report_failures(failures)
 
 
@@ -162,6 +195,14 @@ def json_value(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     return value
+
+
+def open_data(name: str) -> ImageSet:
+    """The images of a dataset or a folder; with a note where both have the name, and the dataset is meant."""
+    images = open_images(name)
+    if name in DATASETS and Path(name).is_dir() and not images.paths[0].parent.samefile(name):
+        print(f"srlib: {name} is the dataset here; for the folder of that name give ./{name}", file=sys.stderr)
+    return images
 
 
 def default_data() -> str:
@@ -186,20 +227,25 @@ def model_of(options: argparse.Namespace) -> nn.Module | None:
     return load_model(options.model, options.scale, options.weights)
 
 
-def score_command(options: argparse.Namespace) -> None:
+def score_command(options: argparse.Namespace) -> int:
     """Score finished trainings on datasets and add the scores to their records."""
-    metrics = parse_metrics(options.metrics)
+    metrics, failures = parse_metrics(options.metrics), []
+    for name in options.protocol or ():
+        get_protocol(name)
     for folder in options.folder:
-        record = Record(folder)
-        experiment = get_experiment(record.info["experiment"])
-        if not record.info.get("finished"):
-            raise InputError(f"{folder} is not finished: its scores would be those of an unfinished run; go on training first.")
-        for name in options.protocol or ():
-            get_protocol(name)
-        scales = tuple(record.info["recipe"]["scales"])
         for name in options.data or [default_data()]:
-            images = scorable(name, scales, metrics)
-            score_record(record, images, scales, tuple(options.protocol or experiment.protocols), metrics)
+            try:
+                record = Record(folder)
+                experiment = get_experiment(record.info["experiment"])
+                if not record.info.get("finished"):
+                    reason = "its scores would be those of an unfinished run; go on training first"
+                    raise InputError(f"{folder} is not finished: {reason}.")
+                scales = tuple(record.info["recipe"]["scales"])
+                protocols = tuple(options.protocol or experiment.protocols)
+                score_record(record, scorable(name, scales, metrics), scales, protocols, metrics)
+            except InputError as error:  # of one record or set; the others go on
+                failures.append(error)
+    return report_failures(failures)
 
 
 def score_record(
@@ -217,7 +263,7 @@ def score_record(
 
 def scorable(name: str, scales: tuple[int, ...], metrics: tuple[str, ...] = METRICS) -> ImageSet:
     """The images of a set; refused, before training, if one is too small to be scored after it."""
-    images = open_images(name)
+    images = open_data(name)
     minimum = IFC_MIN_SIDE if "ifc" in metrics else SSIM_WINDOW
     for index, (_, image) in enumerate(images):
         side = min(n - n % scale - 2 * scale for n in image.shape[:2] for scale in scales)

@@ -1,6 +1,7 @@
 """Merging records from another machine: each is checked, and never overwrites one with more training."""
 
 import json
+import re
 from pathlib import Path
 
 from srlib.errors import InputError
@@ -11,13 +12,16 @@ from srlib.records.record import Record, join_scores, record_folder, write_score
 from srlib.training.checkpoint import load_tensors
 
 
-def merge(source: Path) -> list[str]:
+def merge(source: Path, failures: list[str] | None = None) -> list[str]:
     """Merge every record below a folder into the committed ones.
 
     Parameters
     ----------
     source : path
         Holds records at any depth, each a folder with `record.json`.
+    failures : list, optional
+        Takes a sentence for each record that is damaged, or disagrees with a finished one. Without it the first is raised,
+        after the others are merged.
 
     Returns
     -------
@@ -27,12 +31,24 @@ def merge(source: Path) -> list[str]:
     Raises
     ------
     InputError
-        If there is no record, one is damaged, or two finished ones disagree; records merged before the error stay.
+        If there is no record; and see `failures`.
     """
     folders = sorted(path.parent for path in Path(source).rglob("record.json"))
     if not folders:
         raise InputError(f"{source} holds no record.json: give the folder that came back from training.")
-    return [_take(Record(folder)) for folder in folders]
+    outcomes, faults = [], []
+    for folder in folders:
+        try:
+            outcomes.append(_take(Record(folder)))
+        except InputError as error:
+            faults.append(str(error))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:  # of values that no record of ours has
+            faults.append(f"{folder / 'record.json'} is damaged ({error!r}): bring it back from where it was made.")
+    if faults and failures is None:
+        raise InputError(faults[0])
+    if failures is not None:
+        failures += faults
+    return outcomes
 
 
 def _take(record: Record) -> str:
@@ -46,6 +62,9 @@ def _take(record: Record) -> str:
     _check(record)
     line = {"fit": info.get("fit"), "ancestors": info.get("ancestors", ())}
     target = record_folder(get_experiment(info["experiment"]), info["seed"], info["recipe"]["name"], info["budget"], **line)
+    names = str(info["seed"]), info["recipe"]["name"]  # they make a path
+    if not all(re.fullmatch(r"\w+", name) for name in names) or type(info["seed"]) is not int or info["seed"] < 0:
+        raise InputError(f"{record.folder / 'record.json'} has an odd seed or recipe {names}: it is no record of ours.")
     if target.resolve() == record.folder.resolve():
         return f"{target}: already here"
     if (target / "record.json").exists() and "diverged" not in (existing := Record(target).info):
@@ -64,6 +83,7 @@ def _take(record: Record) -> str:
 
 
 def _check(record: Record) -> None:
+    _ = record.means  # of scores that are damaged there are none
     if (record.folder / "weights.safetensors").exists():
         record.model()
     elif record.info["finished"] and not (record.folder / "scores.csv").exists():

@@ -60,7 +60,12 @@ class Record:
     def scores(self) -> pd.DataFrame:
         """Per-image scores; empty if none were computed."""
         path = self.folder / "scores.csv"
-        return pd.read_csv(path, dtype={"image": str}) if path.exists() else pd.DataFrame(columns=COLUMNS)
+        if not path.exists():
+            return pd.DataFrame(columns=COLUMNS)
+        try:
+            return pd.read_csv(path, dtype={"image": str}, usecols=COLUMNS)[COLUMNS]
+        except (OSError, ValueError) as error:
+            raise InputError(f"{path} is damaged ({error}): restore it from version control.") from None
 
     @cached_property
     def curve(self) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from srlib.datasets import DATASETS, ImageSet, first_available, is_available, open_images
+from srlib.datasets import ImageSet, first_available, is_available, open_images
 from srlib.errors import InputError
 from srlib.files import lock, write_atomically
 from srlib.inference.enlarge import as_method
@@ -154,14 +154,14 @@ def add_scores(
     """Score a trained record on a dataset where it has no scores yet; returns the record with all scores.
 
     Scores of a folder are of its pictures as they were: `record.json` keeps their digest under `scored`, and where it differs
-    they are dropped and computed anew. (Those of the registry's datasets never change.)
+    they are dropped and computed anew. (Of most datasets the registry knows the files, which never change.)
     """
     with lock(record.folder):  # two processes would each write the scores without the other's
         record = Record(record.folder)  # as it is now: the caller's may have been read before others were added
         scores, info = record.scores, record.info
-        if images.name not in DATASETS and (sha256 := images.digest()) != info.get("scored", {}).get(images.name):
+        if not all(images.sha256) and (sha256 := images.digest()) != info.get("scored", {}).get(images.name):
             if (scores.dataset == images.name).any():
-                print(f"srlib: {images.name} holds other pictures than were scored: all are scored anew", file=sys.stderr)
+                print(f"srlib: {images.name} may hold other pictures than were scored: all are scored anew", file=sys.stderr)
             scores = scores[scores.dataset != images.name]
             write_scores(record.folder, scores)
             info |= {"scored": info.get("scored", {}) | {images.name: sha256}}

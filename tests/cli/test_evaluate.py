@@ -2,6 +2,7 @@
 
 import json
 import threading
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -78,6 +79,35 @@ def test_results_that_do_not_match_are_listed(bicubic, run):
 
 def run_psnr(name):
     return PROTOCOLS["drrn"].score(read_image(f"mine/{name}.png"), read_image(f"theirs/{name}_x3_SR.png"), 3, ("psnr",)).psnr
+
+
+def test_a_folder_without_results_and_a_full_disk_cost_no_numbers(bicubic, run, monkeypatch):
+    """What is finished is reported: of the other folders, and on the screen where the file cannot be written. JSON is JSON."""
+    answer = json.loads(run("evaluate", "--results", "theirs", "none", "--data", "mine", "--json", status=2).out)
+    assert [len(part["images"]) for part in answer] == [2, 0]
+    assert answer[1]["failures"] == ["none does not exist: give a folder of images."]
+    assert "failures" not in answer[0]
+
+    def refuse(path, content):
+        raise InputError(f"{path} cannot be written (No space left on device).")
+
+    monkeypatch.setattr("srlib.cli.scoring.write_atomically", refuse)
+    printed = run("evaluate", "--results", "theirs", "--data", "mine", "--metrics", "psnr", "--csv", "s.csv", status=2)
+    assert "mean" in printed.out
+    assert "s.csv cannot be written" in printed.err
+
+
+def test_a_folder_called_like_a_dataset_is_not_taken_for_it(tmp_path, run, monkeypatch, photo):
+    """The dataset is meant, and a note says how the folder is."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "Sample").mkdir()
+    Image.fromarray(photo).save("Sample/mine.png")
+    words = ("--metrics", "psnr", "--csv", "-")
+    printed = run("evaluate", "bicubic", "--data", "Sample", *words)
+    assert "Sample is the dataset here; for the folder of that name give ./Sample" in printed.err
+    assert "astronaut," in printed.out
+    assert run("evaluate", "bicubic", "--data", "./Sample", *words).out.splitlines()[1].startswith("mine,")
+    assert open_images(Path("Sample")).names == ("mine",)
 
 
 def test_grey_of_a_colour_original_is_luma_or_refused(bicubic, run):
@@ -199,6 +229,8 @@ def test_rows_have_names_of_their_own(folder, run):
         ("evaluate bicubic --data mine/a.png", "is a file"),
         ("evaluate bicubic --data mine --csv mine/a.png", "is read here"),
         ("evaluate bicubic --data mine --csv link.csv", "is read here"),
+        ("evaluate bicubic --data mine --csv - --json", "write to one output"),
+        ("evaluate bicubic --data mine --save out --csv out/a.png", "a picture that --save writes"),
         ("evaluate bicubic --data mine --save mine", "is read here"),
         ("evaluate --results theirs --data mine --csv theirs/a_x3_SR.png", "is read here"),
         ("evaluate bicubic --data mine --weights w.pth", "has no weights"),
@@ -227,7 +259,7 @@ def test_scores_are_of_the_pictures_that_are_there(folder, results, run, photo):
     Image.fromarray(round_uint8(255 * np.sqrt(photo / 255))).save("mine/b.png")
     changed = run(*score)
     assert changed.out != first.out
-    assert "mine holds other pictures than were scored" in changed.err
+    assert "mine may hold other pictures than were scored" in changed.err
     scores = Record(record).scores
     assert list(scores.dataset.unique()) == ["Sample", "mine"]
     answer = json.loads(run("evaluate", "drrn_b1u1_w4", "--data", "mine", "--metrics", "psnr", "--json").out)

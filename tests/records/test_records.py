@@ -1,5 +1,8 @@
 """Records: provenance, damage, scores, merging; the committed ones and fresh ones."""
 
+import json
+import shutil
+
 import pandas as pd
 import pytest
 from pages import ledger as ledger_pages
@@ -197,3 +200,27 @@ def test_generated_pages_stand_without_records(results):
     assert "| DRRN | 0 of 12 | 85 | 0 | 0 | 0 | 0 | 85 |" in ledger_pages.scoreboard()
     assert record_pages.records() == "There is no record yet."
     assert pages.protocols().count("\n") == 7
+
+
+def test_merge_takes_no_odd_record_and_goes_on(tiny, results, tmp_path):
+    """A seed or recipe that leads elsewhere, values of other kinds, damaged scores: named, and the good one is taken in."""
+    good = tiny("here/z")
+    for name, changes in {
+        "path": {"seed": "0/../../../../odd"},
+        "negative": {"seed": -1},
+        "recipe": {"recipe": good.info["recipe"] | {"name": "../../x"}},
+        "null": {"recipe": None},
+        "budget": {"budget": "x"},
+    }.items():
+        folder = tmp_path / "here" / name
+        shutil.copytree(good.folder, folder)
+        (folder / "record.json").write_text(json.dumps(good.info | changes))
+    shutil.copytree(good.folder, tmp_path / "here" / "scores")
+    (tmp_path / "here" / "scores" / "scores.csv").write_text("x,y\n1,2\n")
+    failures = []
+    outcomes = merge(tmp_path / "here", failures)
+    assert len(outcomes) == 1
+    assert outcomes[0].endswith("taken in (finished)")
+    assert len(failures) == 6
+    assert [record.folder.relative_to(results).parts[0] for record in find_records(results)] == ["drrn"]
+    assert not list(tmp_path.glob("odd*"))
