@@ -19,7 +19,7 @@ from srlib.datasets import DATASETS, ImageSet, data_folder, first_available, ope
 from srlib.errors import InputError
 from srlib.files import check_output, write_atomically
 from srlib.inference.enlarge import as_method
-from srlib.matching import LR, base_name, match
+from srlib.matching import LR, RESULT, base_name, match
 from srlib.metrics import IFC_MIN_SIDE, SSIM_WINDOW
 from srlib.papers import get_experiment
 from srlib.protocol import METRICS, check_metrics, get_protocol, score_images
@@ -63,7 +63,7 @@ def evaluate_command(options: argparse.Namespace) -> int:
     for run in runs:
         settings = {"metrics": metrics, "progress": sys.stderr.isatty(), "failures": run.failures}
         tables.append(score_images(images, options.scale, protocol, **run.arguments, **settings))
-    return _report(runs, tables, options)
+    return _report(runs, tables, len(images), options)
 
 
 def _header(images: ImageSet, options: argparse.Namespace) -> dict[str, Any]:
@@ -124,11 +124,10 @@ def _saver(folder: Path, images: ImageSet, read: Sequence[Path], failures: list[
 
 
 def _matched(
-    images: ImageSet, folder: Path, options: argparse.Namespace, failures: list[str], without: frozenset[str] | None = None
+    images: ImageSet, folder: Path, options: argparse.Namespace, failures: list[str], without: frozenset[str] = RESULT
 ) -> dict[str, Path]:
     """The files of a folder by the image that they belong to; images without one are failures, other files a note."""
-    words = {} if without is None else {"without": without}
-    matches = match(images.names, folder, options.scale, options.name or "", **words)
+    matches = match(images.names, folder, options.scale, options.name or "", without)
     failures += [fault for name, fault in matches.faults.items() if name not in matches.missing]
     if matches.missing:
         names, first = ", ".join(matches.missing), matches.missing[0]
@@ -148,16 +147,16 @@ def note_sub_folders(folder: str | Path) -> None:
         print(f"srlib: {folder} has sub-folders, left out: {', '.join(names)}", file=sys.stderr)
 
 
-def _report(runs: list[_Run], tables: list[pd.DataFrame], options: argparse.Namespace) -> int:
-    """Print or write the tables, with a row of means each; then what could not be scored."""
+def _report(runs: list[_Run], tables: list[pd.DataFrame], count: int, options: argparse.Namespace) -> int:
+    """Print or write the tables, each of up to `count` images and with a row of means; then what could not be scored."""
     parts, documents, failures = [], [], [failure for run in runs for failure in run.failures]
     metrics = parse_metrics(options.metrics)
     for run, scores in zip(runs, tables, strict=True):
         table, document = scores[["image", *METRICS]], run.header | {"images": [], "mean": None}
         if not scores.empty:
             for metric in metrics:
-                if (count := int(table[metric].count())) < len(table):
-                    print(f"srlib: {metric} is the mean of {count} of {len(table)} images", file=sys.stderr)
+                if (scored := int(table[metric].count())) < count:
+                    print(f"srlib: {metric} is the mean of {scored} of {count} images", file=sys.stderr)
             table.loc[len(table)] = {"image": "mean"} | table[[*METRICS]].mean().to_dict()
             rows = [{key: json_value(value) for key, value in row.items()} for row in table.to_dict("records")]
             document |= {"images": rows[:-1], "mean": rows[-1]}

@@ -193,7 +193,8 @@ def test_a_picture_that_cannot_be_scored_does_not_end_the_others(folder, run, mo
     table = pd.read_csv("s.csv").set_index("image")
     assert np.isfinite(table.loc[["a", "b", "mean"], "ifc"]).all()
     assert tuple(table.columns[table.loc["odd"].notna()] if "odd" in table.index else ()) == scored
-    assert ("ifc is the mean of 2 of 3 images" in printed.err) == bool(scored)
+    assert "ifc is the mean of 2 of 3 images" in printed.err
+    assert ("psnr is the mean of 2 of 3 images" in printed.err) == ("psnr" not in scored)
 
 
 def test_an_infinite_score_is_no_missing_one(tmp_path, run):
