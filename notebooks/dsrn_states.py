@@ -231,7 +231,7 @@ def step_psnr(network, image):
         | {"average": np.mean(predictions, 0)}
     )
     return {
-        step: protocol.score(image, sr, scale, ("psnr",)).psnr
+        step: protocol.score(image, np.clip(sr, 0, 1), scale, "psnr").psnr
         for step, sr in outputs.items()
     }
 
