@@ -37,11 +37,8 @@ weekly: book  ## all tests there are, with the book just made
 lab: in-step  ## JupyterLab on the start notebook
 	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks/start.ipynb
 
-# Of each pair, .py and notebook, the one that was saved last counts, in whatever editor. JupyterLab reads the .py, and opens no
-# notebook that another editor has saved since; what stood here before lies in _build/notebooks.
-in-step: .venv/ready
-	@mkdir -p _build/notebooks && cp -p notebooks/*.py notebooks/*.ipynb _build/notebooks
-	@for n in notebooks/*.ipynb; do if [ $$n -nt $${n%.ipynb}.py ]; then $(BIN)/jupytext --quiet --sync $$n; fi; done
+in-step: .venv/ready  ## of each notebook and its .py, the one that was saved later counts
+	@$(BIN)/python book/in_step.py
 
 notebooks: in-step  ## bring each notebook and its .py into step, without outputs
 	$(BIN)/jupytext --quiet --update --to ipynb notebooks/*.py

@@ -59,7 +59,9 @@ def test_pairs_are_in_step(path):
 def pairs(tmp_path):
     """A folder with copies of the files of two notebooks, saved an hour ago."""
     (tmp_path / "notebooks").mkdir()
-    shutil.copy(ROOT / "jupytext.toml", tmp_path)
+    (tmp_path / "book").mkdir()
+    for name in ("jupytext.toml", "book/in_step.py"):
+        shutil.copy(ROOT / name, tmp_path / name)
     for path in NOTEBOOKS[:2]:
         for suffix in (".py", ".ipynb"):
             shutil.copy(path.with_suffix(suffix), tmp_path / "notebooks")
@@ -121,6 +123,10 @@ def test_jupyterlab_opens_what_was_saved_last(pairs, target, edited, ages):
 def test_pairs_in_step_stay_as_they_are(pairs):
     """Identity: `make notebooks` writes the very bytes that are there, and no notebook is later than its .py."""
     before = {path: path.read_bytes() for path in pairs.iterdir()}
+    for path in pairs.glob("*.py"):  # as a clone may have them
+        saved(path, 61)
+    make(pairs, "in-step")
+    assert {path: path.read_bytes() for path in pairs.iterdir()} == before
     for path in pairs.glob("*.ipynb"):
         assert opened(path)
         saved(path, 61)
