@@ -1,7 +1,7 @@
 """Bring each notebook and its `.py` into step: where their cells differ, the one that was saved later counts.
 
 JupyterLab reads the `.py` and opens no notebook that another editor has changed since. So such changes are written to the
-`.py`. What the other file held lies in `_build/notebooks`. Run from the repository's root, as `make lab` and `make notebooks` do.
+`.py`. What the other file held lies in `_build/notebooks`. Run from the repository's root, as `make lab` does.
 """
 
 import shutil
