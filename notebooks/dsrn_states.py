@@ -231,7 +231,9 @@ def step_psnr(network, image):
         | {"average": np.mean(predictions, 0)}
     )
     return {
-        step: protocol.score(image, np.clip(sr, 0, 1), scale, "psnr").psnr
+        step: protocol.score(
+            image, np.clip(sr, 0, 1), scale, "psnr", known_range=True
+        ).psnr
         for step, sr in outputs.items()
     }
 

@@ -136,7 +136,9 @@ class Protocol:
         ilr = imresize(lr, scale, self.border)
         return np.clip(ilr, 16 / 255, 235 / 255) if self.clip_ilr else ilr
 
-    def score(self, hr: np.ndarray, sr: np.ndarray, scale: int, metrics: Sequence[str] = METRICS) -> Score:
+    def score(
+        self, hr: np.ndarray, sr: np.ndarray, scale: int, metrics: Sequence[str] = METRICS, *, known_range: bool = False
+    ) -> Score:
         """Scores of a super-resolved image.
 
         Parameters
@@ -150,6 +152,8 @@ class Protocol:
             2, 3 or 4; as many pixels (and `extra_shave`) are removed from every side.
         metrics : sequence of str
             Some of 'psnr', 'ssim', 'ifc'; IFC takes most of the time.
+        known_range : bool
+            Whether `sr` is known to have the range of this protocol's own images. If not, that is looked at.
 
         Raises
         ------
@@ -165,20 +169,15 @@ class Protocol:
             raise InputError(
                 f"The result has {sizes[0]} pixels, but the original, cropped to a multiple of {scale}, {sizes[1]}."
             )
-        sr = _grey_if(hr.ndim == 2 or _has_colour(hr), sr)
-        if sr.ndim == 2 and hr.ndim == 2:
-            refuse_other_range(hr[: sr.shape[0], : sr.shape[1]], sr, "result", luma=False)
-            sr = np.repeat(sr[..., None], 3, axis=2) if self.grey_as_rgb else sr
+        sr = _grey_if(hr.ndim == 2 or (not known_range and _has_colour(hr)), sr)
+        if sr.ndim == 2 and not known_range and (hr.ndim == 2 or reference.ndim == 2):
+            refuse_other_range(hr[: len(sr), : sr.shape[1]] if hr.ndim == 2 else reference, sr, "result", luma=hr.ndim == 3)
+        if sr.ndim == 2 and hr.ndim == 2 and self.grey_as_rgb:
+            sr = np.repeat(sr[..., None], 3, axis=2)
         if sr.ndim == 2 and reference.ndim == 3:
-            raise InputError(
-                f"The result is grey, but the original has colour, which {self.name!r} compares: give an RGB result."
-            )
+            raise InputError(f"The result is grey, but the original has colour under {self.name!r}: give an RGB result.")
         if sr.ndim == 3 and hr.ndim == 2 and not self.grey_as_rgb:
-            raise InputError(
-                f"The result has colour, but the original is grey, which {self.name!r} compares: give a grey result."
-            )
-        if sr.ndim < hr.ndim:
-            refuse_other_range(reference, sr, "result", luma=True)
+            raise InputError(f"The result has colour, but the original is grey under {self.name!r}: give a grey result.")
         x, y = (self._comparable(image, scale) for image in (reference, sr))
         channels = [(x[..., c], y[..., c]) for c in range(x.shape[2])] if x.ndim == 3 else [(x, y)]
         score = Score(
@@ -187,7 +186,7 @@ class Protocol:
             ifc(rgb_to_luma(x), rgb_to_luma(y)) if "ifc" in metrics and self.ifc_variant is None else np.nan,
         )
         if "ifc" in metrics and self.ifc_variant is not None:
-            score = score._replace(ifc=self.ifc_variant.score(hr, sr, scale, ("ifc",)).ifc)
+            score = score._replace(ifc=self.ifc_variant.score(hr, sr, scale, ("ifc",), known_range=known_range).ifc)
         return score
 
     def _comparable(self, image: np.ndarray, scale: int) -> np.ndarray:
@@ -237,7 +236,7 @@ class Protocol:
         lr = self.degrade(hr, scale) if lr is None else self.take_lr(lr, hr, scale)
         ilr = self.interpolate(lr, scale)
         sr = ilr if method is None else method(lr, ilr, scale)
-        score = self.score(hr, sr, scale, metrics)
+        score = self.score(hr, sr, scale, metrics, known_range=True)
         if keep:
             keep(sr if sr.dtype == np.uint8 else round_uint8(255 * sr.astype(np.float64, copy=False)))
         return score

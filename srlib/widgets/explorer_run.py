@@ -229,8 +229,8 @@ def _shown(scene: Scene | None, sr: np.ndarray, inner: Window) -> tuple[np.ndarr
     """The pixels of an output in the region, `(side, side, 3)` `uint8`, and their score: none where there is no scene."""
     score = None
     if scene is not None:
-        # A network without training may leave 0..1 so far that its range would be doubted.
-        score = scene.protocol.score(scene.file[inner], np.clip(sr, 0, 1), scene.region.scale, ("psnr", "ssim"))
+        options = {"metrics": ("psnr", "ssim"), "known_range": True}  # a finished result has been checked as a whole
+        score = scene.protocol.score(scene.file[inner], np.clip(sr, 0, 1), scene.region.scale, **options)
         if sr.ndim == 2 and scene.file.ndim == 3:  # luma was resized: chroma is bicubic, as in the papers
             sr = ycbcr_to_rgb(np.dstack([sr, scene.chroma[inner]]))
     return round_uint8(255 * (sr if sr.ndim == 3 else np.repeat(sr[..., None], 3, axis=2))), score
