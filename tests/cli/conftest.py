@@ -22,6 +22,20 @@ def run(capsys):
 
 
 @pytest.fixture
+def refused(run):
+    """A function that checks that a command line ends in a sentence, status 2, and changes nothing in a folder."""
+
+    def check(command, said, place):
+        before = {path: path.is_file() and path.read_bytes() for path in place.rglob("*")}
+        message = run(*command.split(), status=2).err
+        assert said in message
+        assert message.strip().count("\n") <= 1
+        assert {path: path.is_file() and path.read_bytes() for path in place.rglob("*")} == before
+
+    return check
+
+
+@pytest.fixture
 def folder(tmp_path, photo, monkeypatch):
     """The folder `mine` of two images, one of them grey; relative paths lead to where it lies."""
     monkeypatch.chdir(tmp_path)
