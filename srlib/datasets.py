@@ -166,6 +166,7 @@ def open_images(name_or_folder: str | Path) -> ImageSet:
         if not Path(name).exists():
             known = ", ".join(DATASETS)
             raise InputError(f"{name!r} is neither a dataset nor a folder that exists: choose {known}, or give a folder.")
+        name = f"./{name}" if name in DATASETS else name  # a path: its images must not pass for the dataset's
         paths = tuple(images_in(name))
         return ImageSet(name, paths, ("",) * len(paths))
 

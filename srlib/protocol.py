@@ -107,7 +107,7 @@ class Protocol:
         return imresize(reference if self.lr_uint8 else to_float(reference), 1 / scale, self.border)
 
     def take_lr(self, lr: np.ndarray, hr: np.ndarray, scale: int) -> np.ndarray:
-        """An LR image from elsewhere, `uint8`, in the place of `degrade`'s: of its colour, dtype and range.
+        """An LR image from elsewhere, `uint8`, `(h, w)` or `(h, w, 3)`, as `degrade`'s: of its colour, dtype and range.
 
         Raises
         ------
@@ -169,7 +169,7 @@ class Protocol:
             raise InputError(
                 f"The result has {sizes[0]} pixels, but the original, cropped to a multiple of {scale}, {sizes[1]}."
             )
-        sr = _grey_if(hr.ndim == 2 or (not known_range and _has_colour(hr)), sr)
+        sr = _grey_if(hr.ndim == 2 or (not known_range and _has_colour(hr) and sr.min() < sr.max()), sr)
         if sr.ndim == 2 and not known_range and (hr.ndim == 2 or reference.ndim == 2):
             refuse_other_range(hr[: len(sr), : sr.shape[1]] if hr.ndim == 2 else reference, sr, "result", luma=hr.ndim == 3)
         if sr.ndim == 2 and hr.ndim == 2 and self.grey_as_rgb:
@@ -251,8 +251,8 @@ def check_metrics(metrics: Sequence[str]) -> tuple[str, ...]:
 
 
 def _grey_if(wanted: bool, image: np.ndarray) -> np.ndarray:
-    """The image in one channel, if that is wanted and its three are equal, but not all of one level."""
-    return image[..., 0] if wanted and image.ndim == 3 and not _has_colour(image) and image.min() < image.max() else image
+    """The image in one channel, if that is wanted and its three are equal."""
+    return image[..., 0] if wanted and image.ndim == 3 and not _has_colour(image) else image
 
 
 def _has_colour(image: np.ndarray) -> bool:

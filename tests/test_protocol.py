@@ -162,6 +162,13 @@ def test_a_result_in_another_range_or_type_is_refused(photo, change, said):
     assert protocol.score(photo, sr.astype(np.float32), 3, ("psnr",)) == protocol.score(photo, sr, 3, ("psnr",))
 
 
+def test_a_flat_grey_result_saved_as_rgb_is_grey():
+    """Identity: all of one level, as a clear sky is; equal images have an infinite PSNR under every protocol."""
+    flat = np.full((60, 60), 90, np.uint8)
+    for protocol in PROTOCOLS.values():
+        assert protocol.score(flat, np.dstack([flat] * 3), 3, "psnr").psnr == float("inf")
+
+
 def test_ifc_of_a_finished_result_is_on_the_variants_range(photo):
     """LapSRN's IFC is of luma in 0..1, whoever made the result; the numbers of the two ranges differ."""
     sr = PROTOCOLS["lapsrn"].interpolate(PROTOCOLS["lapsrn"].degrade(photo, 3), 3)

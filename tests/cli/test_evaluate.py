@@ -107,7 +107,7 @@ def test_a_folder_called_like_a_dataset_is_not_taken_for_it(tmp_path, run, monke
     assert "Sample is the dataset here; for the folder of that name give ./Sample" in printed.err
     assert "astronaut," in printed.out
     assert run("evaluate", "bicubic", "--data", "./Sample", *words).out.splitlines()[1].startswith("mine,")
-    assert open_images(Path("Sample")).names == ("mine",)
+    assert (open_images(Path("Sample")).name, open_images(Path("Sample")).names) == ("./Sample", ("mine",))
 
 
 def test_grey_of_a_colour_original_is_luma_or_refused(bicubic, run):
